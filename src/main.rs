@@ -1,0 +1,2 @@
+//! The one program: which command am I?
+fn main() {}

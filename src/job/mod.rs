@@ -1,1 +1,18 @@
-//! job
+//! What a job is: the resolved request, the record the controller keeps of it,
+//! its placement on nodes, and the environments that follow from these.
+
+mod exit;
+mod node;
+mod placement;
+mod record;
+mod request;
+mod step;
+
+pub use exit::ExitStatus;
+pub use node::{Node, NodeState, Partition};
+pub use placement::{GresShare, NodeShare, Placement};
+pub use record::{ArrayRef, Hold, Job, JobId};
+pub use request::{
+    Distribution, Exclusive, ExportEnv, Kind, Memory, OpenMode, Requeue, Request, TasksPer, User,
+};
+pub use step::{Step, StepId, Usage};

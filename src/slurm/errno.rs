@@ -1,1 +1,130 @@
-//! errno
+//! The controller's refusals: Slurm's error numbers and their words.
+//!
+//! `slurm_errno.h` and `slurm_strerror(3)`, as seen in the captures.
+
+use serde::{Deserialize, Serialize};
+
+/// An error that the controller answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Errno {
+    /// Invalid partition name specified.
+    #[error("Invalid partition name specified")]
+    InvalidPartition,
+    /// Access/permission denied.
+    #[error("Access/permission denied")]
+    AccessDenied,
+    /// Invalid job id specified.
+    #[error("Invalid job id specified")]
+    InvalidJobId,
+    /// Invalid node name specified.
+    #[error("Invalid node name specified")]
+    InvalidNodeName,
+    /// Requested node configuration is not available.
+    #[error("Requested node configuration is not available")]
+    NodeConfigurationUnavailable,
+    /// Requested partition configuration not available now.
+    #[error("Requested partition configuration not available now")]
+    PartitionConfigurationUnavailable,
+    /// More processors requested than permitted.
+    #[error("More processors requested than permitted")]
+    TooManyCpus,
+    /// Node count specification invalid.
+    #[error("Node count specification invalid")]
+    NodeCount,
+    /// Requested time limit is invalid (missing or exceeds some limit).
+    #[error("Requested time limit is invalid (missing or exceeds some limit)")]
+    TimeLimit,
+    /// Invalid account or account/partition combination specified.
+    #[error("Invalid account or account/partition combination specified")]
+    InvalidAccount,
+    /// Invalid qos specification.
+    #[error("Invalid qos specification")]
+    InvalidQos,
+    /// Requested reservation is invalid.
+    #[error("Requested reservation is invalid")]
+    InvalidReservation,
+    /// Invalid feature specification.
+    #[error("Invalid feature specification")]
+    InvalidFeature,
+    /// Invalid generic resource (gres) specification.
+    #[error("Invalid generic resource (gres) specification")]
+    InvalidGres,
+    /// Invalid license specification.
+    #[error("Invalid license specification")]
+    InvalidLicenses,
+    /// Invalid job array specification.
+    #[error("Invalid job array specification")]
+    InvalidArray,
+    /// Job dependency problem.
+    #[error("Job dependency problem")]
+    Dependency,
+    /// Invalid --nice value.
+    #[error("Invalid --nice value")]
+    InvalidNice,
+    /// Requested operation not supported on this system.
+    #[error("Requested operation not supported on this system")]
+    NotSupported,
+    /// Requested operation is presently disabled.
+    #[error("Requested operation is presently disabled")]
+    Disabled,
+    /// Job/step already completing or completed.
+    #[error("Job/step already completing or completed")]
+    AlreadyDone,
+    /// Job is no longer pending execution.
+    #[error("Job is no longer pending execution")]
+    JobNotPending,
+    /// Job is not running.
+    #[error("Job is not running")]
+    JobNotRunning,
+    /// Job is pending execution.
+    #[error("Job is pending execution")]
+    JobPending,
+    /// Unable to contact slurm controller (connect failure).
+    #[error("Unable to contact slurm controller (connect failure)")]
+    ConnectFailure,
+    /// Job violates accounting/QOS policy (job submit limit, user's size and/or time limits).
+    #[error("Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)")]
+    AccountingPolicy,
+    /// Job/step already completing or completed.
+    #[error("Job/step already completing or completed")]
+    TransitionStateNoUpdate,
+    /// I/O error writing script/environment to file.
+    #[error("I/O error writing script/environment to file")]
+    WritingToFile,
+}
+
+impl Errno {
+    /// The number in `slurm_errno.h`; `scancel` exits with its low byte.
+    pub fn number(self) -> u16 {
+        match self {
+            Errno::ConnectFailure => 1800,
+            Errno::InvalidPartition => 2000,
+            Errno::AccessDenied => 2002,
+            Errno::TooManyCpus => 2005,
+            Errno::NodeCount => 2006,
+            Errno::NodeConfigurationUnavailable => 2014,
+            Errno::PartitionConfigurationUnavailable => 2015,
+            Errno::InvalidJobId => 2017,
+            Errno::InvalidNodeName => 2018,
+            Errno::WritingToFile => 2019,
+            Errno::TransitionStateNoUpdate => 2020,
+            Errno::AlreadyDone => 2021,
+            Errno::JobPending => 2024,
+            Errno::InvalidFeature => 2029,
+            Errno::NotSupported => 2036,
+            Errno::Disabled => 2037,
+            Errno::Dependency => 2038,
+            Errno::InvalidAccount => 2045,
+            Errno::InvalidLicenses => 2048,
+            Errno::AccountingPolicy => 2050,
+            Errno::TimeLimit => 2051,
+            Errno::InvalidReservation => 2053,
+            Errno::InvalidQos => 2066,
+            Errno::InvalidGres => 2072,
+            Errno::JobNotPending => 2073,
+            Errno::InvalidArray => 2081,
+            Errno::JobNotRunning => 2085,
+            Errno::InvalidNice => 2123,
+        }
+    }
+}

@@ -1,1 +1,89 @@
-//! reason
+//! Why a job waits or ended: the `REASON` of squeue(1), `JOB REASON CODES`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The reason shown with a job that waits, or with the way it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// Nothing to say: not yet looked at, or running.
+    #[default]
+    None,
+    /// First in the queue, waiting for nodes to come free.
+    Resources,
+    /// Others in the queue go first.
+    Priority,
+    /// Waits for another job.
+    Dependency,
+    /// Waits for a job in a way that can no longer come true.
+    DependencyNeverSatisfied,
+    /// Its earliest start time is not reached.
+    BeginTime,
+    /// Held by its user.
+    JobHeldUser,
+    /// Held by an administrator.
+    JobHeldAdmin,
+    /// The array's throttle (`%N`) is reached.
+    JobArrayTaskLimit,
+    /// It asks for more nodes than its partition has.
+    PartitionNodeLimit,
+    /// It asks for more time than its partition allows.
+    PartitionTimeLimit,
+    /// Its partition takes no jobs.
+    PartitionDown,
+    /// Nodes it asks for do not exist or may not be used now.
+    ReqNodeNotAvail,
+    /// No set of nodes can hold it as the partition is now.
+    NodesUnavailable,
+    /// It ended with a non-zero exit code.
+    NonZeroExitCode,
+    /// It was ended by a signal.
+    RaisedSignal,
+    /// It reached its time limit.
+    TimeLimit,
+    /// A node failed.
+    NodeDown,
+    /// Its script could not be started.
+    JobLaunchFailure,
+    /// It ended for want of memory.
+    OutOfMemory,
+    /// Its deadline has passed.
+    DeadLine,
+}
+
+impl Reason {
+    /// The word (or, for [`Reason::NodesUnavailable`], the sentence) squeue prints.
+    pub fn text(self) -> &'static str {
+        match self {
+            Reason::None => "None",
+            Reason::Resources => "Resources",
+            Reason::Priority => "Priority",
+            Reason::Dependency => "Dependency",
+            Reason::DependencyNeverSatisfied => "DependencyNeverSatisfied",
+            Reason::BeginTime => "BeginTime",
+            Reason::JobHeldUser => "JobHeldUser",
+            Reason::JobHeldAdmin => "JobHeldAdmin",
+            Reason::JobArrayTaskLimit => "JobArrayTaskLimit",
+            Reason::PartitionNodeLimit => "PartitionNodeLimit",
+            Reason::PartitionTimeLimit => "PartitionTimeLimit",
+            Reason::PartitionDown => "PartitionDown",
+            Reason::ReqNodeNotAvail => "ReqNodeNotAvail",
+            Reason::NodesUnavailable => {
+                "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
+            }
+            Reason::NonZeroExitCode => "NonZeroExitCode",
+            Reason::RaisedSignal => "RaisedSignal",
+            Reason::TimeLimit => "TimeLimit",
+            Reason::NodeDown => "NodeDown",
+            Reason::JobLaunchFailure => "JobLaunchFailure",
+            Reason::OutOfMemory => "OutOfMemory",
+            Reason::DeadLine => "DeadLine",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(self.text())
+    }
+}

@@ -1,0 +1,51 @@
+//! What an agent has to say of its job.
+
+use crate::{job::{ExitStatus, Step, Usage, StepId}, slurm::state::JobState};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened, on one line of the event file, in order.
+///
+/// The reader may see a last line that is not finished yet: it has no newline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, epoch seconds.
+    pub time: i64,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// The batch script was started (or the allocation is ready for steps).
+    Started {
+        /// Process id of the script; 0 without one.
+        pid: u32,
+    },
+    /// A step began.
+    StepStarted(Step),
+    /// A step ended.
+    StepEnded {
+        /// Which.
+        id: StepId,
+        /// COMPLETED, FAILED, CANCELLED, TIMEOUT, ...
+        state: JobState,
+        /// Highest exit code, or signal.
+        exit: ExitStatus,
+        /// What its tasks used.
+        usage: Usage,
+        /// Who cancelled it.
+        cancelled_by: Option<u32>,
+    },
+    /// The job is over: no process of it is left and its output is complete.
+    Ended {
+        /// COMPLETED, FAILED, CANCELLED, TIMEOUT, ...
+        state: JobState,
+        /// How the script ended.
+        exit: ExitStatus,
+        /// The highest exit code of its steps.
+        derived_exit: ExitStatus,
+        /// Who cancelled it.
+        cancelled_by: Option<u32>,
+    },
+}

@@ -1,0 +1,71 @@
+//! Nodes and partitions, as engines offer them and sinfo shows them.
+
+use crate::slurm::gres::Gres;
+use crate::slurm::time::TimeLimit;
+use serde::{Deserialize, Serialize};
+
+/// Whether a node takes work. `NODE STATE CODES` of sinfo(1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeState {
+    /// In service: idle, mixed or allocated by what is used of it.
+    #[default]
+    Up,
+    /// Takes no new work.
+    Drain,
+    /// Cannot be used.
+    Down,
+}
+
+/// A node, with what it has and what of it is in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Name.
+    pub name: String,
+    /// CPUs it has.
+    pub cpus: u32,
+    /// Memory it has, MiB.
+    pub memory: u64,
+    /// Generic resources it has.
+    pub gres: Vec<Gres>,
+    /// Features, for `--constraint`.
+    pub features: Vec<String>,
+    /// CPUs in use.
+    pub cpus_used: u32,
+    /// Memory in use, MiB.
+    pub memory_used: u64,
+    /// Generic resources in use, in the order of `gres`.
+    pub gres_used: Vec<u64>,
+    /// Whether it takes work.
+    pub state: NodeState,
+    /// Why it is drained or down.
+    pub reason: Option<String>,
+    /// When it came into service, epoch seconds.
+    pub since: i64,
+    /// The host it is on, for `NodeHostName`.
+    pub host: String,
+    /// Address by which its agent is reached.
+    pub address: String,
+}
+
+/// A partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// Name.
+    pub name: String,
+    /// Whether it takes jobs that name none.
+    pub default: bool,
+    /// Its nodes, in the configuration's order.
+    pub nodes: Vec<String>,
+    /// Time limit of jobs that ask for none; `None` means the maximum.
+    pub default_time: Option<TimeLimit>,
+    /// Longest time limit.
+    pub max_time: TimeLimit,
+    /// Higher goes first.
+    pub priority_tier: u16,
+    /// Memory per CPU for jobs that ask for none, MiB.
+    pub default_memory_per_cpu: Option<u64>,
+    /// What it is of the engine: `local`, or a SkyPilot infra or pool.
+    pub infra: String,
+    /// Whether it takes and starts jobs.
+    pub up: bool,
+}

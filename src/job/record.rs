@@ -1,0 +1,143 @@
+//! The record the controller keeps of a job.
+
+use super::{ExitStatus, Placement, Request, Step};
+use crate::slurm::{array::ArraySpec, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A job's number, from 1.
+pub type JobId = u32;
+
+/// What keeps a job from being looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hold {
+    /// Nothing.
+    #[default]
+    None,
+    /// `sbatch --hold`, `scontrol uhold`
+    User,
+    /// `scontrol hold` by an administrator
+    Admin,
+}
+
+/// A job's place in a job array.
+///
+/// An array is submitted as one record that stands for all its pending elements.
+/// An element that starts (or is changed alone) gets a record and a job id of its
+/// own; the last one keeps the record and the id of the array (`env.txt`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrayRef {
+    /// The array's own id (`SLURM_ARRAY_JOB_ID`).
+    pub job_id: JobId,
+    /// The whole array as submitted.
+    pub spec: Arc<ArraySpec>,
+    /// At most so many at a time; `None`: no limit.
+    pub throttle: Option<u32>,
+    /// The element this record is; `None` while it stands for those in `pending`.
+    pub task_id: Option<u32>,
+    /// The elements this record stands for, while `task_id` is `None`.
+    pub pending: IdSet,
+}
+
+/// A job. Times are epoch seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What it asked for; shared by the elements of an array.
+    pub request: Arc<Request>,
+    /// Its place in an array.
+    pub array: Option<ArrayRef>,
+    /// Its base state.
+    pub state: JobState,
+    /// A flag over the state: COMPLETING, CONFIGURING, REQUEUED, ...
+    pub flag: Option<JobState>,
+    /// Why it waits, or how it ended.
+    pub reason: Reason,
+    /// More about the reason, from the engine, in words.
+    pub detail: Option<String>,
+    /// What keeps it from being looked at.
+    pub hold: Hold,
+    /// Higher goes first; 0 when held.
+    pub priority: u32,
+    /// The partition it is in, once one of the request's is chosen (the first one till then).
+    pub partition: String,
+    /// Time limit in force.
+    pub time_limit: TimeLimit,
+    /// Nodes it will need at least, for squeue's NODES while it is pending.
+    pub min_nodes: u32,
+    /// CPUs it will need at least, for squeue's CPUS while it is pending.
+    pub min_cpus: u32,
+    /// When sbatch was typed.
+    pub submit_time: i64,
+    /// From when it may start; `None`: not known yet (held, begin time open).
+    pub eligible_time: Option<i64>,
+    /// When it started; for a pending job, when it is expected to.
+    pub start_time: Option<i64>,
+    /// When it ended.
+    pub end_time: Option<i64>,
+    /// Where it runs or ran.
+    pub placement: Option<Placement>,
+    /// How its script ended.
+    pub exit: ExitStatus,
+    /// The highest exit code of its steps (`DerivedExitCode`).
+    pub derived_exit: ExitStatus,
+    /// How often it was requeued.
+    pub restarts: u32,
+    /// Who cancelled it, by user id.
+    pub cancelled_by: Option<u32>,
+    /// Its steps in the order they began; the batch script first.
+    pub steps: Vec<Step>,
+    /// The script in the store, for `scontrol write batch_script`.
+    pub script: u64,
+    /// The environment in the store.
+    pub environment: u64,
+}
+
+impl Job {
+    /// The state to show: the flag if one is raised.
+    pub fn shown_state(&self) -> JobState {
+        self.flag.unwrap_or(self.state)
+    }
+
+    /// Whether it is over and its output complete.
+    pub fn is_finished(&self) -> bool {
+        self.state.is_finished() && self.flag.is_none()
+    }
+
+    /// Seconds it has run up to `now`, as squeue's TIME and sacct's Elapsed.
+    pub fn elapsed(&self, now: i64) -> i64 {
+        match (self.state, self.start_time) {
+            (JobState::Pending, _) | (_, None) => 0,
+            (_, Some(start)) => (self.end_time.unwrap_or(now) - start).max(0),
+        }
+    }
+
+    /// `12`, `12_3` or `12_[1-10%2]` with `pending` put in by the caller.
+    pub fn shown_id(&self, bitstr_len: usize) -> String {
+        match &self.array {
+            None => self.id.to_string(),
+            Some(array) => match array.task_id {
+                Some(task) => format!("{}_{}", array.job_id, task),
+                None => format!(
+                    "{}_[{}]",
+                    array.job_id,
+                    crate::slurm::array::show_pending(&array.pending, array.throttle, bitstr_len)
+                ),
+            },
+        }
+    }
+
+    /// The id of its array, or its own: the first part of its shown id, and of `%A` in file names.
+    pub fn array_job_id(&self) -> JobId {
+        self.array.as_ref().map_or(self.id, |a| a.job_id)
+    }
+
+    /// How many jobs it stands for: the elements of a pending array, else 1.
+    pub fn count(&self) -> u32 {
+        match &self.array {
+            Some(ArrayRef { task_id: None, pending, .. }) => pending.len() as u32,
+            _ => 1,
+        }
+    }
+}

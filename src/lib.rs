@@ -8,5 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod controller;
 pub mod engine;
+pub mod host;
 pub mod job;
+pub mod report;
 pub mod slurm;

@@ -1,1 +1,3 @@
-//! commands
+//! One file per command: parse, ask, print. What a second command needs stands lower down.
+
+pub mod terminal;

@@ -1,1 +1,4 @@
-//! controller
+//! The daemon that owns the job table: its API, store, eligibility, lifecycle and accounting.
+
+pub mod api;
+pub mod client;

@@ -1,0 +1,34 @@
+//! What commands print, and how they end.
+
+use crate::slurm::options::Refusal;
+use std::io::{self, Write};
+
+/// Writes `text` to stdout at once. A closed pipe is no error: the reader had enough.
+pub fn print(text: &str) -> u8 {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for bytes.
+pub fn print_bytes(bytes: &[u8]) -> u8 {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprint(&format!("error: write error: {error}"));
+            1
+        }
+        _ => 0,
+    }
+}
+
+/// Writes one line to stderr; that it cannot be written is nobody's to hear.
+pub fn eprint(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Prints a refusal and gives its exit code.
+pub fn refuse(refusal: &Refusal) -> u8 {
+    for line in &refusal.lines {
+        eprint(line);
+    }
+    refusal.exit
+}

@@ -1,0 +1,213 @@
+//! What the commands ask of the controller, and what it answers.
+//!
+//! Frames on the state directory's socket (`host::ipc`); each begins with [`PROTOCOL`],
+//! so that a controller of another version is told and not misread.
+
+use crate::{
+    agent::wire::Target,
+    job::{Job, JobId, Node, Partition, Request},
+    slurm::{array::{ArraySpec, JobIdSpec}, errno::Errno, state::JobState, time::TimeLimit},
+};
+use serde::{Deserialize, Serialize};
+
+/// Counts every change of the types that go over the socket.
+pub const PROTOCOL: u16 = 1;
+
+/// A question or an order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Call {
+    /// Put a job into the queue. Answer: [`Reply::Submitted`], [`Reply::Refused`].
+    Submit(Box<Submission>),
+    /// When and where a job would start. Answer: [`Reply::WouldStart`], [`Reply::Refused`].
+    TestOnly(Box<Submission>),
+    /// Jobs still in memory: pending, running, and for `MinJobAge` those that ended. Answer: [`Reply::Jobs`].
+    Jobs(Filter),
+    /// All jobs on record, steps included. Answer: [`Reply::Jobs`].
+    Accounting(Filter),
+    /// Partitions, nodes and settings. Answer: [`Reply::Cluster`].
+    Cluster,
+    /// Cancel or signal jobs. Answer: [`Reply::Done`], one result for each id.
+    Signal(Vec<SignalJob>),
+    /// Change jobs. Answer: [`Reply::Done`], one result for each id.
+    Change(Vec<JobIdSpec>, Change),
+    /// Wait until the job (or the whole array) is over. Answer: [`Reply::Jobs`] with all its records.
+    Wait(JobId),
+    /// A job's script. Answer: [`Reply::Script`].
+    Script(JobId),
+    /// Who are you? Answer: [`Reply::Status`].
+    Status,
+    /// End; running jobs go on. Answer: [`Reply::Done`], then the end.
+    Stop,
+}
+
+/// A job to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Submission {
+    /// What it asks for.
+    pub request: Request,
+    /// `--array`
+    pub array: Option<ArraySpec>,
+    /// The script.
+    pub script: Vec<u8>,
+    /// The environment to export: `NAME=value`, each ended by NUL.
+    pub environment: Vec<u8>,
+}
+
+/// Which jobs. Empty lists ask nothing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Filter {
+    /// These jobs, elements or whole arrays.
+    pub ids: Vec<JobIdSpec>,
+    /// Of these users.
+    pub uids: Vec<u32>,
+    /// With one of these names.
+    pub names: Vec<String>,
+    /// In one of these partitions.
+    pub partitions: Vec<String>,
+    /// In one of these (shown or base) states.
+    pub states: Vec<JobState>,
+    /// Of one of these accounts.
+    pub accounts: Vec<String>,
+    /// Accounting: in the queue or running at some time from here on, epoch seconds.
+    pub since: Option<i64>,
+    /// Accounting: in the queue or running at some time up to here, epoch seconds.
+    pub until: Option<i64>,
+    /// Accounting: not the record last made of a requeued job only, but all (`sacct --duplicates`).
+    pub duplicates: bool,
+}
+
+/// A job to cancel or to signal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignalJob {
+    /// Which job, element, elements or step.
+    pub id: JobIdSpec,
+    /// `None`: cancel it.
+    pub signal: Option<i32>,
+    /// Which of its processes.
+    pub target: Target,
+}
+
+/// What `scontrol hold`, `release`, `requeue` and `update` change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// Hold it.
+    Hold,
+    /// Let it go.
+    Release,
+    /// Put it back into the queue (and hold it).
+    Requeue { hold: bool },
+    /// Several settings at once: all or none.
+    Update(Vec<Setting>),
+}
+
+/// One setting of `scontrol update`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Setting {
+    /// `JobName=`
+    Name(String),
+    /// `TimeLimit=`
+    TimeLimit(TimeLimit),
+    /// `TimeLimit+=`, `TimeLimit-=`, minutes
+    TimeLimitBy(i64),
+    /// `Partition=`
+    Partition(Vec<String>),
+    /// `Nice=`
+    Nice(i32),
+    /// `Priority=`
+    Priority(u32),
+    /// `Comment=`
+    Comment(String),
+    /// `Account=`
+    Account(String),
+    /// `QOS=`
+    Qos(String),
+    /// `ArrayTaskThrottle=`; 0: no limit
+    ArrayThrottle(u32),
+    /// `StartTime=`, `EligibleTime=`, epoch seconds
+    Begin(i64),
+    /// `Requeue=`
+    Requeue(bool),
+    /// `NumNodes=`, least and most
+    Nodes(u32, Option<u32>),
+    /// `NumTasks=`
+    Tasks(u32),
+    /// `NumCPUs=`: CPUs per task
+    CpusPerTask(u32),
+    /// `MinMemoryNode=`, MiB
+    MemoryPerNode(u64),
+    /// `ReqNodeList=`
+    NodeList(Vec<String>),
+    /// `ExcNodeList=`
+    ExcludeNodes(Vec<String>),
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// The job is on disk.
+    Submitted(JobId),
+    /// Nothing was submitted, or the question cannot be answered.
+    Refused {
+        /// Why.
+        errno: Errno,
+        /// Lines Slurm prints before it, without `sbatch: error: `.
+        before: Vec<String>,
+        /// For a limit of ours and not of Slurm's: what to do, in words.
+        hint: Option<String>,
+    },
+    /// `--test-only`.
+    WouldStart {
+        /// The id it used up.
+        id: JobId,
+        /// Epoch seconds.
+        start: i64,
+        /// CPUs over all nodes.
+        cpus: u32,
+        /// Node names in order.
+        nodes: Vec<String>,
+        /// Partition it would run in.
+        partition: String,
+    },
+    /// Jobs, oldest id first.
+    Jobs(Vec<Job>),
+    /// The cluster.
+    Cluster(Box<Cluster>),
+    /// One result for each thing asked.
+    Done(Vec<Result<(), Errno>>),
+    /// A script.
+    Script(Vec<u8>),
+    /// Who answers.
+    Status(Status),
+}
+
+/// The cluster as `sinfo` and `scontrol show` tell it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Cluster {
+    /// `ClusterName`
+    pub name: String,
+    /// Partitions in the configuration's order.
+    pub partitions: Vec<Partition>,
+    /// Nodes in the configuration's order.
+    pub nodes: Vec<Node>,
+    /// `scontrol show config`: key and value, sorted.
+    pub config: Vec<(String, String)>,
+    /// The controller's clock, epoch seconds.
+    pub now: i64,
+}
+
+/// The controller about itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Process id.
+    pub pid: u32,
+    /// Program version.
+    pub version: String,
+    /// When it was started, epoch seconds.
+    pub since: i64,
+    /// Jobs waiting.
+    pub pending: u32,
+    /// Jobs running.
+    pub running: u32,
+    /// The last job id given out.
+    pub last_job_id: JobId,
+}

@@ -1,0 +1,6 @@
+//! This machine: its users, hardware, directories and sockets. Knows nothing of Slurm.
+
+pub mod directory;
+pub mod hardware;
+pub mod ipc;
+pub mod user;

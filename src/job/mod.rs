@@ -2,6 +2,7 @@
 //! its placement on nodes, and the environments that follow from these.
 
 mod exit;
+mod needs;
 mod node;
 mod placement;
 mod record;
@@ -9,6 +10,7 @@ mod request;
 mod step;
 
 pub use exit::ExitStatus;
+pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};

@@ -29,6 +29,8 @@ pub struct Field<K: Kind + ?Sized> {
     pub names: &'static [&'static str],
     /// The column's header.
     pub header: &'static str,
+    /// A mark at the value's end that stays when the value is cut (`*` of the default partition).
+    pub mark: Option<char>,
     /// Whether it keeps rows apart.
     pub tells: Tells,
     /// Appends the value of a row.
@@ -139,7 +141,7 @@ impl<K: Kind> Layout<K> {
     pub fn row(&self, row: &K::Row<'_>, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                table::cell(out, column.width, column.right, |out| (field.write)(row, out));
+                table::marked_cell(out, column.width, column.right, field.mark, |out| (field.write)(row, out));
             }
             out.push_str(&column.suffix);
         }

@@ -210,7 +210,7 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&JobRow<'a>, &mut String),
 ) -> Field<Jobs> {
-    Field { letter, names, header, tells: Tells::Never, write }
+    Field { letter, names, header, mark: None, tells: Tells::Never, write }
 }
 
 /// A field about something that no job here has.

@@ -42,7 +42,7 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&StepRow<'a>, &mut String),
 ) -> Field<Steps> {
-    Field { letter, names, header, tells: Tells::Never, write }
+    Field { letter, names, header, mark: None, tells: Tells::Never, write }
 }
 
 fn null(_: &StepRow, out: &mut String) {

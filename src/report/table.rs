@@ -4,6 +4,17 @@
 ///
 /// Widths count characters. Slurm counts bytes, and would cut an accented letter in half.
 pub fn cell(out: &mut String, width: usize, right: bool, value: impl FnOnce(&mut String)) {
+    marked_cell(out, width, right, None, value);
+}
+
+/// The same for a value that may end in `mark`, which then stays when the value is cut.
+pub fn marked_cell(
+    out: &mut String,
+    width: usize,
+    right: bool,
+    mark: Option<char>,
+    value: impl FnOnce(&mut String),
+) {
     let start = out.len();
     value(out);
     if width == 0 {
@@ -13,8 +24,11 @@ pub fn cell(out: &mut String, width: usize, right: bool, value: impl FnOnce(&mut
     // Nearly every value is ASCII: its length is that of its bytes.
     let length = if written.is_ascii() { written.len() } else { written.chars().count() };
     if length > width {
-        let cut = written.char_indices().nth(width).map_or(out.len(), |(at, _)| start + at);
+        let mark = mark.filter(|mark| written.ends_with(*mark));
+        let kept = width - usize::from(mark.is_some());
+        let cut = written.char_indices().nth(kept).map_or(out.len(), |(at, _)| start + at);
         out.truncate(cut);
+        out.extend(mark);
     } else if length < width {
         let missing = width - length;
         if right {
@@ -84,6 +98,9 @@ mod tests {
         assert_eq!(cell_of("äöü", 2, true), "|äö");
         assert_eq!(cell_of("ä", 3, true), "|  ä");
         assert_eq!(cell_of("x", 1234, false).len(), 1235);
+        let mut out = String::new();
+        marked_cell(&mut out, 3, true, Some('*'), |out| out.push_str("gpu*"));
+        assert_eq!(out, "gp*"); // sinfo -o %.3P
     }
 
     #[test]

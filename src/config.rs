@@ -4,7 +4,7 @@
 
 use crate::{
     host::hardware,
-    slurm::{gres::Gres, hostlist, memory, time::TimeLimit},
+    slurm::{gres::GresList, hostlist, memory, time::TimeLimit},
 };
 use serde::Deserialize;
 use std::{fs, io, path::{Path, PathBuf}, str::FromStr};
@@ -64,7 +64,7 @@ pub struct NodeConfig {
     pub memory: Option<Text<Mem>>,
     /// Generic resources of each: `["gpu:h100:8"]`.
     #[serde(default)]
-    pub gres: Vec<Text<Gres>>,
+    pub gres: Vec<Text<GresList>>,
     /// Features of each, for `--constraint`.
     #[serde(default)]
     pub features: Vec<String>,

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     engine::{Candidate, Unfit},
     job::{ArrayRef, ExitStatus, Hold, Job, JobId, Needs, Partition, Request},
-    slurm::{dependency::Dependency, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
+    slurm::{dependency::DependencyList, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Core {
             return Err(refuse(Errno::InvalidArray));
         }
         let count = array.as_ref().map_or(1, |spec| u64::from(spec.count()));
-        if self.table.unfinished() + count > u64::from(settings.max_job_count) {
+        if self.table.has_more_than(u64::from(settings.max_job_count).saturating_sub(count)) {
             return Err(refuse(Errno::AccountingPolicy));
         }
         if request.account.is_none() {
@@ -220,7 +220,7 @@ fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<
 }
 
 /// Dependencies are understood, but nothing acts on them yet.
-fn refuse_dependency(dependency: &Dependency) -> Reply {
+fn refuse_dependency(dependency: &DependencyList) -> Reply {
     Reply::Refused {
         errno: Errno::NotSupported,
         before: vec![format!("skyslurm does not act on dependencies yet: --dependency={dependency}")],

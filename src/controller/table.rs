@@ -33,6 +33,8 @@ pub struct Table {
     running: HashMap<JobId, u32>,
     /// Equal needs are one, so that comparing them is comparing addresses.
     needs: HashSet<Arc<Needs>>,
+    /// Elements that were pending when their array came in, of arrays in memory.
+    elements: u64,
     last_id: JobId,
 }
 
@@ -71,6 +73,7 @@ impl Table {
         if let Some(array) = &job.array {
             self.arrays.entry(array.job_id).or_default().insert(job.id);
         }
+        self.elements += u64::from(job.count() - 1);
         self.entries.insert(job.id, Entry { job, place: None, needs });
     }
 
@@ -206,13 +209,10 @@ impl Table {
         }
     }
 
-    /// How many jobs are unfinished, elements counted; stops counting at `enough`.
-    pub fn has_unfinished(&self, enough: u64) -> bool {
-        let mut count = 0;
-        self.entries.len() as u64 + self.waiting_elements >= enough
-            && self.jobs().filter(|j| !j.is_finished()).any(|j| {
-                count += u64::from(j.count());
-                count >= enough
-            })
+    /// Whether there are more than `most` unfinished jobs, elements counted.
+    pub fn has_more_than(&self, most: u64) -> bool {
+        // Counted only where it could be so.
+        self.entries.len() as u64 + self.elements > most
+            && self.jobs().filter(|j| !j.is_finished()).map(|j| u64::from(j.count())).sum::<u64>() > most
     }
 }

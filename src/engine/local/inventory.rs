@@ -122,7 +122,7 @@ impl Inventory {
 
     fn declared(node: &NodeConfig) -> impl Iterator<Item = Slot> {
         let memory = node.memory.as_ref().map_or(u64::from(node.cpus) * 2000, |m| m.0.0);
-        let gres: Vec<Gres> = node.gres.iter().map(|g| g.0.clone()).collect();
+        let gres: Vec<Gres> = node.gres.iter().flat_map(|list| list.0.0.iter().cloned()).collect();
         let slot = move |name: &String| Slot::new(name, node.cpus, memory, gres.clone(), node.features.clone());
         node.name.0.0.iter().map(slot)
     }

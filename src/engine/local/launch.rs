@@ -146,7 +146,7 @@ fn commands(state: &Path) -> io::Result<PathBuf> {
     let dir = state.join("bin");
     directory::make_private(&dir)?;
     let program = std::env::current_exe()?;
-    for name in crate::commands::DROP_IN {
+    for name in crate::slurm::options::Command::ALL.iter().map(|c| c.name()) {
         let link = dir.join(name);
         if fs::read_link(&link).ok().as_deref() != Some(&program) {
             let _ = fs::remove_file(&link);

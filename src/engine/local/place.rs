@@ -258,7 +258,7 @@ fn share(needs: &Needs, slot: &Slot, tasks: u32, gpus: &[Gres]) -> Option<NodeSh
     }
     Some(NodeShare {
         node: slot.name.clone(),
-        cpus: slot.free_cpus.take_first(cpus as usize)?,
+        cpus: slot.free_cpus.clone().take_first(cpus as usize)?,
         memory,
         gres: taken,
         // Where tasks were not asked for, Slurm shows as many as the CPUs would take.

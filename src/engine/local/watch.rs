@@ -14,7 +14,7 @@ use std::{
     collections::HashMap,
     io,
     path::Path,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{

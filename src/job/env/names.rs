@@ -20,7 +20,7 @@ pub(super) fn node_list(job: &Job) -> String {
 pub(super) fn gpus(list: &[Gres]) -> Option<String> {
     let shown: Vec<String> = list
         .iter()
-        .map(|g| match &g.kind {
+        .map(|g| match &g.type_ {
             Some(kind) => format!("{kind}:{}", g.count),
             None => g.count.to_string(),
         })
@@ -31,7 +31,7 @@ pub(super) fn gpus(list: &[Gres]) -> Option<String> {
 /// `SLURM_TRES_PER_TASK`, which 24.05 and later set for `--cpus-per-task` and `--gpus-per-task` too.
 pub(super) fn tres_per_task(cpus: Option<u32>, gpus: &[Gres]) -> Option<String> {
     let mut parts: Vec<String> = cpus.iter().map(|n| format!("cpu={n}")).collect();
-    parts.extend(gpus.iter().map(|g| match &g.kind {
+    parts.extend(gpus.iter().map(|g| match &g.type_ {
         Some(kind) => format!("gres/gpu:{kind}={}", g.count),
         None => format!("gres/gpu={}", g.count),
     }));

@@ -95,7 +95,10 @@ pub fn check_script(script: &[u8]) -> Result<(), Refusal> {
         return Ok(());
     };
     let text = error.to_string();
-    let lines = text.lines().map(|l| format!("sbatch: error: {l}")).collect();
+    let lines = text
+        .lines()
+        .map(|l| format!("sbatch: error: {l}"))
+        .collect();
     Err(Refusal { lines, exit: 1 })
 }
 
@@ -110,7 +113,10 @@ pub fn read(script: &[u8], file: &str, foreign: bool) -> Result<Directives, Dire
                 words(text, file, number, &mut found.sbatch)?;
                 let mut new = found.sbatch.iter();
                 if new.any(|w| w == b"hetjob" || w == b"packjob") {
-                    return Err(DirectiveError::HetJob { file: file.to_owned(), line: number });
+                    return Err(DirectiveError::HetJob {
+                        file: file.to_owned(),
+                        line: number,
+                    });
                 }
                 continue;
             }
@@ -141,7 +147,11 @@ fn words(
         let mut bytes = skip_blanks(rest);
         let shown = || String::from_utf8_lossy(begin).into_owned();
         if bytes.first() == Some(&b':') {
-            return Err(DirectiveError::Colon { file: file.to_owned(), line, text: shown() });
+            return Err(DirectiveError::Colon {
+                file: file.to_owned(),
+                line,
+                text: shown(),
+            });
         }
         let mut word = Vec::new();
         let mut quote: Option<u8> = None;
@@ -167,7 +177,12 @@ fn words(
         }
         if let Some(quote) = quote {
             let quote = char::from(quote);
-            return Err(DirectiveError::Unmatched { file: file.to_owned(), line, quote, text: shown() });
+            return Err(DirectiveError::Unmatched {
+                file: file.to_owned(),
+                line,
+                quote,
+                text: shown(),
+            });
         }
         if word.is_empty() {
             return Ok(());

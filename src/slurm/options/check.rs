@@ -12,15 +12,16 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
     let Some(value) = value else { return Ok(()) };
     let bad = |message: String| Err(Refusal::error(command, 255, message));
     let invalid = |ok: bool| {
-        if ok { Ok(()) } else { bad(format!("Invalid --{} specification", row.name)) }
+        if ok {
+            Ok(())
+        } else {
+            bad(format!("Invalid --{} specification", row.name))
+        }
     };
     match row.kind {
-        Kind::Text
-        | Kind::Array
-        | Kind::Dependency
-        | Kind::Gres
-        | Kind::Hostlist
-        | Kind::Path => Ok(()),
+        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path => {
+            Ok(())
+        }
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
         Kind::Begin => begin(command, row.name, value),
@@ -60,16 +61,40 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
     }
 }
 
-const HINTS: &[&str] =
-    &["compute_bound", "memory_bound", "multithread", "nomultithread", "help"];
-const PROFILES: &[&str] = &["none", "all", "energy", "task", "lustre", "network", "filesystem"];
+const HINTS: &[&str] = &[
+    "compute_bound",
+    "memory_bound",
+    "multithread",
+    "nomultithread",
+    "help",
+];
+const PROFILES: &[&str] = &[
+    "none",
+    "all",
+    "energy",
+    "task",
+    "lustre",
+    "network",
+    "filesystem",
+];
 const RLIMITS: &[&str] = &[
     "ALL", "NONE", "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS",
     "STACK",
 ];
 const MAIL_TYPES: &[&str] = &[
-    "NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "INVALID_DEPEND", "STAGE_OUT", "TIME_LIMIT",
-    "TIME_LIMIT_90", "TIME_LIMIT_80", "TIME_LIMIT_50", "ARRAY_TASKS",
+    "NONE",
+    "BEGIN",
+    "END",
+    "FAIL",
+    "REQUEUE",
+    "ALL",
+    "INVALID_DEPEND",
+    "STAGE_OUT",
+    "TIME_LIMIT",
+    "TIME_LIMIT_90",
+    "TIME_LIMIT_80",
+    "TIME_LIMIT_50",
+    "ARRAY_TASKS",
 ];
 
 fn one_of(value: &str, words: &[&str]) -> bool {
@@ -89,7 +114,9 @@ fn leading(text: &str) -> Option<(i64, &str)> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
     let (digits, rest) = digits.split_at_checked(end)?;
     if digits.is_empty() {
         return None;
@@ -143,9 +170,14 @@ fn time(text: &str) -> bool {
 
 /// To be replaced by `slurm::memory`.
 fn memory(text: &str) -> bool {
-    let Some((number, unit)) = leading(text) else { return false };
+    let Some((number, unit)) = leading(text) else {
+        return false;
+    };
     let unit = unit.to_ascii_lowercase();
-    let known = matches!(unit.as_str(), "" | "k" | "kb" | "m" | "mb" | "g" | "gb" | "t" | "tb");
+    let known = matches!(
+        unit.as_str(),
+        "" | "k" | "kb" | "m" | "mb" | "g" | "gb" | "t" | "tb"
+    );
     known && (0..i64::MAX).contains(&number)
 }
 
@@ -186,8 +218,19 @@ fn begin(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
         return Err(wrong);
     }
     let starts = text.trim_start().to_ascii_lowercase();
-    let words = ["now", "today", "tomorrow", "midnight", "noon", "fika", "teatime", "elevenses"];
-    if starts.starts_with(|c: char| c.is_ascii_digit()) || words.iter().any(|w| starts.starts_with(w)) {
+    let words = [
+        "now",
+        "today",
+        "tomorrow",
+        "midnight",
+        "noon",
+        "fika",
+        "teatime",
+        "elevenses",
+    ];
+    if starts.starts_with(|c: char| c.is_ascii_digit())
+        || words.iter().any(|w| starts.starts_with(w))
+    {
         return Ok(());
     }
     let mut lines = vec![format!("Invalid time specification (pos=0): {text}")];
@@ -198,11 +241,14 @@ fn begin(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
 /// To be replaced by `slurm::signal`: [{R|B|RB}:]signal[@seconds].
 fn signal(text: &str) -> bool {
     let (flags, rest) = text.split_once(':').unwrap_or(("", text));
-    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r')) || (flags.is_empty() && text.contains(':')) {
+    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r'))
+        || (flags.is_empty() && text.contains(':'))
+    {
         return false;
     }
     let (signal, seconds) = rest.split_once('@').unwrap_or((rest, ""));
-    let seconds_good = seconds.is_empty() || whole(seconds).is_some_and(|s| (0..=65535).contains(&s));
+    let seconds_good =
+        seconds.is_empty() || whole(seconds).is_some_and(|s| (0..=65535).contains(&s));
     let name = signal.to_ascii_uppercase();
     let name = name.strip_prefix("SIG").unwrap_or(&name);
     let signal_good = match whole(signal) {
@@ -257,15 +303,29 @@ fn distribution(command: Command, text: &str) -> Result<(), Refusal> {
             return Err(wrong);
         }
     }
-    if parts.all(|p| one_of(p, &["pack", "nopack"])) { Ok(()) } else { Err(wrong) }
+    if parts.all(|p| one_of(p, &["pack", "nopack"])) {
+        Ok(())
+    } else {
+        Err(wrong)
+    }
 }
 
 fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
     const WORDS: &[&str] = &[
-        "low", "high", "highm1", "medium", "conservative", "ondemand", "performance", "powersave",
-        "schedutil", "userspace",
+        "low",
+        "high",
+        "highm1",
+        "medium",
+        "conservative",
+        "ondemand",
+        "performance",
+        "powersave",
+        "schedutil",
+        "userspace",
     ];
-    let unknown = text.split(['-', ':']).find(|w| whole(w).is_none() && !one_of(w, WORDS));
+    let unknown = text
+        .split(['-', ':'])
+        .find(|w| whole(w).is_none() && !one_of(w, WORDS));
     match unknown {
         None => Ok(()),
         Some(_) => {
@@ -278,11 +338,15 @@ fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
 
 fn propagate(command: Command, text: &str) -> Result<(), Refusal> {
     let alone = one_of(text, &["", "all", "none"]);
-    let bad = text.split(',').find(|l| !alone && (!one_of(l, RLIMITS) || one_of(l, &["all", "none"])));
+    let bad = text
+        .split(',')
+        .find(|l| !alone && (!one_of(l, RLIMITS) || one_of(l, &["all", "none"])));
     match bad {
         None => Ok(()),
-        Some(limit) => Err(Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
-            .and_error(command, format!("--propagate={text} is not valid."))),
+        Some(limit) => Err(
+            Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
+                .and_error(command, format!("--propagate={text} is not valid.")),
+        ),
     }
 }
 
@@ -305,7 +369,8 @@ fn get_user_env(text: &str) -> bool {
 fn acctg_freq(text: &str) -> bool {
     text.split(',').all(|part| match part.split_once('=') {
         Some((what, every)) => {
-            one_of(what, &["task", "energy", "network", "filesystem"]) && whole(every).is_some_and(|n| n >= 0)
+            one_of(what, &["task", "energy", "network", "filesystem"])
+                && whole(every).is_some_and(|n| n >= 0)
         }
         None => whole(part).is_some_and(|n| n >= 0),
     })

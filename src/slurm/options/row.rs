@@ -150,7 +150,9 @@ impl Row {
 
     /// The commands that know it.
     pub fn commands(&self) -> impl Iterator<Item = Command> + '_ {
-        Command::ALL.into_iter().filter(|c| self.used_by(*c).is_some())
+        Command::ALL
+            .into_iter()
+            .filter(|c| self.used_by(*c).is_some())
     }
 
     /// `-t, --time=minutes`, as `--help` writes it.

@@ -5,11 +5,22 @@ use crate::slurm::options::{Class, Class::Inert, Command::Scancel, Kind::*, Row,
 
 const NONE: &[&str] = &[];
 
-const fn flag(name: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn flag(
+    name: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::flag(name, help).takes(Scancel, class, env)
 }
 
-const fn value(name: &'static str, metavar: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn value(
+    name: &'static str,
+    metavar: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::value(name, Text, metavar, help).takes(Scancel, class, env)
 }
 

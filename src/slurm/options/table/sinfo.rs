@@ -9,7 +9,13 @@ const fn flag(name: &'static str, class: Class, help: &'static str) -> Row {
     Row::flag(name, help).takes(Sinfo, class, NONE)
 }
 
-const fn value(name: &'static str, metavar: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn value(
+    name: &'static str,
+    metavar: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::value(name, Text, metavar, help).takes(Sinfo, class, env)
 }
 

@@ -9,11 +9,7 @@ complete -c sacct -s r -l partition -d 'comma separated list of partitions to se
 complete -c sacct -s q -l qos -d 'only send data about jobs using these qos' -r
 complete -c sacct -s s -l state -d 'select jobs by their state now or in the time that is asked for' -r
 complete -c sacct -s S -l starttime -d 'select jobs eligible after this time; default is 00:00:00 of the current day' -r
-complete -c sacct -l units -d 'display values in specified unit type' -r -f -a "K\t''
-M\t''
-G\t''
-T\t''
-P\t''"
+complete -c sacct -l units -d 'display values in specified unit type' -r
 complete -c sacct -s u -l user -l uid -d 'use this comma separated list of users to select jobs to display' -r
 complete -c sacct -s W -l wckeys -d 'only send data about these wckeys (no effect here)' -r
 complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job (no effect here)' -r

@@ -44,6 +44,9 @@ complete -c sbatch -l mem-per-gpu -d 'real memory required per allocated GPU' -r
 complete -c sbatch -l mincpus -d 'minimum number of logical processors (threads) per node' -r
 complete -c sbatch -l network -d 'network options, such as switch use (no effect here)' -r
 complete -c sbatch -l nice -d 'decrease scheduling priority by value' -r
+complete -c sbatch -s k -l no-kill -d 'do not kill job on node failure (no effect here)' -r -f -a "off\t''
+no\t''
+set\t''"
 complete -c sbatch -s F -l nodefile -d 'request a specific list of hosts' -r -F
 complete -c sbatch -s w -l nodelist -d 'request a specific list of hosts' -r
 complete -c sbatch -s N -l nodes -d 'number of nodes on which to run (N = min[-max])' -r
@@ -68,6 +71,7 @@ complete -c sbatch -l thread-spec -d 'count of reserved threads (no effect here)
 complete -c sbatch -l threads-per-core -d 'number of threads per core to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -s t -l time -d 'time limit' -r
 complete -c sbatch -l time-min -d 'minimum time limit (if distinct)' -r
+complete -c sbatch -l tmp -d 'minimum amount of temporary disk (temporary disk is not counted: none is set aside for the job)' -r
 complete -c sbatch -l tres-bind -d 'task to tres binding options (every task sees all GPUs that the step has on its node)' -r
 complete -c sbatch -l wait-all-nodes -d 'wait for all nodes to be ready before starting' -r
 complete -c sbatch -l wckey -d 'wckey to run job under (workload keys are not recorded)' -r

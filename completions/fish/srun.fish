@@ -49,6 +49,9 @@ complete -c srun -l mpi -d 'type of MPI being used (MPI is started as with --mpi
 complete -c srun -l msg-timeout -d 'message timeout of the launch (no effect here)' -r
 complete -c srun -l network -d 'network options, such as switch use (no effect here)' -r
 complete -c srun -l nice -d 'decrease scheduling priority by value (no effect here)' -r
+complete -c srun -s k -l no-kill -d 'do not kill job on node failure (no effect here)' -r -f -a "off\t''
+no\t''
+set\t''"
 complete -c srun -s w -l nodelist -d 'request a specific list of hosts' -r
 complete -c srun -s N -l nodes -d 'number of nodes on which to run (N = min[-max])' -r
 complete -c srun -s n -l ntasks -d 'number of tasks to run' -r

@@ -32,12 +32,16 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::Exclusive => invalid(one_of(value, &["", "exclusive", "user", "mcs", "topo"])),
         Kind::NodeInfo => node_info(command, value),
         Kind::GetUserEnv => invalid(get_user_env(value)),
-        Kind::Hint if one_of(value, HINTS) => Ok(()),
+        Kind::Hint if value.split(',').all(|h| one_of(h, HINTS)) => Ok(()),
         Kind::Hint => {
             let message = format!("unrecognized --hint argument \"{value}\", see --hint=help");
             Err(Refusal::error(command, 1, message))
         }
         Kind::MailType => invalid(mail_type(value)),
+        Kind::MemBind if words_of(value, MEM_BIND) => Ok(()),
+        Kind::MemBind => bad(format!("unrecognized --mem-bind argument \"{value}\"")),
+        Kind::GpuBind if words_of(value, GPU_BIND) => Ok(()),
+        Kind::GpuBind => bad(format!("Invalid --gpu-bind argument: gpu:{value}")),
         Kind::Memory => invalid(memory(value)),
         Kind::Minutes | Kind::Time => invalid(time(value)),
         Kind::Nice => nice(value).map_or_else(bad, Ok),
@@ -53,9 +57,24 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
             let (switches, _) = value.split_once('@').unwrap_or((value, ""));
             count(command, &row.display_name(), switches, true)
         }
+        Kind::Units
+            if value
+                .to_ascii_uppercase()
+                .starts_with(['K', 'M', 'G', 'T', 'P']) =>
+        {
+            Ok(())
+        }
+        Kind::Units => {
+            let shown = value.chars().next().map_or_else(String::new, String::from);
+            let message = format!("Invalid unit type '{shown}'. Possible options are 'KMGTP'");
+            let fatal = Refusal::fatal(command, "Invalid unit type");
+            let mut refusal = Refusal::error(command, 1, message);
+            refusal.lines.extend(fatal.lines);
+            Err(refusal)
+        }
         Kind::ZeroOrOne => {
             count(command, &row.display_name(), value, false)?;
-            invalid(matches!(value.trim(), "0" | "1" | "+0" | "+1"))
+            invalid(whole(value).unwrap_or(0) <= 1)
         }
         Kind::Choice(words) => invalid(one_of(value, words)),
     }
@@ -78,8 +97,7 @@ const PROFILES: &[&str] = &[
     "filesystem",
 ];
 const RLIMITS: &[&str] = &[
-    "ALL", "NONE", "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS",
-    "STACK",
+    "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK",
 ];
 const MAIL_TYPES: &[&str] = &[
     "NONE",
@@ -96,6 +114,21 @@ const MAIL_TYPES: &[&str] = &[
     "TIME_LIMIT_50",
     "ARRAY_TASKS",
 ];
+
+const MEM_BIND: &[&str] = &[
+    "q", "quiet", "v", "verbose", "no", "none", "rank", "local", "p", "prefer", "sort", "nosort",
+    "map_mem", "mask_mem", "help",
+];
+const GPU_BIND: &[&str] = &[
+    "closest", "map", "map_gpu", "mask", "mask_gpu", "none", "per_task", "q", "quiet", "single",
+    "v", "verbose",
+];
+
+/// A list whose first word is known; what stands behind a `:` belongs to a word.
+fn words_of(list: &str, known: &[&str]) -> bool {
+    let first = list.split([',', ':', '+']).next().unwrap_or_default();
+    one_of(first.trim_start_matches("gpu:"), known)
+}
 
 fn one_of(value: &str, words: &[&str]) -> bool {
     words.iter().any(|w| w.eq_ignore_ascii_case(value))
@@ -129,6 +162,8 @@ fn leading(text: &str) -> Option<(i64, &str)> {
 fn count(command: Command, what: &str, text: &str, positive: bool) -> Result<(), Refusal> {
     match whole(text) {
         Some(n) if n > 0 || (n == 0 && !positive) => Ok(()),
+        // Nothing counts as 0.
+        None if text.is_empty() && !positive => Ok(()),
         _ => {
             let message = format!("Invalid numeric value \"{text}\" for {what}.");
             Err(Refusal::error(command, 1, message))
@@ -241,9 +276,7 @@ fn begin(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
 /// To be replaced by `slurm::signal`: [{R|B|RB}:]signal[@seconds].
 fn signal(text: &str) -> bool {
     let (flags, rest) = text.split_once(':').unwrap_or(("", text));
-    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r'))
-        || (flags.is_empty() && text.contains(':'))
-    {
+    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r')) {
         return false;
     }
     let (signal, seconds) = rest.split_once('@').unwrap_or((rest, ""));
@@ -292,14 +325,18 @@ fn distribution(command: Command, text: &str) -> Result<(), Refusal> {
     let wrong = Refusal::error(command, 255, "Invalid --distribution specification");
     let mut parts = text.split(',');
     let levels = parts.next().unwrap_or_default();
-    if let Some(size) = levels.strip_prefix("plane=") {
+    let plane = levels == "plane" || levels.starts_with("plane=");
+    if plane {
+        let size = levels.trim_start_matches("plane").trim_start_matches('=');
         if whole(size).is_none_or(|n| n <= 0) {
             let first = Refusal::error(command, 255, "Invalid plane size or size not specified");
             return Err(first.and_error(command, "Invalid --distribution specification"));
         }
     } else {
-        let known = ["block", "cyclic", "fcyclic", "arbitrary", "plane", "*", ""];
-        if levels.is_empty() || !levels.split(':').all(|l| one_of(l, &known)) {
+        let known = ["block", "cyclic", "fcyclic", "*", ""];
+        let alone = ["arbitrary", "pack", "nopack"];
+        let levels_good = !levels.is_empty() && levels.split(':').all(|l| one_of(l, &known));
+        if !levels_good && !one_of(levels, &alone) {
             return Err(wrong);
         }
     }
@@ -336,12 +373,13 @@ fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
     }
 }
 
+/// ALL, NONE, or names of limits, in capitals as setrlimit(2) has them.
 fn propagate(command: Command, text: &str) -> Result<(), Refusal> {
-    let alone = one_of(text, &["", "all", "none"]);
-    let bad = text
-        .split(',')
-        .find(|l| !alone && (!one_of(l, RLIMITS) || one_of(l, &["all", "none"])));
-    match bad {
+    if one_of(text, &["", "all", "none"]) {
+        return Ok(());
+    }
+    let known = |limit: &str| RLIMITS.contains(&limit.trim_start_matches("RLIMIT_"));
+    match text.split(',').find(|l| !l.is_empty() && !known(l)) {
         None => Ok(()),
         Some(limit) => Err(
             Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
@@ -352,7 +390,9 @@ fn propagate(command: Command, text: &str) -> Result<(), Refusal> {
 
 fn node_info(command: Command, text: &str) -> Result<(), Refusal> {
     for (part, which) in text.split(':').zip(["first", "second", "third"]) {
-        if part != "*" {
+        let bounds = part.split_once('-').unwrap_or((part, "1"));
+        let range = part.contains('-') && whole(bounds.0).is_some() && whole(bounds.1).is_some();
+        if !matches!(part, "" | "*") && !range {
             count(command, &format!("{which} arg of -B"), part, true)?;
         }
     }
@@ -362,16 +402,17 @@ fn node_info(command: Command, text: &str) -> Result<(), Refusal> {
 /// [seconds][S|L]
 fn get_user_env(text: &str) -> bool {
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    matches!(digits, "" | "S" | "s" | "L" | "l")
+    digits.is_empty() || digits.starts_with(['S', 's', 'L', 'l'])
 }
 
 /// An interval, or datatype=interval,...
 fn acctg_freq(text: &str) -> bool {
-    text.split(',').all(|part| match part.split_once('=') {
-        Some((what, every)) => {
-            one_of(what, &["task", "energy", "network", "filesystem"])
-                && whole(every).is_some_and(|n| n >= 0)
-        }
-        None => whole(part).is_some_and(|n| n >= 0),
-    })
+    text.is_empty()
+        || text.split(',').all(|part| match part.split_once('=') {
+            Some((what, every)) => {
+                one_of(what, &["task", "energy", "network", "filesystem"])
+                    && whole(every).is_some_and(|n| n >= 0)
+            }
+            None => whole(part).is_some_and(|n| n >= 0),
+        })
 }

@@ -85,13 +85,23 @@ fn about(command: Command) -> &'static str {
 }
 
 fn man_page(command: Command) -> String {
-    let mut bytes = Vec::new();
-    clap_mangen::Man::new(clap_command(command))
-        .title(command.name().to_uppercase())
-        .manual("Slurm Commands")
-        .render(&mut bytes)
-        .unwrap_or_else(|e| panic!("{e}"));
-    let mut page = String::from_utf8_lossy(&bytes).into_owned();
+    let name = command.name();
+    let man = clap_mangen::Man::new(clap_command(command))
+        .title(name.to_uppercase())
+        .source("Slurm 24.11.5")
+        .manual("Slurm Commands");
+    let part = |render: fn(&clap_mangen::Man, &mut dyn std::io::Write) -> std::io::Result<()>| {
+        let mut bytes = Vec::new();
+        render(&man, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let mut page = part(clap_mangen::Man::render_title);
+    page.push_str(&part(clap_mangen::Man::render_name_section));
+    let operands = roff(help::operands(command));
+    page.push_str(&format!(
+        ".SH SYNOPSIS\n\\fB{name}\\fR [\\fIOPTIONS\\fR...] {operands}\n"
+    ));
+    page.push_str(&part(clap_mangen::Man::render_options_section));
     page.push_str(".SH \"INPUT ENVIRONMENT VARIABLES\"\nThe command line overrides them");
     page.push_str(if command == Command::Sbatch {
         "; they override a script's directives.\n"

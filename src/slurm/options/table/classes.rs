@@ -8,6 +8,8 @@ pub(super) const HONOURED: Class = Class::Honoured;
 pub(super) const ALLOCATIONS: Class = Class::Inert(
     "it belongs to the allocation: inside one Slurm's srun ignores it as well, and srun outside of one is not supported yet",
 );
+pub(super) const NO_KILL: Class =
+    Class::Inert("this machine's nodes do not fail one without the others");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
 pub(super) const SALLOC: Class =

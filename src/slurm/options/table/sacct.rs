@@ -61,7 +61,7 @@ pub(super) static ROWS: &[Row] = &[
     value("timelimit-min", "time", NOT_YET, "only send data about jobs with this timelimit").short('k'),
     value("timelimit-max", "time", NOT_YET, "upper end of the range that --timelimit-min begins").short('K'),
     flag("truncate", NOT_YET, "truncate times to --starttime and --endtime").short('T'),
-    Row::value("units", Choice(&["K", "M", "G", "T", "P"]), "KMGTP", "display values in specified unit type").takes(Sacct, HONOURED, NONE),
+    Row::value("units", Units, "KMGTP", "display values in specified unit type").takes(Sacct, HONOURED, NONE),
     Row::alias("uid", "user"),
     flag("use-local-uid", Inert("user names are this machine's own"), "look up user names on this machine"),
     flag("usage", HONOURED, "display brief usage message"),

@@ -36,7 +36,7 @@ pub(super) static ROWS: &[Row] = &[
     value("file", "file", NOT_YET, "read data from the specified file").short('f'),
     value("flags", "flag,...", NOT_YET, "select jobs by how they were scheduled").short('F'),
     Row::alias("fields", "format"),
-    value("format", "field,...", HONOURED, "comma separated list of fields (\"--helpformat\" lists them)").short('o'),
+    Row::value("format", Text, "field,...", "comma separated list of fields (\"--helpformat\" lists them)").short('o').takes(Sacct, HONOURED, &["SACCT_FORMAT"]),
     value("gid", "group,...", NOT_YET, "use this comma separated list of groups to select jobs to display").short('g'),
     Row::alias("group", "gid"),
     flag("helpformat", HONOURED, "print a list of fields that can be specified with --format").short('e'),

@@ -32,7 +32,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("ctld", HONOURED, &["SCANCEL_CTLD"], "send request directly to slurmctld"),
     Row::alias("cluster", "clusters"),
     value("clusters", "names", ONE_CLUSTER, &["SLURM_CLUSTERS"], "clusters to issue commands to").short('M'),
-    flag("cron", Inert("there are no jobs of scrontab"), &["SCANCEL_CRON"], "confirm the cancellation of a job of scrontab").short('c'),
+    flag("cron", Inert("there are no jobs of scrontab"), NONE, "confirm the cancellation of a job of scrontab").short('c'),
     flag("full", HONOURED, &["SCANCEL_FULL"], "signal batch shell and all steps for specified job").short('f'),
     flag("help", HONOURED, NONE, "show this help message").section(Help),
     flag("hurry", Inert("there is no burst buffer to be staged out"), &["SCANCEL_HURRY"], "avoid burst buffer stage out").short('H'),

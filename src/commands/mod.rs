@@ -1,3 +1,54 @@
 //! One file per command: parse, ask, print. What a second command needs stands lower down.
 
+pub mod controller;
+pub mod sbatch;
+pub mod submitter;
 pub mod terminal;
+
+use crate::slurm::options::Command;
+use std::ffi::{OsStr, OsString};
+
+const USAGE: &str = "\
+Usage: skyslurm COMMAND [ARGUMENTS]
+
+  sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol
+                     as the command of that name
+  controller start|stop|restart|status
+                     the daemon that keeps the jobs
+";
+
+/// Runs the command that `name` is, or that is the first argument; gives its exit code.
+pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
+    if let Some(command) = name.to_str().and_then(Command::from_name) {
+        return run(command, args);
+    }
+    if args.is_empty() {
+        terminal::eprint(USAGE.trim_end());
+        return 1;
+    }
+    let first = args.remove(0);
+    match first.to_str() {
+        Some("agent") => crate::agent::main(args),
+        Some("controller") => controller::run(args),
+        Some("--version" | "-V") => terminal::print(concat!("skyslurm ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some("--help" | "-h" | "help") => terminal::print(USAGE),
+        other => match other.and_then(Command::from_name) {
+            Some(command) => run(command, args),
+            None => {
+                terminal::eprint(&format!("skyslurm: unknown command {}", first.to_string_lossy()));
+                terminal::eprint(USAGE.trim_end());
+                1
+            }
+        },
+    }
+}
+
+fn run(command: Command, args: Vec<OsString>) -> u8 {
+    match command {
+        Command::Sbatch => sbatch::run(args),
+        other => {
+            terminal::eprint(&format!("{}: error: not there yet", other.name()));
+            1
+        }
+    }
+}

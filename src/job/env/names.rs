@@ -12,15 +12,14 @@ pub(super) fn nodes(job: &Job) -> &[NodeShare] {
 
 /// `node[1-4]`
 pub(super) fn node_list(job: &Job) -> String {
-    let names: Vec<&str> = job.placement.iter().flat_map(Placement::names).collect();
-    hostlist::compress(&names)
+    hostlist::compress(job.placement.iter().flat_map(Placement::names))
 }
 
 /// GPUs as `--gpus` and its kin write them: `2`, `h100:2`, `a100:1,h100:1`.
 pub(super) fn gpus(list: &[Gres]) -> Option<String> {
     let shown: Vec<String> = list
         .iter()
-        .map(|g| match &g.kind {
+        .map(|g| match &g.type_ {
             Some(kind) => format!("{kind}:{}", g.count),
             None => g.count.to_string(),
         })
@@ -31,7 +30,7 @@ pub(super) fn gpus(list: &[Gres]) -> Option<String> {
 /// `SLURM_TRES_PER_TASK`, which 24.05 and later set for `--cpus-per-task` and `--gpus-per-task` too.
 pub(super) fn tres_per_task(cpus: Option<u32>, gpus: &[Gres]) -> Option<String> {
     let mut parts: Vec<String> = cpus.iter().map(|n| format!("cpu={n}")).collect();
-    parts.extend(gpus.iter().map(|g| match &g.kind {
+    parts.extend(gpus.iter().map(|g| match &g.type_ {
         Some(kind) => format!("gres/gpu:{kind}={}", g.count),
         None => format!("gres/gpu={}", g.count),
     }));

@@ -141,9 +141,9 @@ pub enum Setting {
     ExcludeNodes(Vec<String>),
 }
 
-/// An answer.
+/// An answer. Jobs are sent from references and received as records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Reply {
+pub enum Reply<J = Job> {
     /// The job is on disk.
     Submitted(JobId),
     /// Nothing was submitted, or the question cannot be answered.
@@ -169,7 +169,7 @@ pub enum Reply {
         partition: String,
     },
     /// Jobs, oldest id first.
-    Jobs(Vec<Job>),
+    Jobs(Vec<J>),
     /// The cluster.
     Cluster(Box<Cluster>),
     /// One result for each thing asked.

@@ -3,6 +3,7 @@
 
 pub mod env;
 mod exit;
+mod needs;
 mod node;
 mod placement;
 mod record;
@@ -10,6 +11,7 @@ mod request;
 mod step;
 
 pub use exit::ExitStatus;
+pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};

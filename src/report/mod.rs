@@ -1,3 +1,15 @@
 //! Columns: format specifications, the fields of jobs, steps, nodes and partitions, and how they are laid out.
 //!
 //! Field tables are data: one row a field. Commands choose rows and print what comes out.
+
+pub mod clock;
+pub mod field;
+pub mod format;
+pub mod job_fields;
+pub mod job_values;
+pub mod node_fields;
+pub mod node_groups;
+pub mod node_state;
+pub mod sort;
+pub mod step_fields;
+pub mod table;

@@ -1,0 +1,114 @@
+//! Cells: a value cut or filled up to a width.
+
+/// Writes one cell: `value` appends the value to `out`, then it is cut or filled up to `width`.
+///
+/// Widths count characters. Slurm counts bytes, and would cut an accented letter in half.
+pub fn cell(out: &mut String, width: usize, right: bool, value: impl FnOnce(&mut String)) {
+    marked_cell(out, width, right, None, value);
+}
+
+/// The same for a value that may end in `mark`, which then stays when the value is cut.
+pub fn marked_cell(
+    out: &mut String,
+    width: usize,
+    right: bool,
+    mark: Option<char>,
+    value: impl FnOnce(&mut String),
+) {
+    let start = out.len();
+    value(out);
+    if width == 0 {
+        return;
+    }
+    let written = out.get(start..).unwrap_or_default();
+    // Nearly every value is ASCII: its length is that of its bytes.
+    let length = if written.is_ascii() { written.len() } else { written.chars().count() };
+    if length > width {
+        let mark = mark.filter(|mark| written.ends_with(*mark));
+        let kept = width - usize::from(mark.is_some());
+        let cut = written.char_indices().nth(kept).map_or(out.len(), |(at, _)| start + at);
+        out.truncate(cut);
+        out.extend(mark);
+    } else if length < width {
+        let missing = width - length;
+        if right {
+            out.insert_str(start, blanks(missing).as_ref());
+        } else {
+            out.push_str(blanks(missing).as_ref());
+        }
+    }
+}
+
+const BLANKS: &str = "                                                                ";
+
+/// So many blanks, without an allocation where they are few.
+fn blanks(count: usize) -> std::borrow::Cow<'static, str> {
+    match BLANKS.get(..count) {
+        Some(blanks) => blanks.into(),
+        None => " ".repeat(count).into(),
+    }
+}
+
+/// Appends a number.
+pub fn number(out: &mut String, value: impl Into<i64>) {
+    let value: i64 = value.into();
+    let mut digits = [0_u8; 20];
+    let mut left = value.unsigned_abs();
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        if let Some(digit) = digits.get_mut(at) {
+            *digit = b'0' + (left % 10) as u8;
+        }
+        left /= 10;
+        if left == 0 || at == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push('-');
+    }
+    out.push_str(digits.get(at..).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default());
+}
+
+/// Appends a number, with a zero before it if it has one digit only.
+pub fn two_digits(out: &mut String, value: u32) {
+    if value < 10 {
+        out.push('0');
+    }
+    number(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell_of(text: &str, width: usize, right: bool) -> String {
+        let mut out = String::from("|");
+        cell(&mut out, width, right, |out| out.push_str(text));
+        out
+    }
+
+    #[test]
+    fn values_are_cut_and_filled_up() {
+        assert_eq!(cell_of("a-very-long-name", 8, true), "|a-very-l");
+        assert_eq!(cell_of("R", 2, true), "| R");
+        assert_eq!(cell_of("gpu", 9, false), "|gpu      ");
+        assert_eq!(cell_of("gpu", 0, true), "|gpu");
+        assert_eq!(cell_of("äöü", 2, true), "|äö");
+        assert_eq!(cell_of("ä", 3, true), "|  ä");
+        assert_eq!(cell_of("x", 1234, false).len(), 1235);
+        let mut out = String::new();
+        marked_cell(&mut out, 3, true, Some('*'), |out| out.push_str("gpu*"));
+        assert_eq!(out, "gp*"); // sinfo -o %.3P
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for value in [0, 7, -1, 4_294_901_698, i64::MAX, i64::MIN] {
+            let mut out = String::new();
+            number(&mut out, value);
+            assert_eq!(out, value.to_string());
+        }
+    }
+}

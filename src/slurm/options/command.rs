@@ -1,0 +1,81 @@
+//! The eight commands, and in what their parsers differ.
+
+/// One of Slurm's commands that this program stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Command {
+    /// sbatch(1)
+    Sbatch,
+    /// srun(1)
+    Srun,
+    /// salloc(1)
+    Salloc,
+    /// squeue(1)
+    Squeue,
+    /// scancel(1)
+    Scancel,
+    /// sacct(1)
+    Sacct,
+    /// sinfo(1)
+    Sinfo,
+    /// scontrol(1)
+    Scontrol,
+}
+
+impl Command {
+    /// All of them, in the order of the manual's overview.
+    pub const ALL: [Command; 8] = [
+        Command::Sbatch,
+        Command::Srun,
+        Command::Salloc,
+        Command::Squeue,
+        Command::Scancel,
+        Command::Sacct,
+        Command::Sinfo,
+        Command::Scontrol,
+    ];
+
+    /// The name it is called by.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Command::Sbatch => "sbatch",
+            Command::Srun => "srun",
+            Command::Salloc => "salloc",
+            Command::Squeue => "squeue",
+            Command::Scancel => "scancel",
+            Command::Sacct => "sacct",
+            Command::Sinfo => "sinfo",
+            Command::Scontrol => "scontrol",
+        }
+    }
+
+    /// The command of that name.
+    pub fn from_name(name: &str) -> Option<Command> {
+        Command::ALL.into_iter().find(|c| c.name() == name)
+    }
+
+    /// Its place in a row's `uses`.
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// sbatch, srun and salloc: they share one table and one set of checks.
+    pub const fn allocates(self) -> bool {
+        matches!(self, Command::Sbatch | Command::Srun | Command::Salloc)
+    }
+
+    /// Whether parsing ends at the first operand (a script or a program has
+    /// options of its own). scancel, squeue, sacct and sinfo take options behind operands too.
+    pub(super) const fn stops_at_operand(self) -> bool {
+        self.allocates()
+    }
+
+    /// Exit code of a line that cannot be parsed (sbatch.txt, squeue.txt).
+    pub(super) const fn syntax_exit(self) -> u8 {
+        if self.allocates() { 255 } else { 1 }
+    }
+
+    /// sacct alone does not point to `--help` (sacct.txt).
+    pub(super) const fn points_to_help(self) -> bool {
+        !matches!(self, Command::Sacct)
+    }
+}

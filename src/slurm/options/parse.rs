@@ -1,0 +1,96 @@
+//! From words to options: syntax, then values, then what goes together.
+
+use std::ffi::OsString;
+
+use super::{
+    Arg, Class, Command, Options, Refusal, Setting, Source, check, env, exclusions, getopt,
+};
+
+/// A command line that has been understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// The options, with those of the environment.
+    pub options: Options,
+    /// What is no option: a script and its arguments, job ids, keywords.
+    pub operands: Vec<OsString>,
+}
+
+/// Parses the command line (without the command's own name) and the input variables.
+///
+/// With `--help`, `--usage`, `--version` (`--helpformat` of sacct) nothing else is
+/// checked: look for these first. For sbatch use [`super::parse_batch`], which reads the script's directives too.
+pub fn parse(
+    command: Command,
+    args: &[OsString],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Parsed, Refusal> {
+    let mut parsed = parse_words(command, args)?;
+    if !parsed.asks_for_help() {
+        env::read(&mut parsed.options, env)?;
+        exclusions::check(&mut parsed.options)?;
+    }
+    Ok(parsed)
+}
+
+/// The command line alone.
+pub(super) fn parse_words(command: Command, args: &[OsString]) -> Result<Parsed, Refusal> {
+    let scan = getopt::scan(command, args, true)?;
+    let mut parsed = Parsed {
+        options: Options::new(command),
+        operands: scan.operands,
+    };
+    let at_once = scan
+        .options
+        .last()
+        .filter(|g| getopt::AT_ONCE.contains(&g.row.name));
+    let given = match at_once {
+        Some(given) => vec![given.clone()],
+        None => scan.options,
+    };
+    for given in given {
+        let setting = Setting {
+            row: given.row,
+            value: given.value,
+            source: Source::CommandLine,
+            variable: None,
+            on: true,
+        };
+        apply(&mut parsed.options, setting)?;
+    }
+    Ok(parsed)
+}
+
+impl Parsed {
+    /// Whether an option is set that is answered at once, instead of doing anything.
+    pub fn asks_for_help(&self) -> bool {
+        getopt::AT_ONCE.iter().any(|name| self.options.is_set(name))
+    }
+}
+
+/// Checks one option and takes it.
+pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refusal> {
+    let command = options.command();
+    if setting.on {
+        if setting.row.arg != Arg::None {
+            check::value(command, setting.row, setting.value.as_deref())?;
+        }
+        if let Some(Class::Refused(instead)) = options.class(setting.row) {
+            return Err(refused(command, &setting, instead));
+        }
+    }
+    options.push(setting);
+    Ok(())
+}
+
+fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
+    let option = setting.row.display_name();
+    // Behind `=` stands the whole message: Slurm's own words, mostly.
+    if let Some(words) = instead.strip_prefix('=') {
+        return Refusal::error(command, 1, words);
+    }
+    let message = match setting.variable {
+        Some(variable) => format!("{variable} ({option}): {instead}"),
+        None => format!("{option}: {instead}"),
+    };
+    Refusal::error(command, 1, message)
+}

@@ -1,0 +1,154 @@
+//! The options that are set, and by whom.
+
+use super::{Class, Command, Row, table};
+
+/// Who set an option. A later one overrides an earlier one (sbatch(1), INPUT ENVIRONMENT VARIABLES).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// A `#SBATCH`, `#PBS` or `#BSUB` line.
+    Directive,
+    /// An input variable such as `SBATCH_TIMELIMIT`.
+    Environment,
+    /// The command line.
+    CommandLine,
+}
+
+/// One time an option was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Which option.
+    pub row: &'static Row,
+    /// Its argument; `None` for a flag and for an optional argument left out.
+    pub value: Option<String>,
+    /// Who set it.
+    pub source: Source,
+    /// The variable it came from.
+    pub variable: Option<&'static str>,
+    /// False for a variable that takes a flag back (`SBATCH_REQUEUE=no`).
+    pub on: bool,
+}
+
+/// Every option that was given, each with all its occurrences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    command: Command,
+    settings: Vec<Setting>,
+    notes: Vec<String>,
+}
+
+impl Options {
+    /// None set yet.
+    pub fn new(command: Command) -> Options {
+        Options {
+            command,
+            settings: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The command they were given to.
+    pub fn command(&self) -> Command {
+        self.command
+    }
+
+    /// The argument of the option that counts: the last one of the highest source.
+    /// `None` when it is not set, and when it is set without an argument.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.setting(name)?.value.as_deref()
+    }
+
+    /// Whether it is set, with or without an argument.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.setting(name).is_some()
+    }
+
+    /// How often it was given: `-vv` is 2.
+    pub fn count(&self, name: &str) -> usize {
+        self.of_top_source(name).count()
+    }
+
+    /// All arguments of the highest source that set it, in order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+        self.of_top_source(name).filter_map(|s| s.value.as_deref())
+    }
+
+    /// Who set the one that counts.
+    pub fn source(&self, name: &str) -> Option<Source> {
+        self.setting(name).map(|s| s.source)
+    }
+
+    /// The options that count, one each, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = &Setting> + '_ {
+        table::rows(self.command).filter_map(|row| self.setting(row.name))
+    }
+
+    /// Every occurrence, in the order they were read.
+    pub fn occurrences(&self) -> impl Iterator<Item = &Setting> + '_ {
+        self.settings.iter()
+    }
+
+    /// Complete lines for stderr about options that are taken, but do not do all they say.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut lines = self.notes.clone();
+        for setting in self.iter() {
+            // srun's input variables are what the job's own environment carries: nobody asked.
+            if setting.source == Source::Environment && self.command == Command::Srun {
+                continue;
+            }
+            // `--mpi=none`, `--mail-type=NONE`: nothing was asked for.
+            if setting
+                .value
+                .as_deref()
+                .is_some_and(|v| v.eq_ignore_ascii_case("none"))
+            {
+                continue;
+            }
+            if let Some(Class::Approximated(how)) = self.class(setting.row) {
+                let option = setting.row.display_name();
+                lines.push(format!("{}: warning: {option}: {how}", self.command.name()));
+            }
+        }
+        lines
+    }
+
+    /// The class of a row for this command.
+    pub fn class(&self, row: &Row) -> Option<Class> {
+        row.used_by(self.command).map(|u| u.class)
+    }
+
+    pub(super) fn push(&mut self, setting: Setting) {
+        self.settings.push(setting);
+    }
+
+    pub(super) fn note(&mut self, line: String) {
+        self.notes.push(line);
+    }
+
+    /// Whether the option was given by a directive or on the command line, as
+    /// Slurm asks when two options exclude each other.
+    pub(super) fn set_by_hand(&self, name: &str) -> bool {
+        self.source(name).is_some_and(|s| s != Source::Environment)
+    }
+
+    /// Forgets an option that another one displaces.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.settings.retain(|s| s.row.name != name);
+    }
+
+    fn setting(&self, name: &str) -> Option<&Setting> {
+        let mut best: Option<&Setting> = None;
+        for setting in self.settings.iter().filter(|s| s.row.name == name) {
+            if best.is_none_or(|b| setting.source >= b.source) {
+                best = Some(setting);
+            }
+        }
+        best.filter(|s| s.on)
+    }
+
+    fn of_top_source<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Setting> + 'a {
+        let top = self.source(name);
+        self.settings
+            .iter()
+            .filter(move |s| s.row.name == name && s.on && Some(s.source) == top)
+    }
+}

@@ -1,3 +1,5 @@
 //! One file per command: parse, ask, print. What a second command needs stands lower down.
 
+pub mod ask;
+pub mod scancel;
 pub mod terminal;

@@ -14,3 +14,6 @@ pub mod node_state;
 pub mod sort;
 pub mod step_fields;
 pub mod table;
+
+#[cfg(test)]
+pub(crate) mod samples;

@@ -7,7 +7,6 @@ pub mod sbatch;
 pub mod scancel;
 pub mod sinfo;
 pub mod squeue;
-pub mod srun;
 pub mod submitter;
 pub mod terminal;
 
@@ -36,7 +35,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
     }
     let first = args.remove(0);
     match first.to_str() {
-        Some("agent") => crate::agent::main(args),
+        Some("agent") => crate::agent::main(&args),
         Some("controller") => controller::run(args),
         Some("--version" | "-V") => terminal::print(concat!("skyslurm ", env!("CARGO_PKG_VERSION"), "\n")),
         Some("--help" | "-h" | "help") => terminal::print(USAGE),

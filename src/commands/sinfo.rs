@@ -258,8 +258,8 @@ impl Query {
         let p = cluster.partitions.iter().map(partition_width).fold(NAME_WIDTH, usize::max);
         let n = cluster.nodes.iter().map(|n| n.name.chars().count()).fold(NAME_WIDTH, usize::max);
         match (summary, self.each, self.reasons, long) {
-            (true, ..) => format!("%{p}P %.5a %.10l %.16F  %N"),
-            (_, true, _, true) => format!("%{n}N %.6D %.{p}P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E"),
+            (true, ..) => format!("%{p}P %.5a %.10l %.16F %N"),
+            (_, true, _, true) => format!("%{n}N %.6D %.{p}P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E"),
             (_, true, _, false) => format!("%{n}N %.6D %.{p}P %6t"),
             (_, _, true, true) => "%20E %12U %19H %6t %N".to_owned(),
             (_, _, true, false) => "%20E %9u %19H %N".to_owned(),

@@ -21,6 +21,18 @@ pub enum Tells {
     Always,
 }
 
+/// What becomes of a value that is wider than its column. Headers are cut in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It is cut.
+    Always,
+    /// It is cut, but the mark at its end stays (`*` of the default partition).
+    KeepMark(char),
+    /// It is cut in a left-justified column; in a right-justified one it stands out
+    /// (times and node lists of squeue).
+    IfLeft,
+}
+
 /// A field: one row of a table that `-o` and `-O` share.
 pub struct Field<K: Kind + ?Sized> {
     /// The letter of `-o`, if it has one.
@@ -29,8 +41,8 @@ pub struct Field<K: Kind + ?Sized> {
     pub names: &'static [&'static str],
     /// The column's header.
     pub header: &'static str,
-    /// A mark at the value's end that stays when the value is cut (`*` of the default partition).
-    pub mark: Option<char>,
+    /// What becomes of a value that is too wide.
+    pub cut: Cut,
     /// Whether it keeps rows apart.
     pub tells: Tells,
     /// Appends the value of a row.
@@ -141,7 +153,13 @@ impl<K: Kind> Layout<K> {
     pub fn row(&self, row: &K::Row<'_>, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                table::marked_cell(out, column.width, column.right, field.mark, |out| (field.write)(row, out));
+                let (width, right, write) = (column.width, column.right, |out: &mut String| (field.write)(row, out));
+                match field.cut {
+                    Cut::Always => table::cell(out, width, right, write),
+                    Cut::KeepMark(mark) => table::marked_cell(out, width, right, mark, write),
+                    Cut::IfLeft if right => table::uncut_cell(out, width, write),
+                    Cut::IfLeft => table::cell(out, width, right, write),
+                }
             }
             out.push_str(&column.suffix);
         }

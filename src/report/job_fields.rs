@@ -5,7 +5,7 @@
 //! reservations), its word for "none" is printed.
 
 use super::{
-    field::{Field, Kind, Tells},
+    field::{Cut, Field, Kind, Tells},
     job_values::{self as values, Context},
     table::number,
 };
@@ -210,7 +210,7 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&JobRow<'a>, &mut String),
 ) -> Field<Jobs> {
-    Field { letter, names, header, mark: None, tells: Tells::Never, write }
+    Field { letter, names, header, cut: Cut::Always, tells: Tells::Never, write }
 }
 
 /// A field about something that no job here has.
@@ -218,6 +218,16 @@ macro_rules! none {
     ($letter:expr, $names:expr, $header:literal, $word:literal) => {
         row($letter, $names, $header, |_, out| out.push_str($word))
     };
+}
+
+/// A field that is not cut in a right-justified column.
+const fn uncut(
+    letter: char,
+    names: &'static [&'static str],
+    header: &'static str,
+    write: for<'a> fn(&JobRow<'a>, &mut String),
+) -> Field<Jobs> {
+    Field { letter: Some(letter), names, header, cut: Cut::IfLeft, tells: Tells::Never, write }
 }
 
 impl Kind for Jobs {
@@ -258,14 +268,14 @@ const FIELDS: &[Field<Jobs>] = &[
         Some(_) => r.write_tasks(o),
         None => o.push_str("N/A"),
     }),
-    row(Some('l'), &["timelimit"], "TIME_LIMIT", |r, o| write_limit(r.job.time_limit, o)),
-    row(Some('L'), &["timeleft"], "TIME_LEFT", write_time_left),
+    uncut('l', &["timelimit"], "TIME_LIMIT", |r, o| write_limit(r.job.time_limit, o)),
+    uncut('L', &["timeleft"], "TIME_LEFT", write_time_left),
     row(Some('m'), &["minmemory"], "MIN_MEMORY", |r, o| {
         values::write_memory(values::memory(r.job, r.context).0, r.context, o);
     }),
-    row(Some('M'), &["timeused"], "TIME", |r, o| values::write_elapsed(r.job.elapsed(r.context.clock.now()), o)),
+    uncut('M', &["timeused"], "TIME", |r, o| values::write_elapsed(r.job.elapsed(r.context.clock.now()), o)),
     row(Some('n'), &["reqnodes"], "REQ_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.nodelist))),
-    row(Some('N'), &["nodelist"], "NODELIST", |r, o| write_nodes(r.job, o)),
+    uncut('N', &["nodelist"], "NODELIST", |r, o| write_nodes(r.job, o)),
     row(Some('o'), &["command"], "COMMAND", |r, o| write_command(r.job, o)),
     row(Some('O'), &["contiguous"], "CONTIGUOUS", |r, o| flag(r.job.request.contiguous, o)),
     row(Some('p'), &["priority"], "PRIORITY", |r, o| o.push_str(&share(r.job.priority))),
@@ -273,7 +283,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('q'), &["qos"], "QOS", |r, o| o.push_str(r.job.request.qos.as_deref().unwrap_or("normal"))),
     row(Some('Q'), &["prioritylong"], "PRIORITY", |r, o| number(o, r.job.priority)),
     row(Some('r'), &["reason"], "REASON", |r, o| r.write_reason(o)),
-    row(Some('R'), &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes),
+    uncut('R', &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes),
     none!(Some('s'), &["selectjobinfo"], "", ""),
     row(Some('S'), &["starttime"], "START_TIME", |r, o| r.context.clock.write_or(r.job.start_time, "N/A", o)),
     row(Some('t'), &["statecompact"], "ST", |r, o| o.push_str(r.job.shown_state().code())),
@@ -287,7 +297,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('x'), &[], "EXC_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.exclude))),
     none!(Some('X'), &["corespec"], "CORE_SPEC", "N/A"),
     row(Some('y'), &["nice"], "NICE", |r, o| number(o, r.job.request.nice)),
-    row(Some('Y'), &["schednodes"], "SCHEDNODES", |r, o| write_planned(r.job, o)),
+    uncut('Y', &["schednodes"], "SCHEDNODES", |r, o| write_planned(r.job, o)),
     row(Some('z'), &["sct"], "S:C:T", |r, o| {
         o.push_str("*:*:");
         or_any(r.job.request.threads_per_core, "*", o);

@@ -14,3 +14,7 @@ pub mod node_state;
 pub mod sort;
 pub mod step_fields;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod recorded;

@@ -4,7 +4,7 @@
 //! (`testdata/slurm/fields/sinfo.txt`).
 
 use super::{
-    field::{Field, Kind, Tells},
+    field::{Cut, Field, Kind, Tells},
     node_groups::NodeRow,
     node_state::Shown,
     table::number,
@@ -24,7 +24,7 @@ const fn row(
     tells: Tells,
     write: for<'a> fn(&NodeRow<'a>, &mut String),
 ) -> Field<Nodes> {
-    Field { letter, names, header, mark: None, tells, write }
+    Field { letter, names, header, cut: Cut::Always, tells, write }
 }
 
 /// The same word for all.
@@ -215,7 +215,7 @@ const FIELDS: &[Field<Nodes>] = &[
     word!(Some('O'), &["cpusload"], "CPU_LOAD", "N/A"),
     row(Some('p'), &["prioritytier"], "PRIO_TIER", Tells::Always, |r, o| number(o, r.partition.priority_tier)),
     Field {
-        letter: Some('P'), names: &["partition"], header: "PARTITION", mark: Some('*'), tells: Tells::Always,
+        letter: Some('P'), names: &["partition"], header: "PARTITION", cut: Cut::KeepMark('*'), tells: Tells::Always,
         write: write_partition,
     },
     word!(Some('r'), &["root"], "ROOT", "no"),

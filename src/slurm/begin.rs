@@ -290,17 +290,12 @@ impl Reader<'_> {
     fn iso_day(&mut self) -> Result<Day, i64> {
         let year = 100 * self.two_digits()? + self.two_digits()?;
         self.at += 1;
-        let month_at = self.here();
-        let month = self.two_digits()?;
-        if !(1..=12).contains(&month) {
-            return Err(month_at);
+        let month = self.month()?;
+        if self.peek() != Some(b'-') {
+            return Err(self.here());
         }
         self.at += 1;
-        let day_at = self.here();
-        let day = self.two_digits()?;
-        if !(1..=31).contains(&day) {
-            return Err(day_at);
-        }
+        let day = self.day()?;
         Ok(Day {
             year: i32::try_from(year).ok(),
             month,
@@ -310,17 +305,11 @@ impl Reader<'_> {
 
     /// `MMDD[YY]`, `MM/DD[/YY]`, `MM.DD[.YY]`; years are of this century.
     fn american_day(&mut self) -> Result<Day, i64> {
-        // Slurm complains about the place before the last digit.
-        let month = self.up_to_two_digits()?;
-        if !(1..=12).contains(&month) {
-            return Err(self.here() - 2);
-        }
+        let month = self.month()?;
         self.separator();
-        let day = self.up_to_two_digits()?;
-        if !(1..=31).contains(&day) {
-            return Err(self.here() - 2);
-        }
-        let year = if self.separator() || self.peek().is_some_and(|b| b.is_ascii_digit()) {
+        let day = self.day()?;
+        self.separator();
+        let year = if self.peek().is_some_and(|b| b.is_ascii_digit()) {
             Some(2000 + i32::try_from(self.two_digits()?).unwrap_or(0))
         } else {
             None
@@ -328,10 +317,26 @@ impl Reader<'_> {
         Ok(Day { year, month, day })
     }
 
-    fn separator(&mut self) -> bool {
-        let found = matches!(self.peek(), Some(b'.' | b'/'));
-        self.at += usize::from(found);
-        found
+    fn month(&mut self) -> Result<u32, i64> {
+        self.date_part(12)
+    }
+
+    fn day(&mut self) -> Result<u32, i64> {
+        self.date_part(31)
+    }
+
+    /// One or two digits from 1 to `most`; else Slurm complains about the place before the last digit.
+    fn date_part(&mut self, most: u32) -> Result<u32, i64> {
+        let number = self.up_to_two_digits()?;
+        if (1..=most).contains(&number) {
+            Ok(number)
+        } else {
+            Err(self.here() - 2)
+        }
+    }
+
+    fn separator(&mut self) {
+        self.at += usize::from(matches!(self.peek(), Some(b'.' | b'/')));
     }
 }
 
@@ -476,6 +481,8 @@ mod tests {
             ("1:00 pm", "2026-11-21T13:00:00"),
             ("10:00  am", "2026-11-21T10:00:00"),
             ("12:00am", "2026-11-21T00:00:00"),
+            ("0:30pm", "2026-11-21T12:30:00"),
+            ("13:00 pm", "pos=6"),
             ("12:30am", "2026-11-21T00:30:00"),
             ("12:30:10PM", "2026-11-21T12:30:10"),
             ("10:30:30PM", "2026-11-20T22:30:30"),
@@ -534,6 +541,9 @@ mod tests {
             ("today+1", "pos=5"),
             ("tomorrow x", "pos=9"),
             ("xnow", "pos=0"),
+            ("01/01/", "2027-01-01T00:00:00"),
+            ("01/01/3", "pos=7"),
+            ("2030-0x-01", "pos=4"),
             ("12/31/2030", "pos=8"),
             ("1/1/2030", "pos=6"),
             ("20301231", "pos=0"),

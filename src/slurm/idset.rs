@@ -39,7 +39,8 @@ impl IdSet {
         Self { words: Vec::new() }
     }
 
-    /// Adds `id`; true if it was not there.
+    /// Adds `id`; true if it was not there. Memory grows with the highest id: check ids from outside
+    /// against [`MAX_ID`] first, as `FromStr` does.
     pub fn insert(&mut self, id: u32) -> bool {
         let (index, bit) = place(id);
         if index >= self.words.len() {

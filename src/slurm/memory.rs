@@ -74,7 +74,7 @@ impl Mebibytes {
         let mut amount = self.0 as f64;
         let mut units = ['M', 'G', 'T', 'P'].into_iter();
         let mut unit = units.next();
-        while amount >= 1024.0 && (amount as u64) % 512 == 0 {
+        while amount >= 1024.0 && (amount as u64).is_multiple_of(512) {
             amount /= 1024.0;
             unit = units.next();
         }

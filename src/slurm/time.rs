@@ -59,7 +59,7 @@ impl FromStr for TimeLimit {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let unlimited = ["-1", "infinite", "unlimited"];
+        let unlimited = ["-0", "-1", "infinite", "unlimited"];
         if unlimited.iter().any(|word| word.eq_ignore_ascii_case(text)) {
             return Ok(Self::Unlimited);
         }
@@ -165,6 +165,7 @@ mod tests {
         let table = [
             ("-1", "UNLIMITED"),
             ("0", "UNLIMITED"),
+            ("-0", "UNLIMITED"),
             ("infinite", "UNLIMITED"),
             ("UNLIMITED", "UNLIMITED"),
             ("90", "1:30:00"),

@@ -249,7 +249,9 @@ gpu*         up 7-00:00:00      1   idle node2
 
 #[test]
 fn order_and_variables() {
-    assert!(out(&["-S", "-P", "-h"]).starts_with("debug"));
+    assert!(out(&["-S", "P", "-h"]).starts_with("debug"));
+    assert!(out(&["-S", "-P", "-h"]).starts_with("gpu"));
+    assert!(out(&["-S", "-#P", "-h"]).starts_with("gpu"));
     assert_eq!(
         out(&["-S", "N", "-h", "-o", "%N %t"]),
         "node1 alloc\nnode[2,4] idle\nnode3 mix\n"

@@ -14,25 +14,27 @@ pub struct Key {
     pub letter: char,
     /// `-` stood before it.
     pub descending: bool,
+    /// `#` stood before it: partitions as they are configured, not by name.
+    pub configured: bool,
 }
 
 /// Letters that squeue refuses as keys for jobs; it takes all others, whether they sort or not (asked of 22.05).
 const NO_JOB_KEYS: &str = "aAEFkKoqrRswWxXyYZ";
 
 /// Reads a sort text: letters, each perhaps with `+`, `-` or `#` before it; commas may stand between them.
+/// Only the mark right before a letter counts (`sinfo -S '-#P'` is `#P`).
 pub fn keys(text: &str) -> Vec<Key> {
+    let mut mark = None;
     let mut keys = Vec::new();
-    let mut descending = false;
     for letter in text.chars() {
-        match letter {
-            '-' => descending = true,
-            '+' | ',' => descending = false,
-            '#' => {}
-            _ => {
-                keys.push(Key { letter, descending });
-                descending = false;
-            }
+        if !matches!(letter, '-' | '+' | '#' | ',') {
+            keys.push(Key {
+                letter,
+                descending: mark == Some('-'),
+                configured: mark == Some('#'),
+            });
         }
+        mark = Some(letter);
     }
     keys
 }
@@ -52,22 +54,22 @@ pub fn job_keys(text: &str) -> Result<Vec<Key>, char> {
 
 /// Sorts lines of jobs; those that are equal stay as they are.
 pub fn jobs(rows: &mut [JobRow<'_>], keys: &[Key]) {
-    rows.sort_by(|a, b| by_keys(keys, |letter| compare_jobs(letter, a, b)));
+    rows.sort_by(|a, b| by_keys(keys, |key| compare_jobs(key.letter, a, b)));
 }
 
 /// Sorts lines of steps.
 pub fn steps(rows: &mut [StepRow<'_>], keys: &[Key]) {
-    rows.sort_by(|a, b| by_keys(keys, |letter| compare_steps(letter, a, b)));
+    rows.sort_by(|a, b| by_keys(keys, |key| compare_steps(key.letter, a, b)));
 }
 
 /// Sorts lines of sinfo.
 pub fn nodes(rows: &mut [NodeRow<'_>], keys: &[Key]) {
-    rows.sort_by(|a, b| by_keys(keys, |letter| compare_nodes(letter, a, b)));
+    rows.sort_by(|a, b| by_keys(keys, |key| compare_nodes(*key, a, b)));
 }
 
-fn by_keys(keys: &[Key], compare: impl Fn(char) -> Ordering) -> Ordering {
+fn by_keys(keys: &[Key], compare: impl Fn(&Key) -> Ordering) -> Ordering {
     for key in keys {
-        let order = compare(key.letter);
+        let order = compare(key);
         let order = if key.descending {
             order.reverse()
         } else {
@@ -158,9 +160,10 @@ fn compare_steps(letter: char, a: &StepRow, b: &StepRow) -> Ordering {
     }
 }
 
-fn compare_nodes(letter: char, a: &NodeRow, b: &NodeRow) -> Ordering {
-    match letter {
-        'P' | 'R' => a.partition_index.cmp(&b.partition_index),
+fn compare_nodes(key: Key, a: &NodeRow, b: &NodeRow) -> Ordering {
+    match key.letter {
+        'P' if key.configured => a.partition_index.cmp(&b.partition_index),
+        'P' | 'R' => a.partition.name.cmp(&b.partition.name),
         't' | 'T' => a.state_rank().cmp(&b.state_rank()),
         'N' | 'n' | 'o' => natural(a.first_name(), b.first_name()),
         'D' => a.nodes.len().cmp(&b.nodes.len()),
@@ -220,7 +223,7 @@ mod tests {
             .collect();
         assert_eq!(read, [('P', false), ('t', false), ('p', true)]);
         assert_eq!(keys("#P,-t").len(), 2);
-        assert!(keys("-#P")[0].descending);
+        assert!(keys("-#P")[0].configured && keys("#-P")[0].descending);
         assert!(keys("").is_empty());
     }
 

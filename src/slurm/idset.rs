@@ -16,7 +16,7 @@ pub const MAX_ID: u32 = 4_000_000;
 /// `Display` and `FromStr` are the range list of Slurm's array fields,
 /// `0-3,7`; `FromStr` also takes steps, `0-10:2`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "Vec<u64>")]
+#[serde(from = "Vec<u64>", into = "Vec<u64>")]
 pub struct IdSet {
     /// Never ends with an empty word, so that equal sets are equal vectors.
     words: Vec<u64>,
@@ -167,6 +167,12 @@ impl IdSet {
 
 fn place(id: u32) -> (usize, u64) {
     ((id / 64) as usize, 1 << (id % 64))
+}
+
+impl From<IdSet> for Vec<u64> {
+    fn from(set: IdSet) -> Self {
+        set.words
+    }
 }
 
 impl From<Vec<u64>> for IdSet {

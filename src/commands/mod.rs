@@ -1,9 +1,17 @@
 //! One file per command: parse, ask, print. What a second command needs stands lower down.
 
+pub mod ask;
+mod common;
 pub mod controller;
 pub mod sbatch;
+pub mod scancel;
+pub mod sinfo;
+pub mod squeue;
+pub mod srun;
 pub mod submitter;
 pub mod terminal;
+
+pub(crate) use common::{asked_for, check_cluster, seconds};
 
 use crate::slurm::options::Command;
 use std::ffi::{OsStr, OsString};
@@ -46,6 +54,9 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
 fn run(command: Command, args: Vec<OsString>) -> u8 {
     match command {
         Command::Sbatch => sbatch::run(args),
+        Command::Scancel => scancel::run(args),
+        Command::Sinfo => sinfo::run(args),
+        Command::Squeue => squeue::run(args),
         other => {
             terminal::eprint(&format!("{}: error: not there yet", other.name()));
             1

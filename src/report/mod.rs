@@ -6,6 +6,7 @@ pub mod clock;
 pub mod field;
 pub mod format;
 pub mod job_fields;
+pub mod job_rows;
 pub mod job_values;
 pub mod node_fields;
 pub mod node_groups;
@@ -13,3 +14,6 @@ pub mod node_state;
 pub mod sort;
 pub mod step_fields;
 pub mod table;
+
+#[cfg(test)]
+pub(crate) mod samples;

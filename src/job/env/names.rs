@@ -12,8 +12,7 @@ pub(super) fn nodes(job: &Job) -> &[NodeShare] {
 
 /// `node[1-4]`
 pub(super) fn node_list(job: &Job) -> String {
-    let names: Vec<&str> = job.placement.iter().flat_map(Placement::names).collect();
-    hostlist::compress(&names)
+    hostlist::compress(job.placement.iter().flat_map(Placement::names))
 }
 
 /// GPUs as `--gpus` and its kin write them: `2`, `h100:2`, `a100:1,h100:1`.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::{
     Command, Options, Parsed, Refusal, Setting, Source, env, exclusions, foreign, getopt,
-    parse::{apply, parse_words},
+    parse::{apply, parse_words, refuse},
 };
 use crate::slurm::directives::{self, Directives};
 
@@ -37,6 +37,19 @@ const NOT_IN_SCRIPTS: [&str; 7] = [
 /// Precedence: directive, variable, command line. The script is not read when the
 /// command line asks for help or is in error.
 pub fn parse_batch(
+    args: &[OsString],
+    env: &dyn Fn(&str) -> Option<String>,
+    read_script: &mut ReadScript<'_>,
+) -> Result<(Parsed, Option<Script>), Refusal> {
+    let (parsed, script) = read_batch(args, env, read_script)?;
+    if !parsed.asks_for_help() {
+        refuse(&parsed.options)?;
+    }
+    Ok((parsed, script))
+}
+
+/// The same, with the options in it that are refused here: for those who want to see them all.
+pub fn read_batch(
     args: &[OsString],
     env: &dyn Fn(&str) -> Option<String>,
     read_script: &mut ReadScript<'_>,

@@ -20,7 +20,7 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         if ok { Ok(()) } else { bad(format!("Invalid --{} specification", row.name)) }
     };
     match row.kind {
-        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path => Ok(()),
+        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path | Kind::RootOnly => Ok(()),
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
         Kind::Begin => point_in_time(command, row.name, value),
@@ -50,7 +50,6 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::Profile if value.split(',').all(|p| one_of(p, PROFILES)) => Ok(()),
         Kind::Profile => bad(format!("invalid --profile={value} option")),
         Kind::Propagate => propagate(command, value),
-        Kind::RootOnly => bad(format!("--{} only permitted by root user", row.name)),
         Kind::Signal => invalid(value.parse::<WarnSignal>().is_ok()),
         Kind::Switches => {
             let (switches, _) = value.split_once('@').unwrap_or((value, ""));

@@ -31,7 +31,14 @@ impl Link {
     /// A connection on `stream`.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, input: Vec::new(), output: Vec::new(), sent: 0, finishing: false, closed: false })
+        Ok(Self {
+            stream,
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+            finishing: false,
+            closed: false,
+        })
     }
 
     /// Puts `value` on its way.
@@ -53,7 +60,11 @@ impl Link {
 
     /// Sends what can be sent now.
     pub fn flush(&mut self) {
-        while let Some(rest) = self.output.get(self.sent..).filter(|r| !r.is_empty() && !self.closed) {
+        while let Some(rest) = self
+            .output
+            .get(self.sent..)
+            .filter(|r| !r.is_empty() && !self.closed)
+        {
             match self.stream.write(rest) {
                 Ok(n) if n > 0 => self.sent += n,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
@@ -81,7 +92,9 @@ impl Link {
     pub fn fill(&mut self) {
         let before = self.input.len();
         self.input.resize(before + READ, 0);
-        let read = self.stream.read(self.input.get_mut(before..).unwrap_or_default());
+        let read = self
+            .stream
+            .read(self.input.get_mut(before..).unwrap_or_default());
         let got = match &read {
             Ok(n) => *n,
             Err(_) => 0,
@@ -89,7 +102,14 @@ impl Link {
         self.input.truncate(before + got);
         match read {
             Ok(0) => self.closed = true,
-            Err(e) if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => self.closed = true,
+            Err(e)
+                if !matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                self.closed = true
+            }
             _ => {}
         }
     }

@@ -28,7 +28,11 @@ pub(super) fn environment() -> Environment {
         home: "/".into(),
         shell: "/bin/sh".into(),
     });
-    let shell = if user.shell.is_empty() { "/bin/sh" } else { &user.shell };
+    let shell = if user.shell.is_empty() {
+        "/bin/sh"
+    } else {
+        &user.shell
+    };
     let mut certain = Environment::default();
     let path = if uid == 0 {
         "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -36,19 +40,32 @@ pub(super) fn environment() -> Environment {
         "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
     };
     let mail = format!("/var/mail/{}", user.name);
-    let pairs = [("HOME", &*user.home), ("USER", &user.name), ("LOGNAME", &user.name), ("SHELL", shell), ("PATH", path), ("MAIL", &mail)];
+    let pairs = [
+        ("HOME", &*user.home),
+        ("USER", &user.name),
+        ("LOGNAME", &user.name),
+        ("SHELL", shell),
+        ("PATH", path),
+        ("MAIL", &mail),
+    ];
     for (name, value) in pairs {
         certain.set(name, value);
     }
     let mut told = ask(shell, &user.home, &certain).unwrap_or_default();
     told.retain(|name| !matches!(name, b"_" | b"SHLVL" | b"PWD" | b"OLDPWD"));
-    if told.get("PATH").is_some() { told } else { certain }
+    if told.get("PATH").is_some() {
+        told
+    } else {
+        certain
+    }
 }
 
 fn ask(shell: &str, home: &str, certain: &Environment) -> Option<Environment> {
     let mut command = Command::new(shell);
     command.arg0(format!("-{}", shell.rsplit('/').next().unwrap_or(shell)));
-    command.args(["-c", "printf '\\0skyslurm-environment\\0'; exec env -0"]).env_clear();
+    command
+        .args(["-c", "printf '\\0skyslurm-environment\\0'; exec env -0"])
+        .env_clear();
     for (name, value) in certain.iter() {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
         command.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
@@ -56,7 +73,12 @@ fn ask(shell: &str, home: &str, certain: &Environment) -> Option<Environment> {
     if std::path::Path::new(home).is_dir() {
         command.current_dir(home);
     }
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
     let mut out = child.stdout.take()?;
     let (mut text, until) = (Vec::new(), Instant::now() + PATIENCE);
     let mut buffer = [0; 8192];

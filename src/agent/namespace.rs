@@ -40,7 +40,9 @@ fn tried(wanted: CloneFlags) -> bool {
             // SAFETY: ends the child at once.
             unsafe { nix::libc::_exit(i32::from(!worked)) }
         }
-        Ok(ForkResult::Parent { child }) => matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0))),
+        Ok(ForkResult::Parent { child }) => {
+            matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0)))
+        }
         Err(_) => false,
     }
 }

@@ -9,7 +9,6 @@ pub mod sbatch;
 pub mod scancel;
 pub mod sinfo;
 pub mod squeue;
-pub mod srun;
 pub mod submitter;
 pub mod terminal;
 

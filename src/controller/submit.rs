@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::{Candidate, Unfit},
-    job::{ArrayRef, ExitStatus, Hold, Job, JobId, Needs, Partition, Request},
+    job::{ArrayRef, ExitStatus, Hold, Job, JobId, Memory, Needs, Partition, Request},
     slurm::{dependency::DependencyList, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
 use std::sync::Arc;
@@ -111,7 +111,9 @@ impl Core {
                 hint: None,
             });
         };
-        let needs = Needs::of(&request, first.default_memory_per_cpu);
+        // As `DefMemPerCPU` does: the job has asked for it, and shows it (`SLURM_MEM_PER_CPU`).
+        request.memory = request.memory.or(first.default_memory_per_cpu.map(Memory::PerCpu));
+        let needs = Needs::of(&request, None);
         let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);

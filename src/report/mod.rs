@@ -11,6 +11,10 @@ pub mod job_values;
 pub mod node_fields;
 pub mod node_groups;
 pub mod node_state;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod sort;
 pub mod step_fields;
 pub mod table;

@@ -19,11 +19,9 @@ use nix::{
     poll::PollFlags,
     sys::stat::{Mode, umask},
 };
-use std::{
-    os::{
-        fd::{AsFd, AsRawFd, BorrowedFd},
-        unix::net::UnixStream,
-    },
+use std::os::{
+    fd::{AsFd, AsRawFd, BorrowedFd},
+    unix::net::UnixStream,
 };
 
 /// One of the pipes of a part.
@@ -68,13 +66,23 @@ impl Part {
                 }
             }
             if let Some(input) = state.input.as_ref().filter(|_| !state.pending.is_empty()) {
-                wait(Pipe { task, end: End::Input }, input.as_fd(), PollFlags::POLLOUT);
+                wait(
+                    Pipe {
+                        task,
+                        end: End::Input,
+                    },
+                    input.as_fd(),
+                    PollFlags::POLLOUT,
+                );
             }
         }
     }
 
     fn running(&self) -> impl Iterator<Item = i32> {
-        self.tasks.iter().filter(|t| t.exit.is_none()).map(|t| t.pid)
+        self.tasks
+            .iter()
+            .filter(|t| t.exit.is_none())
+            .map(|t| t.pid)
     }
 
     fn signal(&self, signal: i32) {
@@ -91,22 +99,46 @@ impl Part {
 
 impl Agent {
     /// Starts our part of a step; `stream` leads to the first node's agent where that is ourselves.
-    pub(in crate::agent) fn launch_part(&mut self, launching: Launching, stream: Option<UnixStream>) {
+    pub(in crate::agent) fn launch_part(
+        &mut self,
+        launching: Launching,
+        stream: Option<UnixStream>,
+    ) {
         let step = launching.step;
         let own = stream.is_some();
         let stream = stream.map_or_else(|| ipc::connect(&self.layout.socket(0)), Ok);
-        let Some(connection) = stream.ok().and_then(|s| self.adopt(s, Role::Part(step))) else { return };
+        let Some(connection) = stream.ok().and_then(|s| self.adopt(s, Role::Part(step))) else {
+            return;
+        };
         if !own {
-            self.send(connection, &Request::Part { step, node: launching.node });
+            self.send(
+                connection,
+                &Request::Part {
+                    step,
+                    node: launching.node,
+                },
+            );
         }
         umask(Mode::from_bits_truncate(launching.request.umask & 0o777));
         let mut lines = Vec::new();
         let directory = String::from_utf8_lossy(&launching.request.directory.0).into_owned();
         batch::change_directory(&directory, |line| lines.push(line.to_owned()));
-        let mut part =
-            Part { step, connection, tasks: Vec::new(), usage: Usage::default(), input_due: false, cleaned: false };
+        let mut part = Part {
+            step,
+            connection,
+            tasks: Vec::new(),
+            usage: Usage::default(),
+            input_due: false,
+            cleaned: false,
+        };
         let starter = Starter::new(&self.launch, &launching);
-        for (local, id) in launching.layout.get(launching.node).into_iter().flatten().enumerate() {
+        for (local, id) in launching
+            .layout
+            .get(launching.node)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
             let (task, line) = starter.start(*id, local);
             lines.extend(line);
             part.tasks.push(task);
@@ -120,7 +152,9 @@ impl Agent {
     }
 
     pub(in crate::agent) fn on_part(&mut self, step: u32, told: ToPart) {
-        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else { return };
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return;
+        };
         match told {
             ToPart::Input(bytes) => {
                 part.input_due = true;
@@ -139,8 +173,18 @@ impl Agent {
                 part.signal(signal);
             }
             ToPart::Resize(rows, columns) => {
-                let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-                for file in part.tasks.iter().filter(|t| t.terminal).filter_map(|t| t.input.as_ref()) {
+                let size = libc::winsize {
+                    ws_row: rows,
+                    ws_col: columns,
+                    ws_xpixel: 0,
+                    ws_ypixel: 0,
+                };
+                for file in part
+                    .tasks
+                    .iter()
+                    .filter(|t| t.terminal)
+                    .filter_map(|t| t.input.as_ref())
+                {
                     // SAFETY: TIOCSWINSZ reads one winsize; the terminal is open.
                     unsafe { libc::ioctl(file.as_raw_fd(), libc::TIOCSWINSZ, &size) };
                 }
@@ -150,7 +194,9 @@ impl Agent {
 
     /// Hands on input, and says when it is taken.
     fn feed(&mut self, step: u32) {
-        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else { return };
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return;
+        };
         part.tasks.iter_mut().for_each(Task::feed);
         if part.input_due && part.tasks.iter().all(|t| t.pending.is_empty()) {
             part.input_due = false;
@@ -171,16 +217,27 @@ impl Agent {
 
     /// Sends on what a task has written. `false`: there is no more for now.
     fn pump(&mut self, step: u32, task: usize, error: bool) -> bool {
-        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else { return false };
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return false;
+        };
         let connection = part.connection;
-        let Some(task) = part.tasks.get_mut(task) else { return false };
+        let Some(task) = part.tasks.get_mut(task) else {
+            return false;
+        };
         let id = task.id;
         if (if error { &task.error } else { &task.output }).is_none() {
             return false;
         }
         match task.read(error) {
             Ok(Some(bytes)) => {
-                self.send(connection, &FromPart::Output { task: id, error, bytes: Bytes(bytes) });
+                self.send(
+                    connection,
+                    &FromPart::Output {
+                        task: id,
+                        error,
+                        bytes: Bytes(bytes),
+                    },
+                );
                 true
             }
             Ok(None) => {
@@ -193,7 +250,11 @@ impl Agent {
 
     pub(in crate::agent) fn task_ended(&mut self, pid: i32, exit: ExitStatus, usage: Usage) {
         for part in &mut self.parts {
-            if let Some(task) = part.tasks.iter_mut().find(|t| t.pid == pid && t.exit.is_none()) {
+            if let Some(task) = part
+                .tasks
+                .iter_mut()
+                .find(|t| t.pid == pid && t.exit.is_none())
+            {
                 task.exit = Some(exit);
                 part.usage.user_us += usage.user_us;
                 part.usage.system_us += usage.system_us;
@@ -206,7 +267,9 @@ impl Agent {
     /// Tells of tasks that ended, after what they wrote, and together of those that ended alike.
     pub(in crate::agent) fn report_exits(&mut self) {
         for at in 0..self.parts.len() {
-            let Some(part) = self.parts.get_mut(at) else { break };
+            let Some(part) = self.parts.get_mut(at) else {
+                break;
+            };
             let (step, connection) = (part.step, part.connection);
             let mut alike: Vec<(ExitStatus, Vec<u32>)> = Vec::new();
             let mut ended = Vec::new();
@@ -223,7 +286,10 @@ impl Agent {
             }
             for index in ended {
                 for error in [false, true] {
-                    while !self.connections.get(&connection).is_some_and(|c| c.link.is_full())
+                    while !self
+                        .connections
+                        .get(&connection)
+                        .is_some_and(|c| c.link.is_full())
                         && self.pump(step, index, error)
                     {}
                 }
@@ -240,12 +306,23 @@ impl Agent {
     /// more they are done.
     fn finish_parts(&mut self) {
         let over = |p: &Part| p.tasks.iter().all(|t| t.exit.is_some());
-        let uncleaned: Vec<u32> = self.parts.iter().filter(|p| over(p) && !p.cleaned).map(|p| p.step).collect();
+        let uncleaned: Vec<u32> = self
+            .parts
+            .iter()
+            .filter(|p| over(p) && !p.cleaned)
+            .map(|p| p.step)
+            .collect();
         for step in uncleaned {
             self.clean(step);
         }
-        let silent = |p: &Part| p.tasks.iter().all(|t| t.output.is_none() && t.error.is_none());
-        let (done, left) = std::mem::take(&mut self.parts).into_iter().partition(|p| over(p) && silent(p));
+        let silent = |p: &Part| {
+            p.tasks
+                .iter()
+                .all(|t| t.output.is_none() && t.error.is_none())
+        };
+        let (done, left) = std::mem::take(&mut self.parts)
+            .into_iter()
+            .partition(|p| over(p) && silent(p));
         self.parts = left;
         let done: Vec<Part> = done;
         for part in done {
@@ -256,9 +333,12 @@ impl Agent {
     fn clean(&mut self, step: u32) {
         let mut known: Vec<i32> = self.running_script().into_iter().collect();
         known.extend(self.parts.iter().flat_map(Part::running));
-        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else { return };
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return;
+        };
         part.cleaned = true;
-        if processes::children().is_some_and(|children| children.iter().all(|c| known.contains(c))) {
+        if processes::children().is_some_and(|children| children.iter().all(|c| known.contains(c)))
+        {
             return;
         }
         let tree = Tree::look();

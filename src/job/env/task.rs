@@ -64,7 +64,10 @@ impl Task<'_> {
 
 /// Every id by itself, as `CUDA_VISIBLE_DEVICES` and `SLURM_GTIDS` want it.
 pub(super) fn list(ids: impl IntoIterator<Item = u32>) -> String {
-    ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+    ids.into_iter()
+        .map(|id| id.to_string())
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// A variable, and how it follows from the facts.
@@ -76,16 +79,28 @@ const TASK: &[Row] = &[
     ("SLURM_CLUSTER_NAME", |t| Some(t.cluster.into())),
     ("SLURM_CONF", |t| Some(t.conf.into())),
     ("SLURM_CPUS_ON_NODE", |t| Some(t.cpus.to_string())),
-    ("SLURM_CPUS_PER_TASK", |t| t.cpus_per_task.map(|n| n.to_string())),
+    ("SLURM_CPUS_PER_TASK", |t| {
+        t.cpus_per_task.map(|n| n.to_string())
+    }),
     ("SLURM_DISTRIBUTION", |t| t.distribution.map(str::to_owned)),
-    ("SLURM_GPUS_ON_NODE", |t| (t.gpus_on_node > 0).then(|| t.gpus_on_node.to_string())),
-    ("SLURM_GTIDS", |t| t.layout.get(t.node).map(|ids| list(ids.iter().copied()))),
+    ("SLURM_GPUS_ON_NODE", |t| {
+        (t.gpus_on_node > 0).then(|| t.gpus_on_node.to_string())
+    }),
+    ("SLURM_GTIDS", |t| {
+        t.layout.get(t.node).map(|ids| list(ids.iter().copied()))
+    }),
     ("SLURM_JOBID", |t| Some(t.job.id.to_string())),
-    ("SLURM_JOB_GID", |t| Some(t.job.request.user.gid.to_string())),
+    ("SLURM_JOB_GID", |t| {
+        Some(t.job.request.user.gid.to_string())
+    }),
     ("SLURM_JOB_ID", |t| Some(t.job.id.to_string())),
     ("SLURM_JOB_NODELIST", |t| Some(names::node_list(t.job))),
-    ("SLURM_JOB_NUM_NODES", |t| Some(names::nodes(t.job).len().to_string())),
-    ("SLURM_JOB_UID", |t| Some(t.job.request.user.uid.to_string())),
+    ("SLURM_JOB_NUM_NODES", |t| {
+        Some(names::nodes(t.job).len().to_string())
+    }),
+    ("SLURM_JOB_UID", |t| {
+        Some(t.job.request.user.uid.to_string())
+    }),
     ("SLURM_JOB_USER", |t| Some(t.job.request.user.name.clone())),
     ("SLURM_LABELIO", |t| t.label.then(|| "1".into())),
     ("SLURM_LAUNCH_NODE_IPADDR", |t| Some(t.launcher.into())),
@@ -123,7 +138,10 @@ pub fn task(environment: &mut Environment, facts: &Task) {
     if facts.gpus_on_node == 0 {
         environment.unset("SLURM_GPUS_ON_NODE");
     }
-    fill(environment, TASK.iter().map(|(name, value)| (*name, value(facts))));
+    fill(
+        environment,
+        TASK.iter().map(|(name, value)| (*name, value(facts))),
+    );
     if facts.local_id == 0 && environment.get("TMPDIR").is_none() {
         environment.set("TMPDIR", "/tmp"); // the first task of a node only (env.txt, srun without a batch job)
     }

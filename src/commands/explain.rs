@@ -83,7 +83,16 @@ mod tests {
             &["-N2", "--dependency=afterok:1"],
             &[("SBATCH_TIMELIMIT", "10")],
         );
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @"
+        --dependency=afterok:1   command line      refused: job dependencies are not supported yet; submit the job after its predecessor has ended
+        --extra-node-info=2:2:2  directive         approximated: sockets, cores and threads are not told apart: a CPU is a CPU
+        --job-name=a             directive         honoured
+        --mail-type=END          directive         approximated: no mail is sent yet
+        --nodes=2                command line      honoured
+        --time=10                SBATCH_TIMELIMIT  honoured
+
+        sbatch refuses this job because of --dependency.
+        ");
     }
 
     #[test]

@@ -62,7 +62,8 @@ enum InstallError {
 pub fn run(args: Vec<OsString>) -> u8 {
     finish(prefix(&args).and_then(|prefix| match prefix {
         Some(prefix) => {
-            let program = env::current_exe().map_err(|source| InstallError::Io { path: "/proc/self/exe".into(), source })?;
+            let program =
+                env::current_exe().map_err(|source| InstallError::Io { path: "/proc/self/exe".into(), source })?;
             let mut text = install(&prefix, &program)?;
             text.push_str(&on_the_path(&prefix.join("bin"), env::var_os("PATH")));
             Ok(text)
@@ -108,7 +109,7 @@ fn prefix(args: &[OsString]) -> Result<Option<PathBuf>, InstallError> {
         (["--help" | "-h"], _) => return Ok(None),
         (["--prefix", dir], [_, raw]) if !dir.is_empty() => raw.into(),
         ([word], _) if word.strip_prefix("--prefix=").is_some_and(|dir| !dir.is_empty()) => {
-            word.trim_start_matches("--prefix=").into()
+            word.strip_prefix("--prefix=").unwrap_or_default().into()
         }
         _ => return Err(InstallError::Usage(format!("not understood: {}\n{}", words.join(" "), USAGE.trim_end()))),
     };
@@ -127,10 +128,11 @@ fn install(prefix: &Path, program: &Path) -> Result<String, InstallError> {
 
     let mut wanted = vec![Entry { path: PROGRAM.into(), thing: Thing::File(fingerprint(&image)) }];
     wanted.extend(
-        Command::ALL
-            .map(|c| Entry { path: format!("bin/{}", c.name()), thing: Thing::Link("skyslurm".into()) }),
+        Command::ALL.map(|c| Entry { path: format!("bin/{}", c.name()), thing: Thing::Link("skyslurm".into()) }),
     );
-    wanted.extend(pages.iter().map(|f| Entry { path: f.path.clone(), thing: Thing::File(fingerprint(f.text.as_bytes())) }));
+    wanted.extend(
+        pages.iter().map(|f| Entry { path: f.path.clone(), thing: Thing::File(fingerprint(f.text.as_bytes())) }),
+    );
 
     // Ours is what the manifest says, unchanged, or what is already as it should be.
     let mine = |entry: &Entry| {

@@ -20,7 +20,9 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         if ok { Ok(()) } else { bad(format!("Invalid --{} specification", row.name)) }
     };
     match row.kind {
-        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path | Kind::RootOnly => Ok(()),
+        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path | Kind::RootOnly => {
+            Ok(())
+        }
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
         Kind::Begin => point_in_time(command, row.name, value),

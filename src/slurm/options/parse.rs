@@ -2,9 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{
-    Arg, Class, Command, Kind, Options, Refusal, Setting, Source, check, env, exclusions, getopt,
-};
+use super::{Arg, Class, Command, Kind, Options, Refusal, Setting, Source, check, env, exclusions, getopt};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +17,7 @@ pub struct Parsed {
 ///
 /// With `--help`, `--usage`, `--version` (`--helpformat` of sacct) nothing else is
 /// checked: look for these first. For sbatch use [`super::parse_batch`], which reads the script's directives too.
-pub fn parse(
-    command: Command,
-    args: &[OsString],
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Parsed, Refusal> {
+pub fn parse(command: Command, args: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<Parsed, Refusal> {
     let mut parsed = parse_words(command, args)?;
     if !parsed.asks_for_help() {
         env::read(&mut parsed.options, env)?;
@@ -36,26 +30,15 @@ pub fn parse(
 /// The command line alone.
 pub(super) fn parse_words(command: Command, args: &[OsString]) -> Result<Parsed, Refusal> {
     let scan = getopt::scan(command, args, true)?;
-    let mut parsed = Parsed {
-        options: Options::new(command),
-        operands: scan.operands,
-    };
-    let at_once = scan
-        .options
-        .last()
-        .filter(|g| getopt::AT_ONCE.contains(&g.row.name));
+    let mut parsed = Parsed { options: Options::new(command), operands: scan.operands };
+    let at_once = scan.options.last().filter(|g| getopt::AT_ONCE.contains(&g.row.name));
     let given = match at_once {
         Some(given) => vec![given.clone()],
         None => scan.options,
     };
     for given in given {
-        let setting = Setting {
-            row: given.row,
-            value: given.value,
-            source: Source::CommandLine,
-            variable: None,
-            on: true,
-        };
+        let setting =
+            Setting { row: given.row, value: given.value, source: Source::CommandLine, variable: None, on: true };
         apply(&mut parsed.options, setting)?;
     }
     Ok(parsed)

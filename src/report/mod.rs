@@ -20,4 +20,4 @@ pub mod step_fields;
 pub mod table;
 
 #[cfg(test)]
-pub(crate) mod samples;
+pub(crate) mod sample_jobs;

@@ -8,3 +8,5 @@ mod architecture;
 mod config_docs;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/install.rs"]
+mod install;

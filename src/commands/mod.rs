@@ -5,6 +5,7 @@ mod common;
 pub mod controller;
 pub mod explain;
 pub mod install;
+pub mod salloc;
 pub mod sbatch;
 pub mod scancel;
 pub mod sinfo;
@@ -61,6 +62,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
 
 fn run(command: Command, args: Vec<OsString>) -> u8 {
     match command {
+        Command::Salloc => salloc::run(args),
         Command::Sbatch => sbatch::run(args),
         Command::Scancel => scancel::run(args),
         Command::Sinfo => sinfo::run(args),

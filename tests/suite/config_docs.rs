@@ -4,9 +4,12 @@
 fn keys() -> Vec<String> {
     let source = include_str!("../../src/config.rs");
     let mut keys = Vec::new();
-    for (name, section) in
-        [("NodeConfig", "node"), ("PartitionConfig", "partition"), ("ControllerConfig", "controller"), ("SkypilotConfig", "skypilot")]
-    {
+    for (name, section) in [
+        ("NodeConfig", "node"),
+        ("PartitionConfig", "partition"),
+        ("ControllerConfig", "controller"),
+        ("SkypilotConfig", "skypilot"),
+    ] {
         let (_, body) = source.split_once(&format!("pub struct {name} {{")).unwrap();
         let (body, _) = body.split_once("\n}").unwrap();
         let fields = body.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));

@@ -2,3 +2,11 @@
 
 #[path = "suite/agent.rs"]
 mod agent;
+#[path = "suite/architecture.rs"]
+mod architecture;
+#[path = "suite/config_docs.rs"]
+mod config_docs;
+#[path = "suite/dependencies.rs"]
+mod dependencies;
+#[path = "suite/install.rs"]
+mod install;

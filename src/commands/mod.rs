@@ -2,4 +2,5 @@
 
 pub mod ask;
 pub mod scancel;
+pub mod scontrol;
 pub mod terminal;

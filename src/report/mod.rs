@@ -10,6 +10,7 @@ pub mod job_values;
 pub mod node_fields;
 pub mod node_groups;
 pub mod node_state;
+pub mod show;
 pub mod sort;
 pub mod step_fields;
 pub mod table;

@@ -65,7 +65,8 @@ enum Means {
 
 const ADMIN: &str = "there is nothing to administrate: `skyslurm controller` starts and stops the controller";
 const SUSPEND: &str = "jobs cannot be suspended here";
-const NO_SESSION: &str = "it changes the output of an interactive session, and there is none: use the option of that name";
+const NO_SESSION: &str =
+    "it changes the output of an interactive session, and there is none: use the option of that name";
 
 /// scontrol's keywords and how short they may be, as the real one takes them.
 #[rustfmt::skip]
@@ -131,7 +132,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
     options.warnings().iter().for_each(|line| eprint(line));
     let operands: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let [keyword, args @ ..] = operands.as_slice() else {
-        return Said::error("scontrol: error: there is no interactive mode: give a command, see `scontrol help`").print();
+        return Said::error("scontrol: error: there is no interactive mode: give a command, see `scontrol help`")
+            .print();
     };
     let (oneliner, details) = (options.is_set("oneliner"), options.is_set("details"));
     let mut said = match answer(&Words { keyword, args, oneliner, details }) {
@@ -156,7 +158,9 @@ fn answer(words: &Words) -> Result<Said, AskError> {
         Means::Write => write::run(words),
         Means::Ping if !words.args.is_empty() => Ok(words.too_many()),
         Means::Ping => Ok(ping()),
-        Means::Version if !words.args.is_empty() => Ok(Said::error(format!("too many arguments for {keyword} keyword"))),
+        Means::Version if !words.args.is_empty() => {
+            Ok(Said::error(format!("too many arguments for {keyword} keyword")))
+        }
         Means::Version => Ok(Said::out(version())),
         Means::Help => Ok(Said::out(help::text())),
         Means::Nothing if !words.args.is_empty() => Ok(words.too_many()),
@@ -229,10 +233,7 @@ mod tests {
             ("ping x", "too many arguments for keyword:ping"),
             ("exit 5", "too many arguments for keyword:exit"),
             ("update", "too few arguments for update keyword"),
-            (
-                "suspend 7",
-                "scontrol: error: suspend is not supported: jobs cannot be suspended here",
-            ),
+            ("suspend 7", "scontrol: error: suspend is not supported: jobs cannot be suspended here"),
         ] {
             assert_eq!(said(line), (answer.to_owned(), 1), "{line}");
         }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     job::{Job, Step, StepId},
-    slurm::{hostlist, time::{TimeLimit, elapsed_sacct}},
+    slurm::{
+        hostlist,
+        time::{TimeLimit, elapsed_sacct},
+    },
 };
 
 /// A line of the listing.
@@ -104,7 +107,11 @@ fn write_start(row: &Row, out: &mut String) {
     match row.step {
         Some(step) => time(row, out, Some(step.start)),
         None if row.job.start_time.is_none() && row.job.end_time.is_some() => out.push_str("None"),
-        None => time(row, out, row.job.start_time.filter(|_| jobs::allocation(row.job).is_some() || row.job.end_time.is_some())),
+        None => time(
+            row,
+            out,
+            row.job.start_time.filter(|_| jobs::allocation(row.job).is_some() || row.job.end_time.is_some()),
+        ),
     }
 }
 
@@ -211,7 +218,7 @@ pub const FIELDS: &[Field] = &[
     row("AllocNodes", 10, |r, o| number(o, allocated_nodes(r))),
     row("AllocTRES", 10, write_allocated),
     row("AssocID", 7, |_, o| o.push('0')),
-    row("AveCPU", 10, |r, o| of_step(r, o, |s, o| write_average_cpu(s, o))),
+    row("AveCPU", 10, |r, o| of_step(r, o, write_average_cpu)),
     row("AveCPUFreq", 10, |r, o| of_step(r, o, |s, o| { let _ = s; o.push('0') })),
     none("AveDiskRead", 14),
     none("AveDiskWrite", 14),

@@ -154,7 +154,10 @@ pub fn write_state(row: &Row, out: &mut String) {
         Some(step) => (step.state, step.cancelled_by),
         // A record that ended with a flag is that of an earlier run (`--duplicates`).
         None => (
-            row.job.flag.filter(|_| row.job.end_time.is_some() && row.job.state == JobState::Pending).unwrap_or(row.job.state),
+            row.job
+                .flag
+                .filter(|_| row.job.end_time.is_some() && row.job.state == JobState::Pending)
+                .unwrap_or(row.job.state),
             row.job.cancelled_by,
         ),
     };

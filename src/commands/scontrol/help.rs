@@ -3,7 +3,6 @@
 use crate::slurm::options::{self, Command::Scontrol};
 
 const COMMANDS: &str = "\
-
 Commands:
   help                      print this description of use
   hold <job_list>           prevent jobs from starting: ids, or jobname=NAME
@@ -28,5 +27,5 @@ Commands:
 
 /// What `scontrol help` and `scontrol --help` print.
 pub fn text() -> String {
-    format!("{}\n{COMMANDS}", options::help(Scontrol).trim_end_matches('\n'))
+    format!("{}\n\n{COMMANDS}", options::help(Scontrol).trim_end_matches('\n'))
 }

@@ -59,12 +59,9 @@ pub fn run(words: &Words, order: Order) -> Result<Said, AskError> {
         }
     }
     let known: Vec<JobIdSpec> = all.iter().filter_map(|(_, id)| id.clone()).collect();
-    let mut results = if known.is_empty() {
-        Vec::new()
-    } else {
-        ask::done(&mut client, &Call::Change(known, order.change()))?
-    }
-    .into_iter();
+    let mut results =
+        if known.is_empty() { Vec::new() } else { ask::done(&mut client, &Call::Change(known, order.change()))? }
+            .into_iter();
     let mut said = Said::default();
     for (shown, id) in &all {
         let result = match id {

@@ -25,7 +25,9 @@ use crate::{
 enum Entity {
     Config,
     HostNames,
-    HostList { sorted: bool },
+    HostList {
+        sorted: bool,
+    },
     Job,
     Node,
     Partition,
@@ -94,11 +96,20 @@ fn clock(cluster: &Cluster) -> Clock {
 
 fn context<'a>(cluster: &'a Cluster, clock: &Clock) -> Context<'a> {
     let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
-    Context { cluster: &cluster.name, partitions: &cluster.partitions, clock: clock.clone(), bitstr_len, noconvert: false }
+    Context {
+        cluster: &cluster.name,
+        partitions: &cluster.partitions,
+        clock: clock.clone(),
+        bitstr_len,
+        noconvert: false,
+    }
 }
 
-/// Jobs (of an id), the cluster they are in, and its clock. The error is Slurm's message.
-fn load(filter: Filter) -> Result<Result<(Vec<Job>, Cluster, Clock), Errno>, AskError> {
+/// Jobs, the cluster they are in, and its clock.
+type Loaded = (Vec<Job>, Cluster, Clock);
+
+/// Asks for jobs; the controller's refusal is for the caller to word.
+fn load(filter: Filter) -> Result<Result<Loaded, Errno>, AskError> {
     let mut client = Client::connect()?;
     let jobs = match ask::jobs(&mut client, filter) {
         Err(AskError::Refused(errno)) => return Ok(Err(errno)),
@@ -235,7 +246,9 @@ mod tests {
         runs.array = Some(ArrayRef { job_id: 813, spec, throttle: Some(2), task_id: Some(1), pending });
         let cluster = Cluster { partitions: vec![samples::gpu()], ..Cluster::default() };
         let context = context(&cluster, &Clock::new(utc, None, samples::START));
-        let show = |id: &str| job_records(&[waits.clone(), runs.clone()], Some(&id.parse().unwrap()), &context, Style::default());
+        let show = |id: &str| {
+            job_records(&[waits.clone(), runs.clone()], Some(&id.parse().unwrap()), &context, Style::default())
+        };
         assert_eq!(
             lines(&show("813")),
             ["JobId=813 ArrayJobId=813 ArrayTaskId=3-5%2", "JobId=815 ArrayJobId=813 ArrayTaskId=1"]

@@ -7,9 +7,7 @@ use crate::{
         api::{Call, Change, Setting},
         client::Client,
     },
-    slurm::{
-        array::JobIdSpec, begin, count::NodeCount, errno::Errno, hostlist, memory::parse_mem, time::TimeLimit,
-    },
+    slurm::{array::JobIdSpec, begin, count::NodeCount, errno::Errno, hostlist, memory::parse_mem, time::TimeLimit},
 };
 use chrono::Local;
 
@@ -112,7 +110,9 @@ fn read(args: &[String]) -> Result<Plan, Wrong> {
         }
         args => args,
     };
-    let named = |name: &'static str| args.iter().filter_map(move |a| a.split_once('=').filter(|(k, _)| k.eq_ignore_ascii_case(name)));
+    let named = |name: &'static str| {
+        args.iter().filter_map(move |a| a.split_once('=').filter(|(k, _)| k.eq_ignore_ascii_case(name)))
+    };
     let by_id = args.iter().any(|a| a.split_once('=').is_some_and(|(key, _)| is_job(key)));
     let by_name = named("jobname").next().map(|(_, name)| name.to_owned()).filter(|_| !by_id);
     if !by_id && by_name.is_none() {

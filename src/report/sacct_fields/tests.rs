@@ -81,7 +81,10 @@ fn parsable_tables_are_those_of_sacct_txt() {
     let job = Job { steps: steps().steps.split_off(2), ..steps() };
     let lines = |layout| shown(&job, "jobid,partition,state%3", &layout);
     assert_eq!(lines(Layout::Parsable("|".into())), "JobID|Partition|State|\n112|gpu|COMPLETED|\n112.1||FAILED|\n");
-    assert_eq!(lines(Layout::Parsable2("::".into())), "JobID::Partition::State\n112::gpu::COMPLETED\n112.1::::FAILED\n");
+    assert_eq!(
+        lines(Layout::Parsable2("::".into())),
+        "JobID::Partition::State\n112::gpu::COMPLETED\n112.1::::FAILED\n"
+    );
 }
 
 /// The rows of `sacct -P -o all` in sacct.txt, field by field as far as they are measured here.
@@ -133,8 +136,13 @@ fn every_field_is_as_recorded() {
 fn values_that_are_cut_are_marked() {
     let mut job = samples::job(89, |request| request.name = "a-very-long-job-name-indeed".into(), JobState::Cancelled);
     job.cancelled_by = Some(2001);
-    assert!(shown(&job, DEFAULT, &Layout::Columns).ends_with("89           a-very-lo+        gpu   research          2 CANCELLED+      0:0 \n"));
-    assert!(shown(&job, "jobid%-20,state%20", &Layout::Columns).ends_with("89                      CANCELLED by 2001 \n"));
+    assert!(
+        shown(&job, DEFAULT, &Layout::Columns)
+            .ends_with("89           a-very-lo+        gpu   research          2 CANCELLED+      0:0 \n")
+    );
+    assert!(
+        shown(&job, "jobid%-20,state%20", &Layout::Columns).ends_with("89                      CANCELLED by 2001 \n")
+    );
     assert!(shown(&job, "state%5", &Layout::Columns).ends_with("State \n----- \nCANC+ \n"));
     assert_eq!(shown(&job, "jobid%0", &Layout::Columns), " \n \n \n");
 }
@@ -159,7 +167,9 @@ fn the_rest_of_an_array_is_one_row() {
 #[test]
 fn the_list_of_fields_is_that_of_sacct_txt() {
     let text = sacct_table::help_format();
-    assert!(text.starts_with("Account             AdminComment        AllocCPUS           AllocNodes         \nAllocTRES "));
+    assert!(
+        text.starts_with("Account             AdminComment        AllocCPUS           AllocNodes         \nAllocTRES ")
+    );
     assert!(text.ends_with("\nWorkDir            \n"));
     assert_eq!(text.split_whitespace().count(), 109);
 }
@@ -167,7 +177,14 @@ fn the_list_of_fields_is_that_of_sacct_txt() {
 #[test]
 fn beginnings_of_names_are_the_real_ones() {
     let name = |text: &str| Field::find(text).map(|f| f.name);
-    for (text, field) in [("job", "JobID"), ("jobn", "JobName"), ("s", "Start"), ("e", "Elapsed"), ("MAX", "MaxDiskRead"), ("user", "User")] {
+    for (text, field) in [
+        ("job", "JobID"),
+        ("jobn", "JobName"),
+        ("s", "Start"),
+        ("e", "Elapsed"),
+        ("MAX", "MaxDiskRead"),
+        ("user", "User"),
+    ] {
         assert_eq!(name(text), Some(field));
     }
     assert_eq!(sacct_table::columns("jobid,bogus").err().unwrap().to_string(), "Invalid field requested: \"bogus\"");

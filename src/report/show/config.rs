@@ -28,7 +28,8 @@ mod tests {
         let text = config(&Cluster { config: config_of, ..Cluster::default() }, "vm");
         assert!(text.starts_with("Configuration data as of "));
         let rest = text.split_once('\n').map(|(_, rest)| rest);
-        let expected = "AccountingStorageHost   = localhost\nAcctGatherFilesystemType = none\n\nSlurmctld(primary) at vm is UP\n";
+        let expected =
+            "AccountingStorageHost   = localhost\nAcctGatherFilesystemType = none\n\nSlurmctld(primary) at vm is UP\n";
         assert_eq!(rest, Some(expected));
     }
 }

@@ -74,7 +74,7 @@ fn state(record: &mut Record, job: &Job, style: Style) {
 
 fn times(record: &mut Record, job: &Job, context: &Context) {
     let clock = &context.clock;
-    let mut time = |record: &mut Record, key: &str, when: Option<i64>| {
+    let time = |record: &mut Record, key: &str, when: Option<i64>| {
         record.with(key, |out| clock.write_or(when, "Unknown", out));
     };
     let limit = |limit: Option<_>| limit.map_or("N/A".to_owned(), |l: crate::slurm::time::TimeLimit| l.scontrol());
@@ -89,7 +89,11 @@ fn times(record: &mut Record, job: &Job, context: &Context) {
     time(record, "EndTime", values::end_time(job));
     record.with("Deadline", |out| clock.write_or(job.request.deadline, "N/A", out)).line();
     record.fixed("SuspendTime=None SecsPreSuspend=0");
-    time(record, "LastSchedEval", Some(job.start_time.filter(|_| job.state != JobState::Pending).unwrap_or(job.submit_time)));
+    time(
+        record,
+        "LastSchedEval",
+        Some(job.start_time.filter(|_| job.state != JobState::Pending).unwrap_or(job.submit_time)),
+    );
     record.fixed("Scheduler=Main").line();
 }
 

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::{
         job::{ArrayRef, ExitStatus, Step, StepId, Usage},
-        report::{clock::utc, samples},
+        report::{clock::utc, sample_jobs},
         slurm::{array::ArraySpec, state::JobState},
     };
     use std::sync::Arc;
@@ -188,9 +188,9 @@ mod tests {
     fn listed(words: &str, jobs: &[Job]) -> String {
         let args: Vec<OsString> = words.split_whitespace().map(Into::into).collect();
         let parsed = options::parse(Sacct, &args, &|_| None).unwrap();
-        let query = Query::read(&parsed, Local.timestamp_opt(samples::START + 30, 0).unwrap()).unwrap();
-        let partitions = [samples::gpu()];
-        let clock = Clock::new(utc, None, samples::START + 30);
+        let query = Query::read(&parsed, Local.timestamp_opt(sample_jobs::START + 30, 0).unwrap()).unwrap();
+        let partitions = [sample_jobs::gpu()];
+        let clock = Clock::new(utc, None, sample_jobs::START + 30);
         let jobs_context =
             job_values::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
         let context = Context { jobs: jobs_context, units: units(&parsed.options) };
@@ -203,7 +203,7 @@ mod tests {
     fn array() -> Vec<Job> {
         let spec = Arc::new(ArraySpec::parse("1-4%2", 1001).unwrap());
         let of = |id, task_id, pending: &[u32], state| {
-            let mut job = samples::job(id, |request| request.name = "arr".into(), state);
+            let mut job = sample_jobs::job(id, |request| request.name = "arr".into(), state);
             let pending = pending.iter().copied().collect();
             job.array = Some(ArrayRef { job_id: 127, spec: spec.clone(), throttle: Some(2), task_id, pending });
             job.cancelled_by = Some(2001);
@@ -232,8 +232,8 @@ mod tests {
             memory: 0,
             gpus: 0,
             tasks_per_node: vec![1],
-            start: samples::START,
-            end: Some(samples::START + 2),
+            start: sample_jobs::START,
+            end: Some(sample_jobs::START + 2),
             exit: ExitStatus::default(),
             usage: Usage::default(),
             cancelled_by: None,
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn formats_are_chosen() {
-        let jobs = [samples::job(9, |_| {}, JobState::Failed)];
+        let jobs = [sample_jobs::job(9, |_| {}, JobState::Failed)];
         assert_eq!(listed("-b -j 9", &jobs), "9                FAILED      0:0 \n");
         assert_eq!(listed("-P -o jobid -o state -j 9", &jobs), "9|FAILED\n");
         assert_eq!(
@@ -283,7 +283,7 @@ mod tests {
     /// Ten thousand jobs in a few ms, of which a debug build takes ten times as many.
     #[test]
     fn many_jobs_are_listed_quickly() {
-        let one = samples::job(1, |_| {}, JobState::Completed);
+        let one = sample_jobs::job(1, |_| {}, JobState::Completed);
         let many: Vec<Job> = (1..=10_000).map(|id| Job { id, ..one.clone() }).collect();
         let begun = std::time::Instant::now();
         assert_eq!(listed("-a", &many).lines().count(), 10_000);

@@ -2,7 +2,7 @@
 
 use crate::slurm::{
     count::NodeCount,
-    dependency::Dependency,
+    dependency::DependencyList,
     gres::Gres,
     signal::WarnSignal,
     time::TimeLimit,
@@ -197,7 +197,7 @@ pub struct Request {
     /// `--deadline`, epoch seconds
     pub deadline: Option<i64>,
     /// `--dependency`
-    pub dependency: Option<Dependency>,
+    pub dependency: Option<DependencyList>,
     /// `--hold`
     pub hold: bool,
     /// `--nice`

@@ -6,22 +6,60 @@
 pub fn cell(out: &mut String, width: usize, right: bool, value: impl FnOnce(&mut String)) {
     let start = out.len();
     value(out);
-    if width == 0 {
-        return;
+    if fill(out, start, width, right) {
+        cut(out, start, width);
     }
-    let written = out.get(start..).unwrap_or_default();
-    // Nearly every value is ASCII: its length is that of its bytes.
-    let length = if written.is_ascii() { written.len() } else { written.chars().count() };
-    if length > width {
-        let cut = written.char_indices().nth(width).map_or(out.len(), |(at, _)| start + at);
-        out.truncate(cut);
-    } else if length < width {
-        let missing = width - length;
-        if right {
-            out.insert_str(start, blanks(missing).as_ref());
-        } else {
-            out.push_str(blanks(missing).as_ref());
+}
+
+/// The same for a value that may end in `mark`, which then stays when the value is cut.
+pub fn marked_cell(
+    out: &mut String,
+    width: usize,
+    right: bool,
+    mark: char,
+    value: impl FnOnce(&mut String),
+) {
+    let start = out.len();
+    value(out);
+    if fill(out, start, width, right) {
+        let marked = out.ends_with(mark);
+        cut(out, start, width - usize::from(marked));
+        if marked {
+            out.push(mark);
         }
+    }
+}
+
+/// The same, right-justified, for a value that is never cut.
+pub fn uncut_cell(out: &mut String, width: usize, value: impl FnOnce(&mut String)) {
+    let start = out.len();
+    value(out);
+    fill(out, start, width, true);
+}
+
+/// Fills the value that begins at `start` up to `width`; whether it is too wide for that.
+fn fill(out: &mut String, start: usize, width: usize, right: bool) -> bool {
+    let value = out.get(start..).unwrap_or_default();
+    // Nearly every value is ASCII: its length is that of its bytes.
+    let length = if value.is_ascii() {
+        value.len()
+    } else {
+        value.chars().count()
+    };
+    if length < width && right {
+        out.insert_str(start, blanks(width - length).as_ref());
+    } else if length < width {
+        out.push_str(blanks(width - length).as_ref());
+    }
+    width > 0 && length > width
+}
+
+fn cut(out: &mut String, start: usize, width: usize) {
+    let kept = out
+        .get(start..)
+        .and_then(|value| value.char_indices().nth(width));
+    if let Some((at, _)) = kept {
+        out.truncate(start + at);
     }
 }
 
@@ -54,7 +92,12 @@ pub fn number(out: &mut String, value: impl Into<i64>) {
     if value < 0 {
         out.push('-');
     }
-    out.push_str(digits.get(at..).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default());
+    out.push_str(
+        digits
+            .get(at..)
+            .and_then(|d| std::str::from_utf8(d).ok())
+            .unwrap_or_default(),
+    );
 }
 
 /// Appends a number, with a zero before it if it has one digit only.
@@ -84,6 +127,9 @@ mod tests {
         assert_eq!(cell_of("äöü", 2, true), "|äö");
         assert_eq!(cell_of("ä", 3, true), "|  ä");
         assert_eq!(cell_of("x", 1234, false).len(), 1235);
+        let mut out = String::new();
+        marked_cell(&mut out, 3, true, '*', |out| out.push_str("gpu*"));
+        assert_eq!(out, "gp*"); // sinfo -o %.3P
     }
 
     #[test]

@@ -81,9 +81,11 @@ pub enum ScriptError {
 
 /// Whether a script may be submitted: sbatch's lines and exit code if not.
 pub fn check_script(script: &[u8]) -> Result<(), Refusal> {
+    // Slurm looks at it as a C string.
+    let text = script.split(|b| *b == 0).next();
     let error = if script.is_empty() {
         ScriptError::Empty
-    } else if script.iter().all(u8::is_ascii_whitespace) {
+    } else if text.is_some_and(|t| t.iter().all(u8::is_ascii_whitespace)) {
         ScriptError::Blank
     } else if !script.starts_with(b"#!") {
         ScriptError::NoInterpreter
@@ -94,8 +96,11 @@ pub fn check_script(script: &[u8]) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    let text = error.to_string();
-    let lines = text.lines().map(|l| format!("sbatch: error: {l}")).collect();
+    let message = error.to_string();
+    let lines = message
+        .lines()
+        .map(|l| format!("sbatch: error: {l}"))
+        .collect();
     Err(Refusal { lines, exit: 1 })
 }
 
@@ -110,7 +115,10 @@ pub fn read(script: &[u8], file: &str, foreign: bool) -> Result<Directives, Dire
                 words(text, file, number, &mut found.sbatch)?;
                 let mut new = found.sbatch.iter();
                 if new.any(|w| w == b"hetjob" || w == b"packjob") {
-                    return Err(DirectiveError::HetJob { file: file.to_owned(), line: number });
+                    return Err(DirectiveError::HetJob {
+                        file: file.to_owned(),
+                        line: number,
+                    });
                 }
                 continue;
             }
@@ -141,7 +149,11 @@ fn words(
         let mut bytes = skip_blanks(rest);
         let shown = || String::from_utf8_lossy(begin).into_owned();
         if bytes.first() == Some(&b':') {
-            return Err(DirectiveError::Colon { file: file.to_owned(), line, text: shown() });
+            return Err(DirectiveError::Colon {
+                file: file.to_owned(),
+                line,
+                text: shown(),
+            });
         }
         let mut word = Vec::new();
         let mut quote: Option<u8> = None;
@@ -167,7 +179,12 @@ fn words(
         }
         if let Some(quote) = quote {
             let quote = char::from(quote);
-            return Err(DirectiveError::Unmatched { file: file.to_owned(), line, quote, text: shown() });
+            return Err(DirectiveError::Unmatched {
+                file: file.to_owned(),
+                line,
+                quote,
+                text: shown(),
+            });
         }
         if word.is_empty() {
             return Ok(());
@@ -182,4 +199,111 @@ fn skip_blanks(text: &[u8]) -> &[u8] {
     let blank = |b: &u8| matches!(b, b' ' | b'\t' | 0x0b | 0x0c | b'\r');
     let skip = text.iter().take_while(|b| blank(b)).count();
     text.get(skip..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of one `#SBATCH` line, or what is wrong with it.
+    fn split(text: &str) -> Vec<String> {
+        let script = format!("#!/bin/bash\n#SBATCH {text}\n");
+        match read(script.as_bytes(), "d.sh", true) {
+            Ok(found) => found
+                .sbatch
+                .into_iter()
+                .map(|w| String::from_utf8_lossy(&w).into_owned())
+                .collect(),
+            Err(error) => vec![error.to_string()],
+        }
+    }
+
+    #[test]
+    fn quotes_escapes_and_comments() {
+        for (text, words) in [
+            (
+                r#"--comment="two words" # trailing"#,
+                &["--comment=two words"][..],
+            ),
+            ("-J 'single quoted'", &["-J", "single quoted"]),
+            (r#"-J a'b'c"d""#, &["-J", "abcd"]),
+            (r#"-J a\"b"#, &["-J", "a\"b"]),
+            (r"-J a\\b", &["-J", r"a\b"]),
+            (r#"-J "a\"b""#, &["-J", "a\"b"]),
+            (r"-J 'a\b'", &["-J", "ab"]),
+            (r"-J a\#b", &["-J", "a#b"]),
+            (r"-J a\ b", &["-J", "a", "b"]),
+            (r"-J a\", &["-J", "a"]),
+            (r"-J a \ -N2", &["-J", "a"]),
+            ("--comment=no#comment -N2", &["--comment=no"]),
+            (r#"-J "quoted # hash""#, &["-J", "quoted # hash"]),
+            (r#"-J "" -N2"#, &["-J"]),
+            ("-J x\x0c-N2", &["-J", "x", "-N2"]),
+            ("-J it's # don't", &["-J", "its # dont"]),
+            ("-J a:b", &["-J", "a:b"]),
+            (r#"-J "a":b":""#, &["-J", "a:b:"]),
+        ] {
+            assert_eq!(split(text), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_head_of_the_script_and_column_1() {
+        let script = b"#!/bin/bash\n\n   # indented\n #SBATCH -a\n##SBATCH -b\n#sbatch -c\n# SBATCH -d\n#SBATCH--glued\n#SBATCH\t-t\t7\n : # command\n#SBATCH -e\n#PBS -N late\n";
+        let found = read(script, "d.sh", true).unwrap_or_default();
+        assert_eq!(
+            found.sbatch,
+            [b"--glued".to_vec(), b"-t".to_vec(), b"7".to_vec()]
+        );
+        assert_eq!(found.pbs, [b"-N".to_vec(), b"late".to_vec()]);
+        let own = read(script, "d.sh", false).unwrap_or_default();
+        assert!(own.pbs.is_empty() && own.sbatch == found.sbatch);
+    }
+
+    #[test]
+    fn bytes_survive_and_the_last_line_needs_no_newline() {
+        let found = read(b"#!/bin/sh\n#SBATCH -J \xff\xe9", "d.sh", true).unwrap_or_default();
+        assert_eq!(found.sbatch, [b"-J".to_vec(), b"\xff\xe9".to_vec()]);
+    }
+
+    #[test]
+    fn heterogeneous_jobs_are_named() {
+        let expected = "d.sh: line 2: heterogeneous jobs are not supported: submit each component as a job of its own";
+        assert_eq!(split("hetjob"), [expected]);
+        assert_eq!(split("-N2 packjob"), [expected]);
+    }
+
+    #[test]
+    fn scripts_that_are_none() {
+        let lines = |script: &[u8]| {
+            check_script(script)
+                .err()
+                .map(|r| (r.lines.join("|"), r.exit))
+        };
+        let says = |text: &str| Some((text.to_owned(), 1));
+        assert_eq!(lines(b""), says("sbatch: error: Batch script is empty!"));
+        assert_eq!(
+            lines(b" \n"),
+            says("sbatch: error: Batch script contains only whitespace!")
+        );
+        assert_eq!(
+            lines(b"\n#!/bin/sh\n"),
+            says(
+                "sbatch: error: This does not look like a batch script.  The first|sbatch: error: line must start with #! followed by the path to an interpreter.|sbatch: error: For instance: #!/bin/sh"
+            )
+        );
+        assert_eq!(
+            lines(b"#!/bin/sh\n\0"),
+            says(
+                "sbatch: error: The Slurm controller does not allow scripts that|sbatch: error: contain a NULL character '\\0'."
+            )
+        );
+        assert_eq!(
+            lines(b"#!/bin/sh\r\n"),
+            says(
+                "sbatch: error: Batch script contains DOS line breaks (\\r\\n)|sbatch: error: instead of expected UNIX line breaks (\\n)."
+            )
+        );
+        assert_eq!(lines(b"#!/bin/sh\ntrue\n"), None);
+    }
 }

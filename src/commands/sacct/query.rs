@@ -244,9 +244,9 @@ fn midnight(now: DateTime<Local>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{report::samples, slurm::options};
+    use crate::{report::sample_jobs, slurm::options};
     use proptest::prelude::*;
-    use samples::START;
+    use sample_jobs::START;
 
     fn query(words: &str) -> Result<Query, String> {
         let args: Vec<_> = words.split_whitespace().map(Into::into).collect();
@@ -297,8 +297,8 @@ mod tests {
 
     #[test]
     fn states_are_those_in_the_window() {
-        let failed = samples::job(1, |_| {}, JobState::Failed);
-        let runs = samples::job(2, |_| {}, JobState::Running);
+        let failed = sample_jobs::job(1, |_| {}, JobState::Failed);
+        let runs = sample_jobs::job(2, |_| {}, JobState::Running);
         let is = |words: &str, job: &Job| query(&format!("-a {words}")).unwrap().matches(job);
         assert!(is("-s FAILED,CA -S now-3minutes -E now", &failed));
         assert!(!is("-s F -S now-3minutes", &failed));
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn jobs_that_were_never_eligible_are_not_there() {
-        let mut held = samples::job(1, |_| {}, JobState::Pending);
+        let mut held = sample_jobs::job(1, |_| {}, JobState::Pending);
         held.eligible_time = None;
         assert!(!query("-a").unwrap().matches(&held) && !query("-j 1").unwrap().matches(&held));
         held.end_time = Some(START + 1);
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn steps_alone_are_shown_alone() {
-        let job = samples::job(112, |_| {}, JobState::Completed);
+        let job = sample_jobs::job(112, |_| {}, JobState::Completed);
         let of = |words| {
             query(words).map(|q| (q.shows_job(&job), q.shows_step(&job, "0"), q.shows_step(&job, "batch"))).unwrap()
         };
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn filters_are_lists() {
-        let job = samples::job(1, |request| request.name = "a".into(), JobState::Running);
+        let job = sample_jobs::job(1, |request| request.name = "a".into(), JobState::Running);
         let is = |words: &str| query(&format!("-a {words}")).unwrap().matches(&job);
         assert!(is("--name=b,a -r gpu -A research,x -q normal -N node[1-2]"));
         assert!(!is("--name=b") && !is("-r debug") && !is("-A x") && !is("-q high") && !is("-N node2"));

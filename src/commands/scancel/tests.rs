@@ -12,7 +12,7 @@ fn plan(words: &str) -> Plan {
 }
 
 fn job(id: u32, name: &str, state: JobState) -> Job {
-    crate::report::samples::job(id, |request: &mut Request| request.name = name.into(), state)
+    crate::report::sample_jobs::job(id, |request: &mut Request| request.name = name.into(), state)
 }
 
 fn array() -> Job {

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use crate::{
         job::ArrayRef,
-        report::{clock::utc, samples},
+        report::{clock::utc, sample_jobs},
         slurm::{array::ArraySpec, state::JobState},
     };
     use std::sync::Arc;
@@ -238,14 +238,14 @@ mod tests {
     #[test]
     fn elements_are_found() {
         let spec = Arc::new(ArraySpec::parse("1-5%2", 1001).unwrap());
-        let mut waits = samples::job(813, |_| {}, JobState::Pending);
+        let mut waits = sample_jobs::job(813, |_| {}, JobState::Pending);
         let pending = (3..=5).collect();
         waits.array = Some(ArrayRef { job_id: 813, spec: spec.clone(), throttle: Some(2), task_id: None, pending });
-        let mut runs = samples::job(815, |_| {}, JobState::Running);
+        let mut runs = sample_jobs::job(815, |_| {}, JobState::Running);
         let pending = Default::default();
         runs.array = Some(ArrayRef { job_id: 813, spec, throttle: Some(2), task_id: Some(1), pending });
-        let cluster = Cluster { partitions: vec![samples::gpu()], ..Cluster::default() };
-        let context = context(&cluster, &Clock::new(utc, None, samples::START));
+        let cluster = Cluster { partitions: vec![sample_jobs::gpu()], ..Cluster::default() };
+        let context = context(&cluster, &Clock::new(utc, None, sample_jobs::START));
         let show = |id: &str| {
             job_records(&[waits.clone(), runs.clone()], Some(&id.parse().unwrap()), &context, Style::default())
         };
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_said() {
-        let cluster = Cluster { partitions: vec![samples::gpu()], ..Cluster::default() };
+        let cluster = Cluster { partitions: vec![sample_jobs::gpu()], ..Cluster::default() };
         let clock = Clock::new(utc, None, 0);
         let said = nodes(&cluster, &clock, Style::default(), Some("nosuch"));
         assert_eq!((said.out.as_str(), said.exit), ("Node nosuch not found\n", 1));

@@ -5,7 +5,7 @@ use crate::{
         clock::{Clock, utc},
         sacct_table::{self, Layout},
         sacct_values::Units,
-        samples::{self, START},
+        sample_jobs::{self, START},
     },
     slurm::{array::ArraySpec, reason::Reason, state::JobState},
 };
@@ -34,7 +34,7 @@ fn step(id: StepId, name: &str, state: JobState) -> Step {
 
 /// Job 112 of sacct.txt.
 fn steps() -> Job {
-    let mut job = samples::job(112, |_| {}, JobState::Completed);
+    let mut job = sample_jobs::job(112, |_| {}, JobState::Completed);
     job.derived_exit = ExitStatus::exited(1);
     let mut batch = step(StepId::Batch, "batch", JobState::Completed);
     batch.usage = Usage { user_us: 16_000, system_us: 3_000, max_rss_kib: 1684 };
@@ -48,7 +48,7 @@ fn steps() -> Job {
 }
 
 fn shown(job: &Job, format: &str, layout: &Layout) -> String {
-    let partitions = [samples::gpu()];
+    let partitions = [sample_jobs::gpu()];
     let clock = Clock::new(utc, None, START + 20);
     let jobs = jobs::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
     let context = Context { jobs, units: Units::Best };
@@ -134,7 +134,7 @@ fn every_field_is_as_recorded() {
 
 #[test]
 fn values_that_are_cut_are_marked() {
-    let mut job = samples::job(89, |request| request.name = "a-very-long-job-name-indeed".into(), JobState::Cancelled);
+    let mut job = sample_jobs::job(89, |request| request.name = "a-very-long-job-name-indeed".into(), JobState::Cancelled);
     job.cancelled_by = Some(2001);
     assert!(
         shown(&job, DEFAULT, &Layout::Columns)
@@ -150,7 +150,7 @@ fn values_that_are_cut_are_marked() {
 /// scancel.txt: what is left of an array when it is cancelled.
 #[test]
 fn the_rest_of_an_array_is_one_row() {
-    let mut job = samples::job(127, |_| {}, JobState::Cancelled);
+    let mut job = sample_jobs::job(127, |_| {}, JobState::Cancelled);
     job.cancelled_by = Some(2001);
     (job.start_time, job.placement) = (None, None);
     job.reason = Reason::JobArrayTaskLimit;
@@ -158,7 +158,7 @@ fn the_rest_of_an_array_is_one_row() {
     job.array = Some(ArrayRef { job_id: 127, spec, throttle: Some(2), task_id: None, pending: (3..=4).collect() });
     let text = shown(&job, "jobid,state%30,start,nodelist,alloctres,allocnodes", &Layout::Parsable2("|".into()));
     assert!(text.ends_with("\n127_[3-4%2]|CANCELLED by 2001|None|None assigned||0\n"), "{text}");
-    let mut waits = samples::job(7, |_| {}, JobState::Pending);
+    let mut waits = sample_jobs::job(7, |_| {}, JobState::Pending);
     waits.reason = Reason::Dependency;
     let text = shown(&waits, "start,end,state,reason,planned", &Layout::Parsable2("|".into()));
     assert!(text.ends_with("\nUnknown|Unknown|PENDING|Dependency|00:00:20\n"), "{text}");

@@ -80,11 +80,11 @@ fn in_use(node: &Node) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{clock::utc, samples};
+    use crate::report::{clock::utc, sample_jobs};
 
     #[test]
     fn records_are_those_of_sinfo_txt() {
-        let cluster = Cluster { partitions: vec![samples::gpu()], ..Cluster::default() };
+        let cluster = Cluster { partitions: vec![sample_jobs::gpu()], ..Cluster::default() };
         let gpu = Gres { name: "gpu".into(), type_: Some("h100".into()), count: 8 };
         let sample = Node {
             name: "node3".into(),
@@ -96,7 +96,7 @@ mod tests {
             memory_used: 2000,
             gres: vec![gpu],
             gres_used: vec![2],
-            since: samples::START,
+            since: sample_jobs::START,
             ..Node::default()
         };
         let mut out = String::new();

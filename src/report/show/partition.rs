@@ -52,7 +52,7 @@ fn total(partition: &Partition, cluster: &Cluster) -> Tres {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{job::Node, report::samples};
+    use crate::{job::Node, report::sample_jobs};
 
     #[test]
     fn records_are_those_of_sinfo_txt() {
@@ -64,7 +64,7 @@ mod tests {
             ..Node::default()
         };
         let cluster = Cluster { nodes: (1..=4).map(node).collect(), ..Cluster::default() };
-        let sample = Partition { default_memory_per_cpu: None, ..samples::gpu() };
+        let sample = Partition { default_memory_per_cpu: None, ..sample_jobs::gpu() };
         let mut out = String::new();
         partition(&sample, &cluster, Style::default(), &mut out);
         let expected = "\

@@ -40,13 +40,13 @@ mod tests {
     use super::*;
     use crate::{
         job::{ExitStatus, Usage},
-        report::{clock::utc, samples},
+        report::{clock::utc, sample_jobs},
         slurm::state::JobState,
     };
 
     #[test]
     fn records_are_those_of_sinfo_txt() {
-        let job = samples::job(140, |_| {}, JobState::Running);
+        let job = sample_jobs::job(140, |_| {}, JobState::Running);
         let sample = Step {
             id: StepId::Batch,
             name: "batch".into(),
@@ -57,7 +57,7 @@ mod tests {
             memory: 0,
             gpus: 0,
             tasks_per_node: vec![1],
-            start: samples::START,
+            start: sample_jobs::START,
             end: None,
             exit: ExitStatus::default(),
             usage: Usage::default(),

@@ -22,8 +22,15 @@ pub struct Script {
 pub type ReadScript<'a> = dyn FnMut(&Options, &[OsString]) -> Result<Option<Script>, Refusal> + 'a;
 
 /// Options that count on the command line only; a directive may say them, and is not heard (directives.txt).
-const NOT_IN_SCRIPTS: [&str; 7] =
-    ["help", "usage", "version", "quiet", "verbose", "ignore-pbs", "wrap"];
+const NOT_IN_SCRIPTS: [&str; 7] = [
+    "help",
+    "usage",
+    "version",
+    "quiet",
+    "verbose",
+    "ignore-pbs",
+    "wrap",
+];
 
 /// Parses sbatch's command line, its variables, and the directives of the script.
 ///
@@ -58,7 +65,10 @@ pub(super) fn apply_directives(options: &mut Options, found: Directives) -> Resu
         take(options, given.row.name, given.value)?;
     }
     if let Some(word) = scan.operands.first() {
-        let message = format!("Invalid directive found in batch script: {}", getopt::shown(word));
+        let message = format!(
+            "Invalid directive found in batch script: {}",
+            getopt::shown(word)
+        );
         return Err(Refusal::error(Command::Sbatch, 255, message));
     }
     for (name, value) in foreign {
@@ -71,7 +81,15 @@ fn take(options: &mut Options, name: &str, value: Option<String>) -> Result<(), 
     if NOT_IN_SCRIPTS.contains(&name) {
         return Ok(());
     }
-    let Some(row) = super::table::row(Command::Sbatch, name) else { return Ok(()) };
-    let setting = Setting { row, value, source: Source::Directive, variable: None, on: true };
+    let Some(row) = super::table::row(Command::Sbatch, name) else {
+        return Ok(());
+    };
+    let setting = Setting {
+        row,
+        value,
+        source: Source::Directive,
+        variable: None,
+        on: true,
+    };
     apply(options, setting)
 }

@@ -12,15 +12,16 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
     let Some(value) = value else { return Ok(()) };
     let bad = |message: String| Err(Refusal::error(command, 255, message));
     let invalid = |ok: bool| {
-        if ok { Ok(()) } else { bad(format!("Invalid --{} specification", row.name)) }
+        if ok {
+            Ok(())
+        } else {
+            bad(format!("Invalid --{} specification", row.name))
+        }
     };
     match row.kind {
-        Kind::Text
-        | Kind::Array
-        | Kind::Dependency
-        | Kind::Gres
-        | Kind::Hostlist
-        | Kind::Path => Ok(()),
+        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path => {
+            Ok(())
+        }
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
         Kind::Begin => begin(command, row.name, value),
@@ -31,12 +32,16 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::Exclusive => invalid(one_of(value, &["", "exclusive", "user", "mcs", "topo"])),
         Kind::NodeInfo => node_info(command, value),
         Kind::GetUserEnv => invalid(get_user_env(value)),
-        Kind::Hint if one_of(value, HINTS) => Ok(()),
+        Kind::Hint if value.split(',').all(|h| one_of(h, HINTS)) => Ok(()),
         Kind::Hint => {
             let message = format!("unrecognized --hint argument \"{value}\", see --hint=help");
             Err(Refusal::error(command, 1, message))
         }
         Kind::MailType => invalid(mail_type(value)),
+        Kind::MemBind if words_of(value, MEM_BIND) => Ok(()),
+        Kind::MemBind => bad(format!("unrecognized --mem-bind argument \"{value}\"")),
+        Kind::GpuBind if words_of(value, GPU_BIND) => Ok(()),
+        Kind::GpuBind => bad(format!("Invalid --gpu-bind argument: gpu:{value}")),
         Kind::Memory => invalid(memory(value)),
         Kind::Minutes | Kind::Time => invalid(time(value)),
         Kind::Nice => nice(value).map_or_else(bad, Ok),
@@ -52,25 +57,78 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
             let (switches, _) = value.split_once('@').unwrap_or((value, ""));
             count(command, &row.display_name(), switches, true)
         }
+        Kind::Units
+            if value
+                .to_ascii_uppercase()
+                .starts_with(['K', 'M', 'G', 'T', 'P']) =>
+        {
+            Ok(())
+        }
+        Kind::Units => {
+            let shown = value.chars().next().map_or_else(String::new, String::from);
+            let message = format!("Invalid unit type '{shown}'. Possible options are 'KMGTP'");
+            let fatal = Refusal::fatal(command, "Invalid unit type");
+            let mut refusal = Refusal::error(command, 1, message);
+            refusal.lines.extend(fatal.lines);
+            Err(refusal)
+        }
         Kind::ZeroOrOne => {
             count(command, &row.display_name(), value, false)?;
-            invalid(matches!(value.trim(), "0" | "1" | "+0" | "+1"))
+            invalid(whole(value).unwrap_or(0) <= 1)
         }
         Kind::Choice(words) => invalid(one_of(value, words)),
     }
 }
 
-const HINTS: &[&str] =
-    &["compute_bound", "memory_bound", "multithread", "nomultithread", "help"];
-const PROFILES: &[&str] = &["none", "all", "energy", "task", "lustre", "network", "filesystem"];
+const HINTS: &[&str] = &[
+    "compute_bound",
+    "memory_bound",
+    "multithread",
+    "nomultithread",
+    "help",
+];
+const PROFILES: &[&str] = &[
+    "none",
+    "all",
+    "energy",
+    "task",
+    "lustre",
+    "network",
+    "filesystem",
+];
 const RLIMITS: &[&str] = &[
-    "ALL", "NONE", "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS",
-    "STACK",
+    "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK",
 ];
 const MAIL_TYPES: &[&str] = &[
-    "NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "INVALID_DEPEND", "STAGE_OUT", "TIME_LIMIT",
-    "TIME_LIMIT_90", "TIME_LIMIT_80", "TIME_LIMIT_50", "ARRAY_TASKS",
+    "NONE",
+    "BEGIN",
+    "END",
+    "FAIL",
+    "REQUEUE",
+    "ALL",
+    "INVALID_DEPEND",
+    "STAGE_OUT",
+    "TIME_LIMIT",
+    "TIME_LIMIT_90",
+    "TIME_LIMIT_80",
+    "TIME_LIMIT_50",
+    "ARRAY_TASKS",
 ];
+
+const MEM_BIND: &[&str] = &[
+    "q", "quiet", "v", "verbose", "no", "none", "rank", "local", "p", "prefer", "sort", "nosort",
+    "map_mem", "mask_mem", "help",
+];
+const GPU_BIND: &[&str] = &[
+    "closest", "map", "map_gpu", "mask", "mask_gpu", "none", "per_task", "q", "quiet", "single",
+    "v", "verbose",
+];
+
+/// A list whose first word is known; what stands behind a `:` belongs to a word.
+fn words_of(list: &str, known: &[&str]) -> bool {
+    let first = list.split([',', ':', '+']).next().unwrap_or_default();
+    one_of(first.trim_start_matches("gpu:"), known)
+}
 
 fn one_of(value: &str, words: &[&str]) -> bool {
     words.iter().any(|w| w.eq_ignore_ascii_case(value))
@@ -89,7 +147,9 @@ fn leading(text: &str) -> Option<(i64, &str)> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
     let (digits, rest) = digits.split_at_checked(end)?;
     if digits.is_empty() {
         return None;
@@ -102,6 +162,8 @@ fn leading(text: &str) -> Option<(i64, &str)> {
 fn count(command: Command, what: &str, text: &str, positive: bool) -> Result<(), Refusal> {
     match whole(text) {
         Some(n) if n > 0 || (n == 0 && !positive) => Ok(()),
+        // Nothing counts as 0.
+        None if text.is_empty() && !positive => Ok(()),
         _ => {
             let message = format!("Invalid numeric value \"{text}\" for {what}.");
             Err(Refusal::error(command, 1, message))
@@ -143,9 +205,14 @@ fn time(text: &str) -> bool {
 
 /// To be replaced by `slurm::memory`.
 fn memory(text: &str) -> bool {
-    let Some((number, unit)) = leading(text) else { return false };
+    let Some((number, unit)) = leading(text) else {
+        return false;
+    };
     let unit = unit.to_ascii_lowercase();
-    let known = matches!(unit.as_str(), "" | "k" | "kb" | "m" | "mb" | "g" | "gb" | "t" | "tb");
+    let known = matches!(
+        unit.as_str(),
+        "" | "k" | "kb" | "m" | "mb" | "g" | "gb" | "t" | "tb"
+    );
     known && (0..i64::MAX).contains(&number)
 }
 
@@ -186,8 +253,19 @@ fn begin(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
         return Err(wrong);
     }
     let starts = text.trim_start().to_ascii_lowercase();
-    let words = ["now", "today", "tomorrow", "midnight", "noon", "fika", "teatime", "elevenses"];
-    if starts.starts_with(|c: char| c.is_ascii_digit()) || words.iter().any(|w| starts.starts_with(w)) {
+    let words = [
+        "now",
+        "today",
+        "tomorrow",
+        "midnight",
+        "noon",
+        "fika",
+        "teatime",
+        "elevenses",
+    ];
+    if starts.starts_with(|c: char| c.is_ascii_digit())
+        || words.iter().any(|w| starts.starts_with(w))
+    {
         return Ok(());
     }
     let mut lines = vec![format!("Invalid time specification (pos=0): {text}")];
@@ -198,11 +276,12 @@ fn begin(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
 /// To be replaced by `slurm::signal`: [{R|B|RB}:]signal[@seconds].
 fn signal(text: &str) -> bool {
     let (flags, rest) = text.split_once(':').unwrap_or(("", text));
-    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r')) || (flags.is_empty() && text.contains(':')) {
+    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r')) {
         return false;
     }
     let (signal, seconds) = rest.split_once('@').unwrap_or((rest, ""));
-    let seconds_good = seconds.is_empty() || whole(seconds).is_some_and(|s| (0..=65535).contains(&s));
+    let seconds_good =
+        seconds.is_empty() || whole(seconds).is_some_and(|s| (0..=65535).contains(&s));
     let name = signal.to_ascii_uppercase();
     let name = name.strip_prefix("SIG").unwrap_or(&name);
     let signal_good = match whole(signal) {
@@ -246,26 +325,44 @@ fn distribution(command: Command, text: &str) -> Result<(), Refusal> {
     let wrong = Refusal::error(command, 255, "Invalid --distribution specification");
     let mut parts = text.split(',');
     let levels = parts.next().unwrap_or_default();
-    if let Some(size) = levels.strip_prefix("plane=") {
+    let plane = levels == "plane" || levels.starts_with("plane=");
+    if plane {
+        let size = levels.trim_start_matches("plane").trim_start_matches('=');
         if whole(size).is_none_or(|n| n <= 0) {
             let first = Refusal::error(command, 255, "Invalid plane size or size not specified");
             return Err(first.and_error(command, "Invalid --distribution specification"));
         }
     } else {
-        let known = ["block", "cyclic", "fcyclic", "arbitrary", "plane", "*", ""];
-        if levels.is_empty() || !levels.split(':').all(|l| one_of(l, &known)) {
+        let known = ["block", "cyclic", "fcyclic", "*", ""];
+        let alone = ["arbitrary", "pack", "nopack"];
+        let levels_good = !levels.is_empty() && levels.split(':').all(|l| one_of(l, &known));
+        if !levels_good && !one_of(levels, &alone) {
             return Err(wrong);
         }
     }
-    if parts.all(|p| one_of(p, &["pack", "nopack"])) { Ok(()) } else { Err(wrong) }
+    if parts.all(|p| one_of(p, &["pack", "nopack"])) {
+        Ok(())
+    } else {
+        Err(wrong)
+    }
 }
 
 fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
     const WORDS: &[&str] = &[
-        "low", "high", "highm1", "medium", "conservative", "ondemand", "performance", "powersave",
-        "schedutil", "userspace",
+        "low",
+        "high",
+        "highm1",
+        "medium",
+        "conservative",
+        "ondemand",
+        "performance",
+        "powersave",
+        "schedutil",
+        "userspace",
     ];
-    let unknown = text.split(['-', ':']).find(|w| whole(w).is_none() && !one_of(w, WORDS));
+    let unknown = text
+        .split(['-', ':'])
+        .find(|w| whole(w).is_none() && !one_of(w, WORDS));
     match unknown {
         None => Ok(()),
         Some(_) => {
@@ -276,19 +373,26 @@ fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
     }
 }
 
+/// ALL, NONE, or names of limits, in capitals as setrlimit(2) has them.
 fn propagate(command: Command, text: &str) -> Result<(), Refusal> {
-    let alone = one_of(text, &["", "all", "none"]);
-    let bad = text.split(',').find(|l| !alone && (!one_of(l, RLIMITS) || one_of(l, &["all", "none"])));
-    match bad {
+    if one_of(text, &["", "all", "none"]) {
+        return Ok(());
+    }
+    let known = |limit: &str| RLIMITS.contains(&limit.trim_start_matches("RLIMIT_"));
+    match text.split(',').find(|l| !l.is_empty() && !known(l)) {
         None => Ok(()),
-        Some(limit) => Err(Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
-            .and_error(command, format!("--propagate={text} is not valid."))),
+        Some(limit) => Err(
+            Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
+                .and_error(command, format!("--propagate={text} is not valid.")),
+        ),
     }
 }
 
 fn node_info(command: Command, text: &str) -> Result<(), Refusal> {
     for (part, which) in text.split(':').zip(["first", "second", "third"]) {
-        if part != "*" {
+        let bounds = part.split_once('-').unwrap_or((part, "1"));
+        let range = part.contains('-') && whole(bounds.0).is_some() && whole(bounds.1).is_some();
+        if !matches!(part, "" | "*") && !range {
             count(command, &format!("{which} arg of -B"), part, true)?;
         }
     }
@@ -298,15 +402,17 @@ fn node_info(command: Command, text: &str) -> Result<(), Refusal> {
 /// [seconds][S|L]
 fn get_user_env(text: &str) -> bool {
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    matches!(digits, "" | "S" | "s" | "L" | "l")
+    digits.is_empty() || digits.starts_with(['S', 's', 'L', 'l'])
 }
 
 /// An interval, or datatype=interval,...
 fn acctg_freq(text: &str) -> bool {
-    text.split(',').all(|part| match part.split_once('=') {
-        Some((what, every)) => {
-            one_of(what, &["task", "energy", "network", "filesystem"]) && whole(every).is_some_and(|n| n >= 0)
-        }
-        None => whole(part).is_some_and(|n| n >= 0),
-    })
+    text.is_empty()
+        || text.split(',').all(|part| match part.split_once('=') {
+            Some((what, every)) => {
+                one_of(what, &["task", "energy", "network", "filesystem"])
+                    && whole(every).is_some_and(|n| n >= 0)
+            }
+            None => whole(part).is_some_and(|n| n >= 0),
+        })
 }

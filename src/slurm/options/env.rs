@@ -23,7 +23,9 @@ pub(super) fn read(
                     Some(on) => setting.on = on,
                     None => {
                         let name = command.name();
-                        options.note(format!("{name}: error: Unrecognized {variable} value: {value}"));
+                        options.note(format!(
+                            "{name}: error: Unrecognized {variable} value: {value}"
+                        ));
                         continue;
                     }
                 },

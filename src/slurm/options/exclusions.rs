@@ -1,6 +1,6 @@
 //! Options that exclude each other.
 
-use super::{Command, Options, Refusal};
+use super::{Options, Refusal};
 
 /// The three ways to ask for memory, in the order Slurm names them.
 const MEMORY: [&str; 3] = ["mem", "mem-per-cpu", "mem-per-gpu"];
@@ -18,7 +18,7 @@ pub(super) fn check(options: &mut Options) -> Result<(), Refusal> {
             "--gpus-per-task is mutually exclusive with --ntasks-per-gpu and SLURM_NTASKS_PER_GPU";
         return Err(Refusal::fatal(command, message));
     }
-    if command != Command::Srun && options.is_set("verbose") && options.is_set("quiet") {
+    if options.is_set("verbose") && options.is_set("quiet") {
         let message = "don't specify both --verbose (-v) and --quiet (-Q)";
         return Err(Refusal::error(command, 1, message));
     }

@@ -39,10 +39,9 @@ fn words(class: Class) -> String {
         Class::Honoured => "honoured".to_owned(),
         Class::Approximated(how) => format!("approximated: {how}"),
         Class::Inert(why) => format!("inert: {why}"),
-        Class::Refused(instead) => match instead.strip_prefix('=') {
-            Some(message) => format!("refused, as a cluster without it does: {message}"),
-            None => format!("refused: {instead}"),
-        },
+        Class::Refused(instead) => {
+            format!("refused: {}", instead.strip_prefix('=').unwrap_or(instead))
+        }
     }
 }
 
@@ -79,10 +78,16 @@ fn line(command: Command, row: &'static Row) -> String {
         option.push_str(&format!(", `--{alias}`"));
     }
     let uses = row.used_by(command);
-    let variables: Vec<String> =
-        uses.map_or(&[][..], |u| u.env).iter().map(|v| format!("`{v}`")).collect();
+    let variables: Vec<String> = uses
+        .map_or(&[][..], |u| u.env)
+        .iter()
+        .map(|v| format!("`{v}`"))
+        .collect();
     let class = uses.map_or_else(String::new, |u| words(u.class));
-    let (kind, rest) = class.split_at(class.find([':', ',']).unwrap_or(class.len()));
-    let cells = format!("| {option} | {} | **{kind}**{rest} |\n", variables.join(", "));
-    cells.replace("|all", "\\|all").replace("|", "|")
+    let (kind, rest) = class.split_at(class.find(':').unwrap_or(class.len()));
+    let option = option.replace('|', "\\|");
+    format!(
+        "| {option} | {} | **{kind}**{rest} |\n",
+        variables.join(", ")
+    )
 }

@@ -27,7 +27,7 @@ pub fn help(command: Command) -> String {
             entry(row, &mut text);
         }
     }
-    text.push_str("\nNot every option of Slurm is listed: the others are refused, or make no difference\nhere. The compatibility page has them all.\n");
+    text.push_str("\nSlurm's other options are refused, or accepted because they make no difference\nhere: docs/COMPATIBILITY.md has them all.\n");
     text
 }
 
@@ -37,7 +37,9 @@ pub fn usage(command: Command) -> String {
     let indent = " ".repeat(lead.len());
     let mut text = String::new();
     let mut line = lead;
-    let items = listed(command).map(brief).chain([operands(command).to_owned()]);
+    let items = listed(command)
+        .map(brief)
+        .chain([operands(command).to_owned()]);
     for item in items.filter(|i| !i.is_empty()) {
         if line.len() + 1 + item.len() > WIDTH && line.len() > indent.len() {
             text.push_str(&line);
@@ -83,7 +85,13 @@ fn heading(command: Command, section: Section) -> Option<&'static str> {
 
 /// First line of `--help`.
 pub(super) fn synopsis(command: Command) -> String {
-    format!("Usage: {} [OPTIONS...] {}", command.name(), operands(command)).trim_end().to_owned()
+    format!(
+        "Usage: {} [OPTIONS...] {}",
+        command.name(),
+        operands(command)
+    )
+    .trim_end()
+    .to_owned()
 }
 
 /// What stands behind the options.
@@ -128,7 +136,9 @@ fn entry(row: &Row, text: &mut String) {
 
 /// `[-t minutes]`, `[--hold]`
 fn brief(row: &Row) -> String {
-    let name = row.short.map_or_else(|| row.display_name(), |c| format!("-{c}"));
+    let name = row
+        .short
+        .map_or_else(|| row.display_name(), |c| format!("-{c}"));
     match (row.arg, row.short) {
         (Arg::None, _) => format!("[{name}]"),
         (Arg::Required, Some(_)) => format!("[{name} {}]", row.metavar),

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::{Arg, Class, Command, Options, Refusal, Setting, Source, check, env, exclusions, getopt};
+use super::{
+    Arg, Class, Command, Options, Refusal, Setting, Source, check, env, exclusions, getopt,
+};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +35,14 @@ pub fn parse(
 /// The command line alone.
 pub(super) fn parse_words(command: Command, args: &[OsString]) -> Result<Parsed, Refusal> {
     let scan = getopt::scan(command, args, true)?;
-    let mut parsed = Parsed { options: Options::new(command), operands: scan.operands };
-    let at_once = scan.options.last().filter(|g| getopt::AT_ONCE.contains(&g.row.name));
+    let mut parsed = Parsed {
+        options: Options::new(command),
+        operands: scan.operands,
+    };
+    let at_once = scan
+        .options
+        .last()
+        .filter(|g| getopt::AT_ONCE.contains(&g.row.name));
     let given = match at_once {
         Some(given) => vec![given.clone()],
         None => scan.options,
@@ -76,13 +84,13 @@ pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refus
 
 fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     let option = setting.row.display_name();
-    // Where Slurm itself has words for it, those are the whole message.
+    // Behind `=` stands the whole message: Slurm's own words, mostly.
     if let Some(words) = instead.strip_prefix('=') {
         return Refusal::error(command, 1, words);
     }
     let message = match setting.variable {
-        Some(variable) => format!("{variable}: {option} is not supported: {instead}"),
-        None => format!("{option} is not supported: {instead}"),
+        Some(variable) => format!("{variable} ({option}): {instead}"),
+        None => format!("{option}: {instead}"),
     };
     Refusal::error(command, 1, message)
 }

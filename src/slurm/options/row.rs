@@ -42,12 +42,16 @@ pub enum Kind {
     GetUserEnv,
     /// `TRES` counts: `--gres`, `--gpus*`; refused by the controller in Slurm.
     Gres,
+    /// `--gpu-bind`.
+    GpuBind,
     /// `--hint`.
     Hint,
     /// A hostlist or the name of a file with one; refused by the controller in Slurm.
     Hostlist,
     /// `--mail-type`.
     MailType,
+    /// `--mem-bind`.
+    MemBind,
     /// A memory or disk size, in MiB without a suffix.
     Memory,
     /// Minutes, as `--delay-boot`.
@@ -74,6 +78,8 @@ pub enum Kind {
     Switches,
     /// A time limit: minutes, `m:s`, `d-h:m:s`, ...
     Time,
+    /// sacct's `--units`.
+    Units,
     /// `--wait-all-nodes`: 0 or 1.
     ZeroOrOne,
     /// One of these words, in any case.
@@ -150,7 +156,9 @@ impl Row {
 
     /// The commands that know it.
     pub fn commands(&self) -> impl Iterator<Item = Command> + '_ {
-        Command::ALL.into_iter().filter(|c| self.used_by(*c).is_some())
+        Command::ALL
+            .into_iter()
+            .filter(|c| self.used_by(*c).is_some())
     }
 
     /// `-t, --time=minutes`, as `--help` writes it.

@@ -39,7 +39,11 @@ pub struct Options {
 impl Options {
     /// None set yet.
     pub fn new(command: Command) -> Options {
-        Options { command, settings: Vec::new(), notes: Vec::new() }
+        Options {
+            command,
+            settings: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// The command they were given to.
@@ -89,6 +93,14 @@ impl Options {
         for setting in self.iter() {
             // srun's input variables are what the job's own environment carries: nobody asked.
             if setting.source == Source::Environment && self.command == Command::Srun {
+                continue;
+            }
+            // `--mpi=none`, `--mail-type=NONE`: nothing was asked for.
+            if setting
+                .value
+                .as_deref()
+                .is_some_and(|v| v.eq_ignore_ascii_case("none"))
+            {
                 continue;
             }
             if let Some(Class::Approximated(how)) = self.class(setting.row) {

@@ -3,13 +3,13 @@ use crate::{
     job::{ExitStatus, GresShare, Placement},
     report::{
         clock::{Clock, utc},
-        samples::{self, START},
+        sample_jobs::{self, START},
     },
     slurm::reason::Reason,
 };
 
 fn shown(sample: &Job, style: Style) -> String {
-    let partitions = [samples::gpu()];
+    let partitions = [sample_jobs::gpu()];
     let clock = Clock::new(utc, None, START + 11);
     let context = Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
     let mut out = String::new();
@@ -20,7 +20,7 @@ fn shown(sample: &Job, style: Style) -> String {
 /// squeue.txt, `scontrol show job` of the job `held`, as 24.11 lays it out.
 #[test]
 fn a_held_job() {
-    let mut held = samples::job(88, |request| request.name = "held".into(), JobState::Pending);
+    let mut held = sample_jobs::job(88, |request| request.name = "held".into(), JobState::Pending);
     held.priority = 0;
     held.min_cpus = 1;
     std::sync::Arc::make_mut(&mut held.request).ntasks = None;
@@ -63,7 +63,7 @@ JobId=88 JobName=held
 
 #[test]
 fn a_running_job_in_detail() {
-    let mut job = samples::job(812, |_| {}, JobState::Running);
+    let mut job = sample_jobs::job(812, |_| {}, JobState::Running);
     let request = std::sync::Arc::make_mut(&mut job.request);
     request.comment = Some("a b c".into());
     request.output = Some("out%x.txt".into());
@@ -104,7 +104,7 @@ fn a_running_job_in_detail() {
 /// extra.txt: exit code 9; and a reason of several words stays one word.
 #[test]
 fn a_finished_job_and_a_long_reason() {
-    let mut failed = samples::job(9, |_| {}, JobState::Failed);
+    let mut failed = sample_jobs::job(9, |_| {}, JobState::Failed);
     failed.exit = ExitStatus::exited(9);
     failed.reason = Reason::NonZeroExitCode;
     let text = shown(&failed, Style::default());

@@ -5,11 +5,22 @@ use crate::slurm::options::{Class, Class::Inert, Command::Scancel, Kind::*, Row,
 
 const NONE: &[&str] = &[];
 
-const fn flag(name: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn flag(
+    name: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::flag(name, help).takes(Scancel, class, env)
 }
 
-const fn value(name: &'static str, metavar: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn value(
+    name: &'static str,
+    metavar: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::value(name, Text, metavar, help).takes(Scancel, class, env)
 }
 
@@ -21,7 +32,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("ctld", HONOURED, &["SCANCEL_CTLD"], "send request directly to slurmctld"),
     Row::alias("cluster", "clusters"),
     value("clusters", "names", ONE_CLUSTER, &["SLURM_CLUSTERS"], "clusters to issue commands to").short('M'),
-    flag("cron", Inert("there are no jobs of scrontab"), &["SCANCEL_CRON"], "confirm the cancellation of a job of scrontab").short('c'),
+    flag("cron", Inert("there are no jobs of scrontab"), NONE, "confirm the cancellation of a job of scrontab").short('c'),
     flag("full", HONOURED, &["SCANCEL_FULL"], "signal batch shell and all steps for specified job").short('f'),
     flag("help", HONOURED, NONE, "show this help message").section(Help),
     flag("hurry", Inert("there is no burst buffer to be staged out"), &["SCANCEL_HURRY"], "avoid burst buffer stage out").short('H'),

@@ -5,7 +5,12 @@ use crate::slurm::options::{Class, Class::Refused, Command::Scontrol, Kind::*, R
 
 const NONE: &[&str] = &[];
 
-const fn flag(name: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn flag(
+    name: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::flag(name, help).takes(Scontrol, class, env)
 }
 
@@ -23,7 +28,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("local", FEDERATION, &["SCONTROL_LOCAL"], "report information only about jobs on the local cluster"),
     flag("oneliner", HONOURED, NONE, "equivalent to \"oneliner\" command").short('o'),
     flag("quiet", HONOURED, NONE, "equivalent to \"quiet\" command").short('Q'),
-    flag("sibling", FEDERATION, &["SCONTROL_SIB"], "report information about all sibling jobs on a federated cluster"),
+    flag("sibling", FEDERATION, &["SCONTROL_SIB", "SCONTROL_SIBLING"], "report information about all sibling jobs on a federated cluster"),
     Row::value("uid", Text, "uid", "update job as user \"uid\" instead of the invoking user").short('u').takes(Scontrol, Refused("a user's jobs are only that user's to change"), NONE),
     flag("usage", HONOURED, NONE, "equivalent to \"help\" command"),
     flag("verbose", HONOURED, NONE, "equivalent to \"verbose\" command").short('v'),

@@ -9,7 +9,13 @@ const fn flag(name: &'static str, class: Class, help: &'static str) -> Row {
     Row::flag(name, help).takes(Sinfo, class, NONE)
 }
 
-const fn value(name: &'static str, metavar: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn value(
+    name: &'static str,
+    metavar: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::value(name, Text, metavar, help).takes(Sinfo, class, env)
 }
 
@@ -21,7 +27,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("dead", HONOURED, "show only non-responding nodes").short('d'),
     flag("exact", HONOURED, "group nodes only on exact match of configuration").short('e'),
     Row::flag("federation", "report federated information if a member of one").takes(Sinfo, FEDERATION, &["SINFO_FEDERATION"]),
-    value("Format", "format", HONOURED, &["SINFO_FORMAT2"], "long format specification").short('O'),
+    value("Format", "format", HONOURED, NONE, "long format specification").short('O'),
     value("format", "format", HONOURED, &["SINFO_FORMAT"], "format specification").short('o'),
     flag("future", NOT_YET, "report node state information for nodes in state FUTURE").short('F'),
     flag("help", HONOURED, "show this help message").section(Help),

@@ -5,11 +5,22 @@ use crate::slurm::options::{Class, Class::Inert, Command::Squeue, Kind::*, Row, 
 
 const NONE: &[&str] = &[];
 
-const fn flag(name: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn flag(
+    name: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::flag(name, help).takes(Squeue, class, env)
 }
 
-const fn list(name: &'static str, metavar: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
+const fn list(
+    name: &'static str,
+    metavar: &'static str,
+    class: Class,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Row {
     Row::value(name, Text, metavar, help).takes(Squeue, class, env)
 }
 
@@ -46,7 +57,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("priority", NOT_YET, &["SQUEUE_PRIORITY"], "one line for each partition a job is submitted to, by priority").short('P'),
     list("qos", "qos(s)", HONOURED, &["SQUEUE_QOS"], "comma separated list of qos's to view, default is all qos's").short('q'),
     list("reservation", "name", HONOURED, NONE, "reservation to view, default is all").short('R'),
-    flag("sib", FEDERATION, NONE, "report information about all sibling jobs on a federated cluster"),
+    flag("sib", FEDERATION, &["SQUEUE_SIB", "SQUEUE_SIBLING"], "report information about all sibling jobs on a federated cluster"),
     Row::alias("sibling", "sib"),
     list("sort", "fields", HONOURED, &["SQUEUE_SORT"], "comma separated list of fields to sort on").short('S'),
     flag("start", HONOURED, NONE, "print expected start times of pending jobs"),

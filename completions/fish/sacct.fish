@@ -1,0 +1,34 @@
+complete -c sacct -s A -l accounts -d 'use this comma separated list of accounts to select jobs to display' -r
+complete -c sacct -l delimiter -d 'characters used to separate the fields with -p or -P; default is \'|\'' -r
+complete -c sacct -s E -l endtime -d 'select jobs eligible before this time' -r
+complete -c sacct -s o -l format -l fields -d 'comma separated list of fields ("--helpformat" lists them)' -r
+complete -c sacct -s j -l jobs -d 'display information about these jobs or job steps' -r
+complete -c sacct -l name -d 'display jobs that have any of these names' -r
+complete -c sacct -s N -l nodelist -d 'display jobs that ran on any of these nodes' -r
+complete -c sacct -s r -l partition -d 'comma separated list of partitions to select jobs from' -r
+complete -c sacct -s q -l qos -d 'only send data about jobs using these qos' -r
+complete -c sacct -s s -l state -d 'select jobs by their state now or in the time that is asked for' -r
+complete -c sacct -s S -l starttime -d 'select jobs eligible after this time; default is 00:00:00 of the current day' -r
+complete -c sacct -l units -d 'display values in specified unit type' -r
+complete -c sacct -s u -l user -l uid -d 'use this comma separated list of users to select jobs to display' -r
+complete -c sacct -s W -l wckeys -d 'only send data about these wckeys (no effect here)' -r
+complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job (no effect here)' -r
+complete -c sacct -s a -l allusers -d 'display jobs for all users'
+complete -c sacct -s X -l allocations -d 'only show statistics relevant to the job allocation itself'
+complete -c sacct -s L -l allclusters -d 'display jobs ran on all clusters (no effect here)'
+complete -c sacct -l array -d 'show the pending elements of a job array one by one'
+complete -c sacct -s b -l brief -d 'equivalent to \'--format=jobid,state,exitcode\''
+complete -c sacct -s D -l duplicates -d 'display all of a job\'s records when it was requeued, not only the last'
+complete -c sacct -l federation -d 'report jobs from federation if a member of one (no effect here)'
+complete -c sacct -s e -l helpformat -d 'print a list of fields that can be specified with --format'
+complete -c sacct -s h -l help -d 'print this description of use'
+complete -c sacct -l local -d 'report information only about jobs on the local cluster (no effect here)'
+complete -c sacct -s l -l long -d 'equivalent to specifying --format with most of the fields'
+complete -c sacct -l noconvert -d 'don\'t convert units from their original type (e.g. 2048M won\'t be converted to 2G)'
+complete -c sacct -s n -l noheader -d 'no header will be added to the beginning of output'
+complete -c sacct -s p -l parsable -d 'output will be \'|\' delimited with a \'|\' at the end'
+complete -c sacct -s P -l parsable2 -d 'output will be \'|\' delimited without a \'|\' at the end'
+complete -c sacct -l use-local-uid -d 'look up user names on this machine (no effect here)'
+complete -c sacct -l usage -d 'display brief usage message'
+complete -c sacct -s v -l verbose -d 'report the state of variables during processing'
+complete -c sacct -s V -l version -d 'print version'

@@ -1,1 +1,316 @@
-//! The configuration file.
+//! The configuration: one TOML file, all of it optional.
+//!
+//! Every key is described here and in `docs/CONFIG.md`, each with a default that works.
+
+use crate::{
+    host::hardware,
+    slurm::{gres::GresList, hostlist, memory, time::TimeLimit},
+};
+use serde::Deserialize;
+use std::{fs, io, path::{Path, PathBuf}, str::FromStr};
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is no TOML, or has a key or a value that is none.
+    #[error("{path}: {text}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        text: String,
+    },
+    /// Its parts do not go together.
+    #[error("{path}: {text}")]
+    Meaning {
+        /// The file.
+        path: PathBuf,
+        /// What.
+        text: String,
+    },
+}
+
+/// The configuration as written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// This machine as virtual nodes; none: one node, what the machine really has.
+    pub node: Vec<NodeConfig>,
+    /// Partitions; none: `local` with all nodes.
+    pub partition: Vec<PartitionConfig>,
+    /// How the controller works.
+    pub controller: ControllerConfig,
+    /// The SkyPilot API server.
+    pub skypilot: SkypilotConfig,
+}
+
+/// `[[node]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// A host name or a hostlist: `node[1-4]`.
+    pub name: Text<Hosts>,
+    /// CPUs of each.
+    pub cpus: u32,
+    /// Memory of each: `500G`. Default: 2000 MiB a CPU.
+    pub memory: Option<Text<Mem>>,
+    /// Generic resources of each: `["gpu:h100:8"]`.
+    #[serde(default)]
+    pub gres: Vec<Text<GresList>>,
+    /// Features of each, for `--constraint`.
+    #[serde(default)]
+    pub features: Vec<String>,
+}
+
+/// `[[partition]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionConfig {
+    /// Its name.
+    pub name: String,
+    /// Whether it takes jobs that name none; default: the first partition does.
+    pub default: Option<bool>,
+    /// Its nodes, a hostlist; default: all.
+    pub nodes: Option<Text<Hosts>>,
+    /// A SkyPilot infra (`kubernetes/research`) in place of nodes.
+    pub infra: Option<String>,
+    /// A SkyPilot pool in place of nodes.
+    pub pool: Option<String>,
+    /// GPU type of requests that name none.
+    pub gpu_type: Option<String>,
+    /// Time limit of jobs that ask for none; default: `max_time`.
+    pub default_time: Option<Text<TimeLimit>>,
+    /// Longest time limit; default: unlimited.
+    pub max_time: Option<Text<TimeLimit>>,
+    /// Higher goes first (`PriorityTier`); default 1.
+    pub priority_tier: Option<u16>,
+    /// Memory a CPU for jobs that ask for none (`DefMemPerCPU`); default: the controller's.
+    pub default_memory_per_cpu: Option<Text<Mem>>,
+}
+
+/// `[controller]`: named as in slurm.conf(5).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControllerConfig {
+    /// `ClusterName`
+    pub cluster_name: String,
+    /// Account of jobs that name none.
+    pub account: Option<String>,
+    /// The accounts there are; empty: any.
+    pub accounts: Vec<String>,
+    /// QOS of jobs that name none.
+    pub qos: String,
+    /// The QOS there are; empty: any.
+    pub qos_list: Vec<String>,
+    /// `EnforcePartLimits=ALL`: refuse jobs that exceed their partition's limits, where Slurm else lets them wait.
+    pub enforce_part_limits: bool,
+    /// `KillWait`: seconds from TERM to KILL.
+    pub kill_wait: u32,
+    /// `OverTimeLimit`: minutes a job may go on after its time limit.
+    pub over_time_limit: u32,
+    /// `MinJobAge`: seconds for which squeue still knows a finished job.
+    pub min_job_age: u32,
+    /// `MaxArraySize`: one more than the largest index of an array.
+    pub max_array_size: u32,
+    /// `MaxJobCount`: jobs in the queue, elements of arrays counted.
+    pub max_job_count: u32,
+    /// `DefMemPerCPU`; default: a job that asks for no memory has all of its nodes'.
+    pub default_memory_per_cpu: Option<Text<Mem>>,
+    /// `JobRequeue`: whether jobs that say nothing may be requeued.
+    pub job_requeue: bool,
+}
+
+impl Default for ControllerConfig {
+    fn default() -> Self {
+        Self {
+            cluster_name: "local".into(),
+            account: None,
+            accounts: Vec::new(),
+            qos: "normal".into(),
+            qos_list: Vec::new(),
+            enforce_part_limits: false,
+            kill_wait: 30,
+            over_time_limit: 0,
+            min_job_age: 300,
+            max_array_size: 100_001,
+            max_job_count: 1_000_000,
+            default_memory_per_cpu: None,
+            job_requeue: true,
+        }
+    }
+}
+
+/// `[skypilot]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkypilotConfig {
+    /// URL of the API server; default: as the sky client finds it.
+    pub endpoint: Option<String>,
+}
+
+/// A value that is written as a string and has a grammar of its own.
+#[derive(Clone, Debug)]
+pub struct Text<T>(pub T);
+
+impl<'de, T: FromStr> Deserialize<'de> for Text<T>
+where
+    T::Err: std::fmt::Display,
+{
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map(Self).map_err(|e| serde::de::Error::custom(format!("\"{text}\": {e}")))
+    }
+}
+
+/// A hostlist, expanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts(pub Vec<String>);
+
+impl FromStr for Hosts {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = hostlist::expand(text).map_err(|e| e.to_string())?;
+        if names.is_empty() || names.iter().any(|n| !is_node_name(n)) {
+            return Err("not a list of node names".into());
+        }
+        Ok(Self(names))
+    }
+}
+
+/// A node name goes into `/etc/hosts`, file names and environments: letters, digits, `-`, `_` and `.`.
+fn is_node_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with(['-', '.'])
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// An amount of memory, MiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mem(pub u64);
+
+impl FromStr for Mem {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        memory::parse_mem(text).map(|m| Self(m.0)).map_err(|e| e.to_string())
+    }
+}
+
+impl Config {
+    /// Reads the file; one that does not exist is an empty one.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+        };
+        let config: Self = toml::from_str(&text)
+            .map_err(|e| ConfigError::Syntax { path: path.to_owned(), text: e.to_string().trim_end().to_owned() })?;
+        config.check().map_err(|text| ConfigError::Meaning { path: path.to_owned(), text })?;
+        Ok(config)
+    }
+
+    /// What the grammar alone does not see.
+    fn check(&self) -> Result<(), String> {
+        let mut names = std::collections::HashSet::new();
+        for node in &self.node {
+            if node.cpus == 0 {
+                return Err(format!("node {}: cpus must be at least 1", node.name.0.0.join(",")));
+            }
+            for name in &node.name.0.0 {
+                if !names.insert(name.as_str()) {
+                    return Err(format!("node {name} is declared twice"));
+                }
+            }
+        }
+        let own = hardware::host_name();
+        if self.node.is_empty() {
+            names.insert(&own);
+        }
+        let mut partitions = std::collections::HashSet::new();
+        for partition in &self.partition {
+            let name = &partition.name;
+            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == ',' || c.is_control()) {
+                return Err(format!("partition name \"{name}\" is empty or has blanks or commas"));
+            }
+            if !partitions.insert(name) {
+                return Err(format!("partition {name} is declared twice"));
+            }
+            let kinds = [partition.nodes.is_some(), partition.infra.is_some(), partition.pool.is_some()];
+            if kinds.iter().filter(|k| **k).count() > 1 {
+                return Err(format!("partition {name}: of nodes, infra and pool only one can be given"));
+            }
+            let nodes = partition.nodes.iter().flat_map(|n| &n.0.0);
+            if let Some(node) = nodes.into_iter().find(|n| !names.contains(n.as_str())) {
+                return Err(format!("partition {name}: there is no node {node}"));
+            }
+        }
+        if self.partition.iter().filter(|p| p.default == Some(true)).count() > 1 {
+            return Err("more than one partition has default = true".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        Config::read(file.path()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_plan_s_example_is_read() {
+        let config = read(
+            r#"
+            [[node]]
+            name = "node[1-4]"
+            cpus = 64
+            memory = "500G"
+            gres = ["gpu:h100:8"]
+            [[partition]]
+            name = "gpu"
+            default = true
+            nodes = "node[1-4]"
+            default_time = "1-00:00:00"
+            max_time = "7-00:00:00"
+            [[partition]]
+            name = "cloud"
+            infra = "kubernetes/research"
+            gpu_type = "H100"
+            [skypilot]
+            endpoint = "http://127.0.0.1:46580"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.node[0].name.0.0.len(), 4);
+        assert_eq!(config.node[0].memory.as_ref().unwrap().0, Mem(512_000));
+        assert_eq!(config.partition[1].infra.as_deref(), Some("kubernetes/research"));
+    }
+
+    #[test]
+    fn errors_name_line_and_key() {
+        let error = read("[[node]]\nname = \"a\"\ncpu = 4\n").unwrap_err();
+        assert!(error.contains("line 3") && error.contains("cpu"), "{error}");
+        let error = read("[[partition]]\nname = \"p\"\nmax_time = \"soon\"\n").unwrap_err();
+        assert!(error.contains("line 3") && error.contains("soon"), "{error}");
+        let error = read("[[node]]\nname = \"a\"\ncpus = 4\n[[partition]]\nname = \"p\"\nnodes = \"b\"\n").unwrap_err();
+        assert!(error.contains("there is no node b"), "{error}");
+    }
+
+    #[test]
+    fn no_file_is_an_empty_one() {
+        assert!(Config::read(Path::new("/no/such/file")).unwrap().node.is_empty());
+    }
+}

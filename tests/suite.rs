@@ -1,1 +1,4 @@
+//! Tests that start programs: one binary, so that it is linked once.
 
+#[path = "suite/agent.rs"]
+mod agent;

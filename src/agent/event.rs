@@ -1,6 +1,9 @@
 //! What an agent has to say of its job.
 
-use crate::{job::{ExitStatus, Step, Usage, StepId}, slurm::state::JobState};
+use crate::{
+    job::{ExitStatus, Step, StepId, Usage},
+    slurm::state::JobState,
+};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened, on one line of the event file, in order.

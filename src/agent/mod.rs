@@ -3,10 +3,29 @@
 //! An agent is started by an engine with a [`Launch`]. It knows neither engine nor
 //! controller: what it has to say it appends to the job's event file as [`Event`]s,
 //! and what is asked of it arrives on its socket as [`wire::Request`]s.
+//!
+//! One thread, one loop ([`agent`]): it waits for its socket, its children's pipes and signals, and for
+//! the next limit, and does what is due.
 
+#[expect(clippy::module_inception, reason = "the agent itself")]
+mod agent;
+mod batch;
+mod clock;
+mod control;
 mod event;
+mod events;
 mod launch;
+mod limit;
+mod link;
+mod login;
+mod namespace;
+mod output;
+mod path;
+mod processes;
+mod spawn;
+pub mod step;
 pub mod wire;
 
+pub use agent::main;
 pub use event::{Event, EventKind};
 pub use launch::{Host, Launch, Layout};

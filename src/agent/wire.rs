@@ -1,9 +1,52 @@
-//! What is asked of an agent on its socket by the engine; srun's own talk is beside it.
+//! What is asked of an agent on its socket, by the engine and by srun.
 //!
-//! Frames are a length (4 bytes, big endian) and postcard.
+//! Frames are those of `host::ipc`. The first one on a connection is a [`Request`]; an engine calls [`control`].
 
-use crate::job::StepId;
+use super::step::{Launching, StepRequest};
+use crate::{host::ipc, job::StepId};
 use serde::{Deserialize, Serialize};
+use std::{io, path::Path, time::Duration};
+
+/// The first frame on a connection to an agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// The engine asks one thing. Answer: [`Answer`], then the end.
+    Control(Control),
+    /// srun asks for a step. Answers: [`super::step::ToClient`].
+    Step(Box<StepRequest>),
+    /// An agent tells the first node's that it is there. What comes back: [`Order`].
+    Node {
+        /// Its node's index.
+        index: usize,
+    },
+    /// An agent has begun with its part of a step. On from here: [`super::step::FromPart`], [`super::step::ToPart`].
+    Part {
+        /// Which step.
+        step: u32,
+        /// Which node of the step.
+        node: usize,
+    },
+}
+
+/// What the first node's agent tells another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Start your part of a step, and connect with [`Request::Part`].
+    Launch(Box<Launching>),
+    /// The job is over: end all that is left of it and go.
+    Finish,
+}
+
+/// Asks one thing of the agent whose socket is at `socket`, and waits for its answer.
+///
+/// # Errors
+/// When there is no agent (any more), or it does not answer within ten seconds.
+pub fn control(socket: &Path, control: &Control) -> io::Result<Answer> {
+    let mut stream = ipc::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    ipc::send(&mut stream, &Request::Control(control.clone()))?;
+    ipc::receive(&mut stream)
+}
 
 /// Which processes of a job a signal is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

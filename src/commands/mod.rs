@@ -1,50 +1,68 @@
 //! One file per command: parse, ask, print. What a second command needs stands lower down.
 
 pub mod ask;
+mod common;
+pub mod controller;
 pub mod sacct;
+pub mod sbatch;
 pub mod scancel;
 pub mod scontrol;
-pub mod terminal;
-
 pub mod sinfo;
 pub mod squeue;
+pub mod submitter;
+pub mod terminal;
 
-use crate::{
-    controller::api::Cluster,
-    slurm::options::{self, Command, Parsed, Refusal},
-};
+pub(crate) use common::{asked_for, check_cluster, seconds};
 
-/// What `--help`, `--usage` or `--version` print, if one of them was given.
-pub(crate) fn asked_for(parsed: &Parsed, command: Command) -> Option<String> {
-    let options = &parsed.options;
-    if options.is_set("help") {
-        Some(options::help(command))
-    } else if options.is_set("usage") {
-        Some(options::usage(command))
-    } else if options.is_set("version") {
-        Some(format!("{}\n", options::version()))
-    } else {
-        None
+use crate::slurm::options::Command;
+use std::ffi::{OsStr, OsString};
+
+const USAGE: &str = "\
+Usage: skyslurm COMMAND [ARGUMENTS]
+
+  sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol
+                     as the command of that name
+  controller start|stop|restart|status
+                     the daemon that keeps the jobs
+";
+
+/// Runs the command that `name` is, or that is the first argument; gives its exit code.
+pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
+    if let Some(command) = name.to_str().and_then(Command::from_name) {
+        return run(command, args);
+    }
+    if args.is_empty() {
+        terminal::eprint(USAGE.trim_end());
+        return 1;
+    }
+    let first = args.remove(0);
+    match first.to_str() {
+        Some("agent") => crate::agent::main(&args),
+        Some("controller") => controller::run(args),
+        Some("--version" | "-V") => terminal::print(concat!("skyslurm ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some("--help" | "-h" | "help") => terminal::print(USAGE),
+        other => match other.and_then(Command::from_name) {
+            Some(command) => run(command, args),
+            None => {
+                terminal::eprint(&format!("skyslurm: unknown command {}", first.to_string_lossy()));
+                terminal::eprint(USAGE.trim_end());
+                1
+            }
+        },
     }
 }
 
-/// `--iterate`: seconds, at least one; `None` for anything else. Reads as far as there are digits, as atoi(3).
-pub(crate) fn seconds(text: &str) -> Option<u64> {
-    let digits = text.trim_start();
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    digits.get(..end)?.parse().ok().filter(|seconds| *seconds > 0)
-}
-
-/// `--clusters`: there is one cluster. Its name and `all` are right, others are unknown (squeue.txt).
-pub(crate) fn check_cluster(command: Command, names: Option<&str>, cluster: &Cluster) -> Result<(), Refusal> {
-    let unknown = names.into_iter().flat_map(|names| names.split(',')).find(|name| {
-        !name.is_empty() && !name.eq_ignore_ascii_case("all") && *name != cluster.name
-    });
-    match unknown {
-        None => Ok(()),
-        Some(name) => Err(Refusal::error(command, 1, format!("No cluster '{name}' known by database.")).and_error(
-            command,
-            format!("'{name}' can't be reached now, or it is an invalid entry for --cluster.  Use 'sacctmgr list clusters' to see available clusters."),
-        )),
+fn run(command: Command, args: Vec<OsString>) -> u8 {
+    match command {
+        Command::Sacct => sacct::run(args),
+        Command::Sbatch => sbatch::run(args),
+        Command::Scancel => scancel::run(args),
+        Command::Scontrol => scontrol::run(args),
+        Command::Sinfo => sinfo::run(args),
+        Command::Squeue => squeue::run(args),
+        other => {
+            terminal::eprint(&format!("{}: error: not there yet", other.name()));
+            1
+        }
     }
 }

@@ -95,7 +95,10 @@ pub enum Change {
     /// Let it go.
     Release,
     /// Put it back into the queue (and hold it).
-    Requeue { hold: bool },
+    Requeue {
+        /// And hold it.
+        hold: bool,
+    },
     /// Several settings at once: all or none.
     Update(Vec<Setting>),
 }
@@ -141,9 +144,9 @@ pub enum Setting {
     ExcludeNodes(Vec<String>),
 }
 
-/// An answer.
+/// An answer. Jobs are sent from references and received as records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Reply {
+pub enum Reply<J = Job> {
     /// The job is on disk.
     Submitted(JobId),
     /// Nothing was submitted, or the question cannot be answered.
@@ -169,7 +172,7 @@ pub enum Reply {
         partition: String,
     },
     /// Jobs, oldest id first.
-    Jobs(Vec<Job>),
+    Jobs(Vec<J>),
     /// The cluster.
     Cluster(Box<Cluster>),
     /// One result for each thing asked.

@@ -2,3 +2,16 @@
 
 pub mod api;
 pub mod client;
+pub mod start;
+
+mod change;
+mod core;
+mod daemon;
+mod lifecycle;
+mod query;
+mod queue;
+mod server;
+mod signal;
+mod store;
+mod submit;
+mod table;

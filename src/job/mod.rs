@@ -1,18 +1,23 @@
 //! What a job is: the resolved request, the record the controller keeps of it,
 //! its placement on nodes, and the environments that follow from these.
 
+pub mod env;
 mod exit;
+mod needs;
 mod node;
 mod placement;
 mod record;
 mod request;
+pub mod resolve;
 mod step;
 
 pub use exit::ExitStatus;
+pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};
 pub use request::{
     Distribution, Exclusive, ExportEnv, Kind, Memory, OpenMode, Requeue, Request, TasksPer, User,
 };
+pub use resolve::Submitter;
 pub use step::{Step, StepId, Usage};

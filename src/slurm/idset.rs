@@ -16,7 +16,7 @@ pub const MAX_ID: u32 = 4_000_000;
 /// `Display` and `FromStr` are the range list of Slurm's array fields,
 /// `0-3,7`; `FromStr` also takes steps, `0-10:2`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "Vec<u64>")]
+#[serde(from = "Vec<u64>", into = "Vec<u64>")]
 pub struct IdSet {
     /// Never ends with an empty word, so that equal sets are equal vectors.
     words: Vec<u64>,
@@ -169,6 +169,12 @@ fn place(id: u32) -> (usize, u64) {
     ((id / 64) as usize, 1 << (id % 64))
 }
 
+impl From<IdSet> for Vec<u64> {
+    fn from(set: IdSet) -> Self {
+        set.words
+    }
+}
+
 impl From<Vec<u64>> for IdSet {
     fn from(words: Vec<u64>) -> Self {
         let mut set = Self { words };
@@ -316,5 +322,14 @@ mod tests {
 
         #[test]
         fn any_ranges(text in "[0-9,:-]*") { let _ = text.parse::<IdSet>(); }
+    }
+
+    #[test]
+    fn json_and_postcard_come_back() {
+        let set: IdSet = [1, 70, 3].into_iter().collect();
+        let json = serde_json::to_string(&set).unwrap();
+        assert_eq!(serde_json::from_str::<IdSet>(&json).unwrap(), set);
+        let bytes = postcard::to_stdvec(&set).unwrap();
+        assert_eq!(postcard::from_bytes::<IdSet>(&bytes).unwrap(), set);
     }
 }

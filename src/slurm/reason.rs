@@ -29,6 +29,8 @@ pub enum Reason {
     PartitionNodeLimit,
     /// It asks for more time than its partition allows.
     PartitionTimeLimit,
+    /// It asks for more than its partition has.
+    PartitionConfig,
     /// Its partition takes no jobs.
     PartitionDown,
     /// Nodes it asks for do not exist or may not be used now.
@@ -66,6 +68,7 @@ impl Reason {
             Reason::JobArrayTaskLimit => "JobArrayTaskLimit",
             Reason::PartitionNodeLimit => "PartitionNodeLimit",
             Reason::PartitionTimeLimit => "PartitionTimeLimit",
+            Reason::PartitionConfig => "PartitionConfig",
             Reason::PartitionDown => "PartitionDown",
             Reason::ReqNodeNotAvail => "ReqNodeNotAvail",
             Reason::NodesUnavailable => {

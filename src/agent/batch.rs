@@ -1,0 +1,173 @@
+//! The batch script: how it is started on the first node.
+
+use super::{
+    Launch, login, output,
+    output::ScriptFiles,
+    path,
+    spawn::{self, Program},
+};
+use crate::job::{
+    ExitStatus, NodeShare, Step, StepId, Usage,
+    env::{self, Environment},
+};
+use crate::slurm::state::JobState;
+use nix::{errno::Errno, sys::resource::Resource};
+use std::{
+    ffi::{CString, OsString},
+    fs::{self, File},
+    io,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
+};
+
+/// The exit status of a job whose files cannot be opened (`files.txt`: `0:53`).
+pub(super) const NO_FILES: ExitStatus = ExitStatus(53);
+
+/// The running script.
+pub(super) struct Script {
+    /// Its process.
+    pub pid: i32,
+    /// Its stderr, for what slurmstepd has to say.
+    pub error: File,
+}
+
+/// How the start went.
+pub(super) enum Start {
+    /// It runs.
+    Running(Script),
+    /// It never ran.
+    Failed(ExitStatus),
+}
+
+/// Starts the script of `launch`.
+pub(super) fn start(launch: &Launch, script: &std::path::Path) -> Start {
+    let job = &launch.job;
+    let node = job
+        .placement
+        .as_ref()
+        .and_then(|p| p.nodes.first())
+        .map_or("", |n| &n.node);
+    let Ok(files) = ScriptFiles::open(job, node) else {
+        return Start::Failed(NO_FILES);
+    };
+    change_directory(&job.request.work_dir, |text| {
+        output::message(&files.error, text)
+    });
+    let environment = environment(launch);
+    let file = CString::new(script.as_os_str().as_bytes()).unwrap_or_default();
+    let mut arguments = vec![file.clone()];
+    arguments.extend(
+        job.request
+            .args
+            .iter()
+            .filter_map(|a| CString::new(a.as_slice()).ok()),
+    );
+    let limits: Vec<(Resource, u64)> = spawn::limits(&job.request.rlimits);
+    let program = Program {
+        file: &file,
+        arguments: &arguments,
+        environment: &environment,
+        stdio: [
+            files.input.as_fd(),
+            files.output.as_fd(),
+            files.error.as_fd(),
+        ],
+        limits: &limits,
+        terminal: false,
+    };
+    match spawn::spawn(&program) {
+        Ok(pid) => Start::Running(Script {
+            pid: pid.as_raw(),
+            error: files.error,
+        }),
+        Err(errno) => {
+            output::message(
+                &files.error,
+                &spawn::execve_message(&script.to_string_lossy(), errno),
+            );
+            Start::Failed(exit_of(errno))
+        }
+    }
+}
+
+/// slurmstepd's child ends with the number of the error.
+pub(super) fn exit_of(errno: Errno) -> ExitStatus {
+    ExitStatus::exited(u8::try_from(errno as i32).unwrap_or(1))
+}
+
+/// Goes where a process is to start: it inherits the agent's directory. Where that is not possible, to /tmp, and the
+/// line about it is said twice, as slurmstepd does.
+pub(super) fn change_directory(directory: &str, mut say: impl FnMut(&str)) {
+    if let Err(errno) = nix::unistd::chdir(directory) {
+        for _ in 0..2 {
+            say(&format!(
+                "couldn't chdir to `{directory}': {}: going to /tmp instead",
+                errno.desc()
+            ));
+        }
+        let _ = nix::unistd::chdir("/tmp");
+    }
+}
+
+fn environment(launch: &Launch) -> Environment {
+    let job = &launch.job;
+    let submitted = Environment::parse(&fs::read(&launch.environment).unwrap_or_default());
+    let mut environment = env::of_batch(&job.request, submitted, login::environment);
+    let host = nix::unistd::gethostname().unwrap_or_else(|_| OsString::new());
+    let facts = env::Batch {
+        job,
+        cluster: &launch.cluster,
+        conf: &launch.slurm_conf.to_string_lossy(),
+        host: &host.to_string_lossy(),
+    };
+    env::batch(&mut environment, &facts);
+    make_tmpdir(&mut environment);
+    path::provide(&mut environment, launch);
+    environment
+}
+
+/// Makes the directory `TMPDIR` names, if it is not there; where that cannot be, it is /tmp.
+pub(super) fn make_tmpdir(environment: &mut Environment) {
+    let usable = match environment.text("TMPDIR") {
+        None | Some("/tmp") => true,
+        Some(dir) => match fs::create_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::metadata(dir).is_ok_and(|m| m.is_dir())
+            }
+            made => made.is_ok(),
+        },
+    };
+    if !usable {
+        environment.set("TMPDIR", "/tmp");
+    }
+}
+
+/// The record of the batch step.
+pub(super) fn step(launch: &Launch) -> Step {
+    let share = launch.job.placement.as_ref().and_then(|p| p.nodes.first());
+    Step {
+        id: StepId::Batch,
+        name: "batch".into(),
+        state: JobState::Running,
+        nodes: share.map(|n| n.node.clone()).into_iter().collect(),
+        tasks: 1,
+        cpus: share.map_or(1, |n| n.cpus.len() as u32),
+        memory: share.map_or(0, |n| n.memory),
+        gpus: share.map_or(0, |n: &NodeShare| n.gpus().len() as u32),
+        tasks_per_node: vec![1],
+        start: super::clock::now(),
+        end: None,
+        exit: ExitStatus::default(),
+        usage: Usage::default(),
+        cancelled_by: None,
+        command: launch.job.request.submit_line.clone(),
+    }
+}
+
+/// How a step ended, by how its processes did (`sacct.txt`): a signal makes it CANCELLED.
+pub(super) fn state_of(exit: ExitStatus) -> JobState {
+    match (exit.signal(), exit.code()) {
+        (0, 0) => JobState::Completed,
+        (0, _) => JobState::Failed,
+        _ => JobState::Cancelled,
+    }
+}

@@ -1,0 +1,121 @@
+//! What the engine asks for: ending the job, signals, another limit.
+
+use super::{
+    agent::{Agent, Ending},
+    clock, processes,
+    processes::Tree,
+    wire::{Answer, Control, Target},
+};
+use crate::{
+    job::StepId,
+    slurm::{signal::WarnSignal, state::JobState},
+};
+use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
+
+impl Agent {
+    pub(super) fn on_control(&mut self, control: Control) -> Answer {
+        match control {
+            Control::Terminate { uid, state } => {
+                self.terminate(Some(uid), state);
+                Answer::Done
+            }
+            Control::Signal {
+                uid,
+                signal,
+                target,
+            } => self.on_signal(uid, signal, target),
+            Control::TimeLimit(minutes) => {
+                if self.ending.is_none() {
+                    let warning = self.limits.warning_is_ahead();
+                    self.limits.set(&self.launch, minutes, warning);
+                }
+                Answer::Done
+            }
+        }
+    }
+
+    /// Begins to end the job, which will be in `state` then: TERM now, KILL later.
+    pub(super) fn terminate(&mut self, uid: Option<u32>, state: JobState) {
+        if self.ending.is_some() || self.closing {
+            return;
+        }
+        self.ending = Some(Ending {
+            state,
+            cancelled_by: uid.filter(|_| state == JobState::Cancelled),
+        });
+        self.limits.kill_after(self.launch.kill_wait);
+        let words = cancelled(state);
+        if state != JobState::Completed {
+            self.say(&self.cancel_line(&format!("JOB {}", self.launch.job.id), words));
+        }
+        self.cancel_steps(words);
+        if let Some(pid) = self.running_script() {
+            let script = Tree::look().of(pid);
+            processes::signal(&script, SIGCONT);
+            processes::signal(&script, SIGTERM);
+        }
+    }
+
+    /// `*** JOB 78 ON node1 CANCELLED AT 2026-11-20T11:36:47 ***`
+    pub(super) fn cancel_line(&self, what: &str, words: &str) -> String {
+        format!(
+            "*** {what} ON {} CANCELLED AT {}{words} ***",
+            self.node_name(),
+            clock::stamp()
+        )
+    }
+
+    fn on_signal(&mut self, uid: u32, signal: i32, target: Target) -> Answer {
+        match target {
+            Target::Steps => self.signal_steps(signal),
+            Target::Batch => {
+                if let Some(pid) = self.running_script() {
+                    processes::send(pid, signal);
+                }
+            }
+            Target::Full => {
+                if matches!(signal, SIGTERM | SIGKILL) {
+                    self.say(&self.cancel_line(&format!("JOB {}", self.launch.job.id), ""));
+                }
+                if let Some(pid) = self.running_script() {
+                    processes::signal(&Tree::look().of(pid), signal);
+                }
+                self.signal_steps(signal);
+            }
+            Target::Step(StepId::Batch) => {
+                if let Some(pid) = self.running_script() {
+                    processes::signal(&Tree::look().of(pid), signal);
+                }
+            }
+            Target::Step(StepId::Number(step)) => {
+                if !self.signal_step(step, signal, Some(uid)) {
+                    return Answer::NoSuchStep;
+                }
+            }
+            Target::Step(_) => return Answer::NoSuchStep,
+        }
+        Answer::Done
+    }
+
+    /// `--signal`: to the steps, or with `B:` to the shell alone.
+    pub(super) fn warn(&mut self, warning: WarnSignal) {
+        if warning.batch_only {
+            if let Some(pid) = self.running_script() {
+                processes::send(pid, warning.signal);
+            }
+        } else {
+            self.signal_steps(warning.signal);
+        }
+    }
+}
+
+/// Why, in the words behind `CANCELLED AT`.
+fn cancelled(state: JobState) -> &'static str {
+    match state {
+        JobState::Timeout => " DUE TO TIME LIMIT",
+        JobState::Preempted => " DUE TO PREEMPTION",
+        JobState::Pending | JobState::Requeued => " DUE TO JOB REQUEUE",
+        JobState::NodeFail => " DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS",
+        _ => "",
+    }
+}

@@ -1,0 +1,553 @@
+//! The first node's agent as the manager of the job's steps.
+
+use super::{
+    FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
+    account::{Account, NoPlan, Plan},
+    worse,
+};
+use crate::{
+    agent::{
+        agent::{Agent, Role},
+        batch,
+        event::EventKind,
+        wire::Order,
+    },
+    job::{ExitStatus, Job, Step, StepId, Usage},
+    slurm::state::JobState,
+};
+use nix::libc::{SIGKILL, SIGTERM};
+use std::{
+    collections::BTreeMap,
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+/// The steps of the job, here on its first node.
+#[derive(Default)]
+pub(in crate::agent) struct Manager {
+    account: Account,
+    next: u32,
+    waiting: Vec<Waiting>,
+    steps: BTreeMap<u32, Running>,
+    highest: ExitStatus,
+}
+
+/// A step that does not fit yet.
+struct Waiting {
+    client: u64,
+    request: StepRequest,
+}
+
+/// A running step.
+struct Running {
+    client: Option<u64>,
+    plan: Plan,
+    parts: Vec<PartState>,
+    exit: ExitStatus,
+    usage: Usage,
+    cancelled_by: Option<u32>,
+    kill_at: Option<Instant>,
+}
+
+#[derive(Default)]
+struct PartState {
+    connection: Option<u64>,
+    /// What is to be said once it is connected.
+    pending: Vec<ToPart>,
+    /// What it is to be launched with, while its node's agent is not there yet.
+    launching: Option<Box<Launching>>,
+    /// It has not taken the last input yet.
+    input_due: bool,
+    done: bool,
+}
+
+impl Manager {
+    pub fn new(job: &Job) -> Self {
+        Self {
+            account: Account::new(job),
+            ..Self::default()
+        }
+    }
+
+    /// Whether no step is running.
+    pub fn is_idle(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The highest exit code of all steps (`DerivedExitCode`).
+    pub fn highest_exit(&self) -> ExitStatus {
+        self.highest
+    }
+
+    /// srun's connection of a step.
+    pub fn client_of(&self, step: u32) -> Option<u64> {
+        self.steps.get(&step).and_then(|s| s.client)
+    }
+
+    /// How long until a step is to be killed.
+    pub fn wait(&self) -> Option<Duration> {
+        let next = self.steps.values().filter_map(|s| s.kill_at).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Agent {
+    pub(in crate::agent) fn on_step_request(&mut self, client: u64, request: StepRequest) {
+        self.set_role(client, Role::Client);
+        let job = self.launch.job.id;
+        if self.closing || self.ending.is_some() {
+            let text = format!(
+                "Unable to create step for job {job}: Job/step already completing or completed"
+            );
+            self.send(client, &ToClient::Refused(text));
+            return;
+        }
+        if request.job != job {
+            let text = format!(
+                "Unable to create step for job {}: Invalid job id specified",
+                request.job
+            );
+            self.send(client, &ToClient::Refused(text));
+            return;
+        }
+        match self.manager.account.plan(&request) {
+            Ok(plan) => self.start_step(client, request, plan, false),
+            Err(NoPlan::Busy(_)) if !request.immediate => {
+                self.send(client, &ToClient::Busy);
+                self.manager.waiting.push(Waiting { client, request });
+            }
+            Err(no) => {
+                self.send(client, &ToClient::Refused(no.to_string()));
+            }
+        }
+    }
+
+    /// Starts what has waited and fits now, in the order it came.
+    fn start_waiting(&mut self) {
+        let mut at = 0;
+        while let Some(next) = self.manager.waiting.get(at) {
+            match self.manager.account.plan(&next.request) {
+                Ok(plan) => {
+                    let next = self.manager.waiting.remove(at);
+                    self.start_step(next.client, next.request, plan, true);
+                }
+                Err(_) => at += 1,
+            }
+        }
+    }
+
+    fn start_step(&mut self, client: u64, request: StepRequest, plan: Plan, waited: bool) {
+        let step = self.manager.next;
+        self.manager.next += 1;
+        self.manager.account.take(&plan);
+        let nodes: Vec<String> = plan
+            .nodes
+            .iter()
+            .map(|n| self.manager.account.name(n.index).to_owned())
+            .collect();
+        self.note(EventKind::StepStarted(record(
+            step, &request, &plan, &nodes,
+        )));
+        let created = ToClient::Created {
+            step,
+            nodes: nodes.clone(),
+            layout: plan.layout.clone(),
+            waited,
+            kill_wait: self.launch.kill_wait,
+        };
+        self.send(client, &created);
+        let launcher = self
+            .launch
+            .hosts
+            .first()
+            .map_or("127.0.0.1", |h| &h.address)
+            .to_owned();
+        let mut parts: Vec<PartState> = plan.nodes.iter().map(|_| PartState::default()).collect();
+        let mut own = None;
+        for (place, (share, part)) in plan.nodes.iter().zip(&mut parts).enumerate() {
+            let launching = Box::new(Launching {
+                step,
+                request: request.clone(),
+                nodes: nodes.clone(),
+                layout: plan.layout.clone(),
+                distribution: plan.distribution.clone(),
+                node: place,
+                cpus: share.cpus,
+                gpus: share.gpus.clone(),
+                launcher: launcher.clone(),
+            });
+            match (share.index, self.node_connection(share.index)) {
+                (0, _) => own = Some((place, launching)),
+                (_, Some(connection)) => self.send(connection, &Order::Launch(launching)),
+                (_, None) => part.launching = Some(launching),
+            }
+        }
+        let running = Running {
+            client: Some(client),
+            plan,
+            parts,
+            exit: ExitStatus::default(),
+            usage: Usage::default(),
+            cancelled_by: None,
+            kill_at: None,
+        };
+        self.manager.steps.insert(step, running);
+        if let Some((node, launching)) = own {
+            self.launch_own_part(step, node, *launching);
+        }
+    }
+
+    /// Our own part of a step is spoken to over a connection like any other's.
+    fn launch_own_part(&mut self, step: u32, node: usize, launching: Launching) {
+        let Ok((here, there)) = UnixStream::pair() else {
+            self.part_lost(step, node);
+            return;
+        };
+        match self.adopt(here, Role::PartOf { step, node }) {
+            Some(id) => {
+                self.part_joined(step, node, id);
+                self.launch_part(launching, Some(there));
+            }
+            None => self.part_lost(step, node),
+        }
+    }
+
+    /// The agent of node `index` of the job is there: it gets what waited for it.
+    pub(in crate::agent) fn node_joined(&mut self, index: usize) {
+        let mut orders = Vec::new();
+        for running in self.manager.steps.values_mut() {
+            for (share, part) in running.plan.nodes.iter().zip(&mut running.parts) {
+                if share.index == index {
+                    orders.extend(part.launching.take().map(Order::Launch));
+                }
+            }
+        }
+        if let Some(connection) = self.node_connection(index) {
+            for order in orders {
+                self.send(connection, &order);
+            }
+        }
+    }
+
+    pub(in crate::agent) fn part_joined(&mut self, step: u32, node: usize, connection: u64) {
+        let part = self
+            .manager
+            .steps
+            .get_mut(&step)
+            .and_then(|s| s.parts.get_mut(node));
+        let Some(part) = part else {
+            self.connections.remove(&connection);
+            return;
+        };
+        part.connection = Some(connection);
+        for said in std::mem::take(&mut part.pending) {
+            self.send(connection, &said);
+        }
+    }
+
+    /// Says something to every part of a step.
+    fn tell_parts(&mut self, step: u32, told: &ToPart) {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        let mut connected = Vec::new();
+        for part in running.parts.iter_mut().filter(|p| !p.done) {
+            match part.connection {
+                Some(connection) => connected.push(connection),
+                None => part.pending.push(told.clone()),
+            }
+        }
+        for connection in connected {
+            self.send(connection, told);
+        }
+    }
+
+    /// Says something to the step's srun.
+    fn tell_client(&mut self, step: u32, told: &ToClient) {
+        if let Some(client) = self.manager.client_of(step) {
+            self.send(client, told);
+        }
+    }
+
+    pub(in crate::agent) fn on_part_of(&mut self, step: u32, node: usize, said: FromPart) {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        match said {
+            FromPart::InputTaken => {
+                if let Some(part) = running.parts.get_mut(node) {
+                    part.input_due = false;
+                }
+                self.input_taken(step);
+            }
+            FromPart::Done(usage) => {
+                running.usage.user_us += usage.user_us;
+                running.usage.system_us += usage.system_us;
+                running.usage.max_rss_kib = running.usage.max_rss_kib.max(usage.max_rss_kib);
+                self.part_done(step, node);
+            }
+            said => {
+                if let FromPart::Exited { exit, .. } = &said {
+                    running.exit = worse(running.exit, *exit);
+                }
+                self.tell_client(step, &ToClient::Part { node, said });
+            }
+        }
+    }
+
+    fn part_done(&mut self, step: u32, node: usize) {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        if let Some(part) = running.parts.get_mut(node) {
+            part.done = true;
+            let input_was_due = std::mem::take(&mut part.input_due);
+            if let Some(connection) = part.connection.take() {
+                self.connections.remove(&connection);
+            }
+            if input_was_due {
+                self.input_taken(step);
+            }
+        }
+        if self
+            .manager
+            .steps
+            .get(&step)
+            .is_some_and(|s| s.parts.iter().all(|p| p.done))
+        {
+            self.finish_step(step);
+        }
+    }
+
+    /// Tells srun when all parts have taken the last input.
+    fn input_taken(&mut self, step: u32) {
+        if self
+            .manager
+            .steps
+            .get(&step)
+            .is_some_and(|s| s.parts.iter().all(|p| !p.input_due))
+        {
+            self.tell_client(step, &ToClient::InputTaken);
+        }
+    }
+
+    /// A part's node is gone: its tasks are taken for killed.
+    pub(in crate::agent) fn part_lost(&mut self, step: u32, node: usize) {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        let Some(part) = running.parts.get_mut(node).filter(|p| !p.done) else {
+            return;
+        };
+        part.connection = None;
+        let exit = ExitStatus::signaled(9);
+        running.exit = worse(running.exit, exit);
+        let tasks = running.plan.layout.get(node).cloned().unwrap_or_default();
+        self.tell_client(
+            step,
+            &ToClient::Part {
+                node,
+                said: FromPart::Exited { tasks, exit },
+            },
+        );
+        self.part_done(step, node);
+    }
+
+    fn finish_step(&mut self, step: u32) {
+        let Some(running) = self.manager.steps.remove(&step) else {
+            return;
+        };
+        self.manager.account.give_back(&running.plan);
+        self.manager.highest = worse_code(self.manager.highest, running.exit);
+        let (exit, usage) = (running.exit, running.usage);
+        let cancelled_by = running.cancelled_by;
+        let state = if cancelled_by.is_some() {
+            JobState::Cancelled
+        } else {
+            batch::state_of(exit)
+        };
+        self.note(EventKind::StepEnded {
+            id: StepId::Number(step),
+            state,
+            exit,
+            usage,
+            cancelled_by,
+        });
+        // What srun hears, accounting knows already.
+        if let Some(events) = &mut self.events {
+            let _ = events.tell();
+        }
+        if let Some(client) = running.client {
+            self.send(client, &ToClient::Done);
+        }
+        self.start_waiting();
+    }
+
+    pub(in crate::agent) fn on_client(&mut self, client: u64, said: FromClient) {
+        let step = self
+            .manager
+            .steps
+            .iter()
+            .find(|(_, s)| s.client == Some(client))
+            .map(|(step, _)| *step);
+        let Some(step) = step else { return };
+        match said {
+            FromClient::Input(bytes) => {
+                if let Some(running) = self.manager.steps.get_mut(&step) {
+                    running.parts.iter_mut().for_each(|p| p.input_due = !p.done);
+                }
+                self.tell_parts(step, &ToPart::Input(bytes));
+                self.input_taken(step); // if there is none left to take it
+            }
+            FromClient::InputEnd => self.tell_parts(step, &ToPart::InputEnd),
+            FromClient::Signal(signal) => self.tell_parts(step, &ToPart::Signal(signal)),
+            FromClient::Resize(rows, columns) => {
+                self.tell_parts(step, &ToPart::Resize(rows, columns))
+            }
+            FromClient::Kill => self.cancel_step(step, SIGKILL, ""),
+            FromClient::Terminate => {
+                self.cancel_step(step, SIGTERM, "");
+                self.kill_step_later(step);
+            }
+        }
+    }
+
+    /// srun is gone: what it wanted, nobody wants any more.
+    pub(in crate::agent) fn client_lost(&mut self, client: u64) {
+        self.manager.waiting.retain(|w| w.client != client);
+        let step = self
+            .manager
+            .steps
+            .iter_mut()
+            .find(|(_, s)| s.client == Some(client));
+        if let Some((step, running)) = step {
+            running.client = None;
+            let step = *step;
+            self.tell_parts(step, &ToPart::Signal(SIGKILL));
+        }
+    }
+
+    fn kill_step_later(&mut self, step: u32) {
+        let wait = Duration::from_secs(self.launch.kill_wait.into());
+        if let Some(running) = self.manager.steps.get_mut(&step) {
+            running.kill_at = Instant::now().checked_add(wait);
+        }
+    }
+
+    pub(in crate::agent) fn kill_overdue_steps(&mut self) {
+        let now = Instant::now();
+        let overdue = |s: &mut Running| s.kill_at.take_if(|at| *at <= now).is_some();
+        let steps: Vec<u32> = self
+            .manager
+            .steps
+            .iter_mut()
+            .filter_map(|(n, s)| overdue(s).then_some(*n))
+            .collect();
+        for step in steps {
+            self.tell_parts(step, &ToPart::Signal(SIGKILL));
+        }
+    }
+
+    /// `*** STEP 80.0 ON node1 CANCELLED AT ... ***` and a signal. The line is the first node's of the step.
+    fn cancel_step(&mut self, step: u32, signal: i32, words: &str) {
+        let job = self.launch.job.id;
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        let first = running.plan.nodes.first().map_or(0, |n| n.index);
+        let stamp = crate::agent::clock::stamp();
+        let node = self.manager.account.name(first);
+        let line = format!("*** STEP {job}.{step} ON {node} CANCELLED AT {stamp}{words} ***");
+        self.tell_client(
+            step,
+            &ToClient::Part {
+                node: 0,
+                said: FromPart::Message(line),
+            },
+        );
+        self.tell_parts(step, &ToPart::Cancel(signal));
+    }
+
+    fn all_steps(&self) -> Vec<u32> {
+        self.manager.steps.keys().copied().collect()
+    }
+
+    /// The job ends: TERM to all steps, and no new ones.
+    pub(in crate::agent) fn cancel_steps(&mut self, words: &str) {
+        let job = self.launch.job.id;
+        for waiting in std::mem::take(&mut self.manager.waiting) {
+            let text = format!(
+                "Unable to create step for job {job}: Job/step already completing or completed"
+            );
+            self.send(waiting.client, &ToClient::Refused(text));
+        }
+        for step in self.all_steps() {
+            self.tell_client(step, &ToClient::Aborted);
+            self.cancel_step(step, SIGTERM, words);
+        }
+    }
+
+    /// Sends a signal to all steps.
+    pub(in crate::agent) fn signal_steps(&mut self, signal: i32) {
+        for step in self.all_steps() {
+            self.signal_step(step, signal, None);
+        }
+    }
+
+    /// Sends a signal to one step; KILL by somebody cancels it. `false`: there is no such step.
+    pub(in crate::agent) fn signal_step(
+        &mut self,
+        step: u32,
+        signal: i32,
+        by: Option<u32>,
+    ) -> bool {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return false;
+        };
+        if signal == SIGKILL || signal == SIGTERM {
+            if signal == SIGKILL {
+                running.cancelled_by = by;
+            }
+            self.tell_client(step, &ToClient::Aborted);
+            self.cancel_step(step, signal, "");
+        } else {
+            self.tell_parts(step, &ToPart::Signal(signal));
+        }
+        true
+    }
+
+    /// Kills all steps, now and without a word.
+    pub(in crate::agent) fn kill_steps(&mut self) {
+        for step in self.all_steps() {
+            self.tell_parts(step, &ToPart::Signal(SIGKILL));
+        }
+    }
+}
+
+fn worse_code(a: ExitStatus, b: ExitStatus) -> ExitStatus {
+    if b.code() > a.code() || (a.is_success() && !b.is_success()) {
+        b
+    } else {
+        a
+    }
+}
+
+fn record(step: u32, request: &StepRequest, plan: &Plan, nodes: &[String]) -> Step {
+    Step {
+        id: StepId::Number(step),
+        name: request.name.clone(),
+        state: JobState::Running,
+        nodes: nodes.to_vec(),
+        tasks: plan.layout.iter().map(|ids| ids.len() as u32).sum(),
+        cpus: plan.nodes.iter().map(|n| n.cpus).sum(),
+        memory: plan.nodes.iter().map(|n| n.memory).sum(),
+        gpus: plan.nodes.iter().map(|n| n.gpus.len() as u32).sum(),
+        tasks_per_node: plan.layout.iter().map(|ids| ids.len() as u32).collect(),
+        start: crate::agent::clock::now(),
+        end: None,
+        exit: ExitStatus::default(),
+        usage: Usage::default(),
+        cancelled_by: None,
+        command: request.command.clone(),
+    }
+}

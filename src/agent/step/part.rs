@@ -1,0 +1,364 @@
+//! A node's part of a step: the tasks here, what they write, how they end.
+
+use super::{
+    Bytes, FromPart, Launching, ToPart,
+    task::{Starter, Task},
+};
+use crate::{
+    agent::{
+        agent::{Agent, Role},
+        batch,
+        processes::{self, Tree},
+        wire::Request,
+    },
+    host::ipc,
+    job::{ExitStatus, Usage},
+};
+use nix::{
+    libc::{self, SIGCONT, SIGKILL},
+    poll::PollFlags,
+    sys::stat::{Mode, umask},
+};
+use std::os::{
+    fd::{AsFd, AsRawFd, BorrowedFd},
+    unix::net::UnixStream,
+};
+
+/// One of the pipes of a part.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::agent) struct Pipe {
+    task: usize,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Input,
+    Output,
+    Error,
+}
+
+/// A part of a step.
+pub(in crate::agent) struct Part {
+    step: u32,
+    /// To the first node's agent.
+    pub connection: u64,
+    tasks: Vec<Task>,
+    usage: Usage,
+    /// Input came that not all have taken.
+    input_due: bool,
+    /// What the tasks left behind was looked for.
+    cleaned: bool,
+}
+
+impl Part {
+    /// Number of its step.
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
+    /// Says on which pipes to wait for what. While the connection is `full`, tasks have to wait with their output.
+    pub fn pipes<'a>(&'a self, full: bool, mut wait: impl FnMut(Pipe, BorrowedFd<'a>, PollFlags)) {
+        for (task, state) in self.tasks.iter().enumerate() {
+            for (end, file) in [(End::Output, &state.output), (End::Error, &state.error)] {
+                if let Some(file) = file.as_ref().filter(|_| !full) {
+                    wait(Pipe { task, end }, file.as_fd(), PollFlags::POLLIN);
+                }
+            }
+            if let Some(input) = state.input.as_ref().filter(|_| !state.pending.is_empty()) {
+                wait(
+                    Pipe {
+                        task,
+                        end: End::Input,
+                    },
+                    input.as_fd(),
+                    PollFlags::POLLOUT,
+                );
+            }
+        }
+    }
+
+    fn running(&self) -> impl Iterator<Item = i32> {
+        self.tasks
+            .iter()
+            .filter(|t| t.exit.is_none())
+            .map(|t| t.pid)
+    }
+
+    fn signal(&self, signal: i32) {
+        let running: Vec<i32> = self.running().collect();
+        if running.is_empty() {
+            return;
+        }
+        let tree = Tree::look();
+        for pid in running {
+            processes::signal(&tree.of(pid), signal);
+        }
+    }
+}
+
+impl Agent {
+    /// Starts our part of a step; `stream` leads to the first node's agent where that is ourselves.
+    pub(in crate::agent) fn launch_part(
+        &mut self,
+        launching: Launching,
+        stream: Option<UnixStream>,
+    ) {
+        let step = launching.step;
+        let own = stream.is_some();
+        let stream = stream.map_or_else(|| ipc::connect(&self.layout.socket(0)), Ok);
+        let Some(connection) = stream.ok().and_then(|s| self.adopt(s, Role::Part(step))) else {
+            return;
+        };
+        if !own {
+            self.send(
+                connection,
+                &Request::Part {
+                    step,
+                    node: launching.node,
+                },
+            );
+        }
+        umask(Mode::from_bits_truncate(launching.request.umask & 0o777));
+        let mut lines = Vec::new();
+        let directory = String::from_utf8_lossy(&launching.request.directory.0).into_owned();
+        batch::change_directory(&directory, |line| lines.push(line.to_owned()));
+        let mut part = Part {
+            step,
+            connection,
+            tasks: Vec::new(),
+            usage: Usage::default(),
+            input_due: false,
+            cleaned: false,
+        };
+        let starter = Starter::new(&self.launch, &launching);
+        for (local, id) in launching
+            .layout
+            .get(launching.node)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let (task, line) = starter.start(*id, local);
+            lines.extend(line);
+            part.tasks.push(task);
+        }
+        for line in lines {
+            self.send(connection, &FromPart::Message(line));
+        }
+        self.parts.push(part);
+        self.started_child();
+        self.report_exits();
+    }
+
+    pub(in crate::agent) fn on_part(&mut self, step: u32, told: ToPart) {
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return;
+        };
+        match told {
+            ToPart::Input(bytes) => {
+                part.input_due = true;
+                for task in part.tasks.iter_mut().filter(|t| t.input.is_some()) {
+                    task.pending.extend_from_slice(&bytes.0);
+                }
+                self.feed(step);
+            }
+            ToPart::InputEnd => {
+                part.tasks.iter_mut().for_each(|t| t.input_ends = true);
+                self.feed(step);
+            }
+            ToPart::Signal(signal) => part.signal(signal),
+            ToPart::Cancel(signal) => {
+                part.signal(SIGCONT);
+                part.signal(signal);
+            }
+            ToPart::Resize(rows, columns) => {
+                let size = libc::winsize {
+                    ws_row: rows,
+                    ws_col: columns,
+                    ws_xpixel: 0,
+                    ws_ypixel: 0,
+                };
+                for file in part
+                    .tasks
+                    .iter()
+                    .filter(|t| t.terminal)
+                    .filter_map(|t| t.input.as_ref())
+                {
+                    // SAFETY: TIOCSWINSZ reads one winsize; the terminal is open.
+                    unsafe { libc::ioctl(file.as_raw_fd(), libc::TIOCSWINSZ, &size) };
+                }
+            }
+        }
+    }
+
+    /// Hands on input, and says when it is taken.
+    fn feed(&mut self, step: u32) {
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return;
+        };
+        part.tasks.iter_mut().for_each(Task::feed);
+        if part.input_due && part.tasks.iter().all(|t| t.pending.is_empty()) {
+            part.input_due = false;
+            let connection = part.connection;
+            self.send(connection, &FromPart::InputTaken);
+        }
+    }
+
+    pub(in crate::agent) fn on_pipe(&mut self, step: u32, pipe: Pipe) {
+        match pipe.end {
+            End::Input => self.feed(step),
+            end => {
+                self.pump(step, pipe.task, end == End::Error);
+                self.finish_parts();
+            }
+        }
+    }
+
+    /// Sends on what a task has written. `false`: there is no more for now.
+    fn pump(&mut self, step: u32, task: usize, error: bool) -> bool {
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return false;
+        };
+        let connection = part.connection;
+        let Some(task) = part.tasks.get_mut(task) else {
+            return false;
+        };
+        let id = task.id;
+        if (if error { &task.error } else { &task.output }).is_none() {
+            return false;
+        }
+        match task.read(error) {
+            Ok(Some(bytes)) => {
+                self.send(
+                    connection,
+                    &FromPart::Output {
+                        task: id,
+                        error,
+                        bytes: Bytes(bytes),
+                    },
+                );
+                true
+            }
+            Ok(None) => {
+                self.send(connection, &FromPart::OutputEnd { task: id, error });
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    pub(in crate::agent) fn task_ended(&mut self, pid: i32, exit: ExitStatus, usage: Usage) {
+        for part in &mut self.parts {
+            if let Some(task) = part
+                .tasks
+                .iter_mut()
+                .find(|t| t.pid == pid && t.exit.is_none())
+            {
+                task.exit = Some(exit);
+                part.usage.user_us += usage.user_us;
+                part.usage.system_us += usage.system_us;
+                part.usage.max_rss_kib = part.usage.max_rss_kib.max(usage.max_rss_kib);
+                return;
+            }
+        }
+    }
+
+    /// Tells of tasks that ended, after what they wrote, and together of those that ended alike.
+    pub(in crate::agent) fn report_exits(&mut self) {
+        for at in 0..self.parts.len() {
+            let Some(part) = self.parts.get_mut(at) else {
+                break;
+            };
+            let (step, connection) = (part.step, part.connection);
+            let mut alike: Vec<(ExitStatus, Vec<u32>)> = Vec::new();
+            let mut ended = Vec::new();
+            for (index, task) in part.tasks.iter_mut().enumerate().filter(|(_, t)| !t.told) {
+                let Some(exit) = task.exit else { continue };
+                task.told = true;
+                task.input = None;
+                task.pending = Vec::new();
+                ended.push(index);
+                match alike.iter_mut().find(|(e, _)| *e == exit) {
+                    Some((_, ids)) => ids.push(task.id),
+                    None => alike.push((exit, vec![task.id])),
+                }
+            }
+            for index in ended {
+                for error in [false, true] {
+                    while !self
+                        .connections
+                        .get(&connection)
+                        .is_some_and(|c| c.link.is_full())
+                        && self.pump(step, index, error)
+                    {}
+                }
+            }
+            for (exit, tasks) in alike {
+                self.send(connection, &FromPart::Exited { tasks, exit });
+            }
+            self.feed(step);
+        }
+        self.finish_parts();
+    }
+
+    /// Ends the parts whose tasks have all ended: what they left behind is killed, and when nobody can write any
+    /// more they are done.
+    fn finish_parts(&mut self) {
+        let over = |p: &Part| p.tasks.iter().all(|t| t.exit.is_some());
+        let uncleaned: Vec<u32> = self
+            .parts
+            .iter()
+            .filter(|p| over(p) && !p.cleaned)
+            .map(|p| p.step)
+            .collect();
+        for step in uncleaned {
+            self.clean(step);
+        }
+        let silent = |p: &Part| {
+            p.tasks
+                .iter()
+                .all(|t| t.output.is_none() && t.error.is_none())
+        };
+        let (done, left) = std::mem::take(&mut self.parts)
+            .into_iter()
+            .partition(|p| over(p) && silent(p));
+        self.parts = left;
+        let done: Vec<Part> = done;
+        for part in done {
+            self.send(part.connection, &FromPart::Done(part.usage));
+        }
+    }
+
+    fn clean(&mut self, step: u32) {
+        let mut known: Vec<i32> = self.running_script().into_iter().collect();
+        known.extend(self.parts.iter().flat_map(Part::running));
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else {
+            return;
+        };
+        part.cleaned = true;
+        if processes::children().is_some_and(|children| children.iter().all(|c| known.contains(c)))
+        {
+            return;
+        }
+        let tree = Tree::look();
+        for task in part.tasks.iter().filter(|t| t.pid > 0) {
+            let mut left = tree.of(task.pid);
+            left.retain(|pid| *pid != task.pid); // gone, and its number may be another's
+            processes::signal(&left, SIGKILL);
+        }
+        let job = self.launch.job.id;
+        for pid in tree.strays(&known) {
+            if processes::began_in(pid, job, step) {
+                processes::send(pid, SIGKILL);
+            }
+        }
+    }
+
+    /// The first node's agent is gone, or has no use for the part: its tasks end.
+    pub(in crate::agent) fn part_cut_off(&mut self, step: u32) {
+        if let Some(part) = self.parts.iter().find(|p| p.step == step) {
+            part.signal(SIGKILL);
+        }
+    }
+}

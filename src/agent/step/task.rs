@@ -1,0 +1,386 @@
+//! One task of a step: its files, its environment, its start.
+
+use super::{Binding, Bytes, Launching, Programs, Sink, Source};
+use crate::{
+    agent::{
+        Launch, batch, output,
+        spawn::{self, Program},
+    },
+    job::{
+        ExitStatus,
+        env::{self, Environment},
+    },
+    slurm::{filename::Vars, idset::IdSet},
+};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
+    pty::{Winsize, openpty},
+    unistd::pipe2,
+};
+use std::{
+    ffi::{CString, OsStr},
+    fs::File,
+    io::{self, Read, Write},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{ffi::OsStrExt, fs::PermissionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+/// A task, running or over.
+pub(in crate::agent) struct Task {
+    /// Its global id.
+    pub id: u32,
+    /// Its process; 0 if it could not be started.
+    pub pid: i32,
+    /// How it ended.
+    pub exit: Option<ExitStatus>,
+    /// Whether that was told.
+    pub told: bool,
+    /// Our end of its stdin.
+    pub input: Option<File>,
+    /// What of the input it has not taken yet.
+    pub pending: Vec<u8>,
+    /// No more input will come.
+    pub input_ends: bool,
+    /// Our end of its stdout.
+    pub output: Option<File>,
+    /// Our end of its stderr.
+    pub error: Option<File>,
+    /// Whether these are a terminal.
+    pub terminal: bool,
+}
+
+impl Task {
+    /// Hands on what input there is, as far as the task takes it.
+    pub fn feed(&mut self) {
+        while let Some(input) = self.input.as_mut().filter(|_| !self.pending.is_empty()) {
+            match input.write(&self.pending) {
+                Ok(n) => {
+                    self.pending.drain(..n);
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.input = None, // it does not want any more
+            }
+        }
+        if self.input.is_none() {
+            self.pending = Vec::new();
+        }
+        if self.input_ends {
+            if self.terminal && self.pending.is_empty() {
+                self.pending.push(4); // ^D: how input ends on a terminal
+                self.terminal = false;
+                self.feed();
+            } else {
+                self.input = None;
+            }
+        }
+    }
+
+    /// What the task has written and was not read yet: `None` where it will write no more.
+    pub fn read(&mut self, error: bool) -> io::Result<Option<Vec<u8>>> {
+        let pipe = if error {
+            &mut self.error
+        } else {
+            &mut self.output
+        };
+        let Some(file) = pipe else { return Ok(None) };
+        let mut bytes = vec![0; 64 << 10];
+        match file.read(&mut bytes) {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Err(e)
+            }
+            Ok(n) if n > 0 => {
+                bytes.truncate(n);
+                Ok(Some(bytes))
+            }
+            _ => {
+                *pipe = None; // the end; of a terminal it is an error
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// What all tasks of a part are started with.
+pub(super) struct Starter<'a> {
+    launch: &'a Launch,
+    launching: &'a Launching,
+    base: Environment,
+    directory: PathBuf,
+}
+
+impl<'a> Starter<'a> {
+    pub fn new(launch: &'a Launch, launching: &'a Launching) -> Self {
+        let directory = PathBuf::from(OsStr::from_bytes(&launching.request.directory.0));
+        Self {
+            launch,
+            launching,
+            base: Environment::parse(&launching.request.environment.0),
+            directory,
+        }
+    }
+
+    /// Starts task `id`, the `local`th here. A line for stderr comes with one that could not be started.
+    pub fn start(&self, id: u32, local: usize) -> (Task, Option<String>) {
+        let mut task = Task {
+            id,
+            pid: 0,
+            exit: None,
+            told: false,
+            input: None,
+            pending: Vec::new(),
+            input_ends: false,
+            output: None,
+            error: None,
+            terminal: false,
+        };
+        let message = match self.try_start(&mut task, local) {
+            Ok(pid) => {
+                task.pid = pid;
+                None
+            }
+            Err((exit, message)) => {
+                task.exit = Some(exit);
+                (task.input, task.output, task.error) = (None, None, None);
+                Some(message)
+            }
+        };
+        (task, message)
+    }
+
+    fn try_start(&self, task: &mut Task, local: usize) -> Result<i32, (ExitStatus, String)> {
+        let io_failed = |what: &str, path: &Path, error: &io::Error| {
+            let text = crate::agent::step::error_text(error);
+            (
+                ExitStatus::exited(1),
+                format!("Could not open {what} file {}: {text}", path.display()),
+            )
+        };
+        let vars = Vars {
+            task_id: task.id,
+            step: self.launching.step.to_string(),
+            ..self.vars()
+        };
+        let setup =
+            |error: io::Error| (ExitStatus::exited(1), format!("I/O setup failed: {error}"));
+        let mut terminal = false;
+        let stdio: [OwnedFd; 3] = match self.launching.request.terminal {
+            Some((rows, columns)) if task.id == 0 => {
+                terminal = true;
+                self.open_terminal(task, rows, columns).map_err(setup)?
+            }
+            Some(_) => self.nowhere().map_err(setup)?,
+            None => {
+                let open = |what, pattern: &str| {
+                    let path = output::path(&self.directory, pattern, &vars);
+                    let append = self.launching.request.append;
+                    let file = if what == "stdin" {
+                        File::open(&path)
+                    } else {
+                        output::create(&path, append)
+                    };
+                    file.map(OwnedFd::from)
+                        .map_err(|e| io_failed(what, &path, &e))
+                };
+                let request = &self.launching.request;
+                let input = match &request.input {
+                    Source::File(pattern) => open("stdin", pattern)?,
+                    Source::Rank(rank) if *rank != task.id => null().map_err(setup)?,
+                    Source::None => null().map_err(setup)?,
+                    Source::Client | Source::Rank(_) => {
+                        let (theirs, ours) = pipe(false).map_err(setup)?;
+                        task.input = Some(ours);
+                        theirs
+                    }
+                };
+                let sink = |what, sink: &Sink, ours: &mut Option<File>| match sink {
+                    Sink::File(pattern) => open(what, pattern),
+                    Sink::Rank(rank) if *rank != task.id => null().map_err(setup),
+                    Sink::None => null().map_err(setup),
+                    Sink::Client | Sink::Rank(_) | Sink::Stdout => {
+                        let (theirs, mine) = pipe(true).map_err(setup)?;
+                        *ours = Some(mine);
+                        Ok(theirs)
+                    }
+                };
+                let (mut out, mut err) = (None, None);
+                let output = sink("stdout", &request.output, &mut out)?;
+                let error = match &request.error {
+                    Sink::Stdout => output.try_clone().map_err(setup)?,
+                    other if *other == request.output && matches!(other, Sink::File(_)) => {
+                        output.try_clone().map_err(setup)?
+                    }
+                    other => sink("stderr", other, &mut err)?,
+                };
+                (task.output, task.error) = (out, err);
+                [input, output, error]
+            }
+        };
+        task.terminal = terminal;
+        let environment = self.environment(task.id, local);
+        let command = match &self.launching.request.programs {
+            Programs::Same(command) => Some(command),
+            Programs::Each(commands) => commands.get(task.id as usize),
+        };
+        let command = command.map_or(&[][..], Vec::as_slice);
+        let file = self.resolve(command.first(), &environment);
+        let file_text = file.to_string_lossy().into_owned();
+        let file = CString::new(file.into_os_string().as_bytes()).unwrap_or_default();
+        let mut arguments = vec![file.clone()];
+        arguments.extend(
+            command
+                .iter()
+                .skip(1)
+                .filter_map(|a| CString::new(a.0.as_slice()).ok()),
+        );
+        let limits = spawn::limits(&self.launch.job.request.rlimits);
+        let program = Program {
+            file: &file,
+            arguments: &arguments,
+            environment: &environment,
+            stdio: [stdio[0].as_fd(), stdio[1].as_fd(), stdio[2].as_fd()],
+            limits: &limits,
+            terminal,
+        };
+        match spawn::spawn(&program) {
+            Ok(pid) => Ok(pid.as_raw()),
+            Err(errno) => Err((
+                batch::exit_of(errno),
+                spawn::execve_message(&file_text, errno),
+            )),
+        }
+    }
+
+    fn vars(&self) -> Vars {
+        let node = self
+            .launching
+            .nodes
+            .get(self.launching.node)
+            .map_or("", String::as_str);
+        let mut vars = output::vars(&self.launch.job, node, self.launching.node);
+        if self.launch.job.request.kind == crate::job::Kind::Interactive
+            || !self.launching.request.name.is_empty()
+        {
+            vars.job_name = self.launch.job.request.name.clone();
+        }
+        vars
+    }
+
+    /// Where the program is, as slurmstepd looks for it: a relative path from the directory, a bare name on the PATH.
+    fn resolve(&self, name: Option<&Bytes>, environment: &Environment) -> PathBuf {
+        let name = Path::new(OsStr::from_bytes(name.map_or(&[], |n| &n.0)));
+        if name.is_absolute() {
+            return name.to_owned();
+        }
+        if name.as_os_str().as_bytes().contains(&b'/') {
+            return self.directory.join(name);
+        }
+        let path = environment.get("PATH").unwrap_or_default();
+        let executable = |file: &PathBuf| {
+            std::fs::metadata(file)
+                .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        };
+        let mut places = path.split(|b| *b == b':').filter(|dir| !dir.is_empty());
+        places
+            .find_map(|dir| {
+                Some(self.directory.join(OsStr::from_bytes(dir)).join(name)).filter(executable)
+            })
+            .unwrap_or_else(|| name.to_owned())
+    }
+
+    fn environment(&self, id: u32, local: usize) -> Environment {
+        let launching = self.launching;
+        let request = &launching.request;
+        let gpus: IdSet = match request.gpu_binding {
+            Binding::None => launching.gpus.clone(),
+            Binding::PerTask(n) => launching
+                .gpus
+                .iter()
+                .skip(local * n as usize)
+                .take(n as usize)
+                .collect(),
+            Binding::Single(n) => {
+                let count = launching.gpus.len().max(1);
+                launching
+                    .gpus
+                    .iter()
+                    .skip(local / (n.max(1) as usize) % count)
+                    .take(1)
+                    .collect()
+            }
+        };
+        let mut environment = self.base.clone();
+        let facts = env::Task {
+            job: &self.launch.job,
+            cluster: &self.launch.cluster,
+            conf: &self.launch.slurm_conf.to_string_lossy(),
+            step: launching.step,
+            nodes: &launching.nodes,
+            layout: &launching.layout,
+            distribution: Some(&launching.distribution),
+            node: launching.node,
+            cpus: launching.cpus,
+            id,
+            local_id: local as u32,
+            gpus: &gpus,
+            gpus_on_node: launching.gpus.len() as u32,
+            cpus_per_task: request.cpus_per_task,
+            umask: request.umask,
+            label: request.label,
+            launcher: &launching.launcher,
+        };
+        env::task(&mut environment, &facts);
+        batch::make_tmpdir(&mut environment);
+        environment
+    }
+
+    fn open_terminal(&self, task: &mut Task, rows: u16, columns: u16) -> io::Result<[OwnedFd; 3]> {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let pair = openpty(&size, None)?;
+        for fd in [&pair.master, &pair.slave] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        }
+        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        task.input = Some(pair.master.try_clone()?.into());
+        task.output = Some(pair.master.into());
+        Ok([pair.slave.try_clone()?, pair.slave.try_clone()?, pair.slave])
+    }
+
+    fn nowhere(&self) -> io::Result<[OwnedFd; 3]> {
+        Ok([null()?, null()?, null()?])
+    }
+}
+
+fn null() -> io::Result<OwnedFd> {
+    Ok(File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?
+        .into())
+}
+
+/// A pipe: the task's end and ours. `from_task`: the task writes.
+fn pipe(from_task: bool) -> io::Result<(OwnedFd, File)> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    let (theirs, ours) = if from_task {
+        (write, read)
+    } else {
+        (read, write)
+    };
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e: Errno| io::Error::from(e))?;
+    Ok((theirs, ours.into()))
+}

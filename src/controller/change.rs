@@ -1,0 +1,237 @@
+//! Hold, release, requeue and update: what scontrol asks.
+
+use super::{
+    api::{Change, Setting},
+    core::Core,
+    submit::priority,
+};
+use crate::{
+    agent::wire::Control,
+    job::{Hold, JobId, Memory, Needs, Request, Requeue},
+    slurm::{array::JobIdSpec, count::NodeCount, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
+};
+use std::sync::Arc;
+
+impl Core {
+    /// Changes what one specification names.
+    pub(super) fn change(&mut self, spec: &JobIdSpec, change: &Change, uid: u32, now: i64) -> Result<(), Errno> {
+        let found = self.table.find(spec);
+        if found.is_empty() || spec.step.is_some() {
+            return Err(Errno::InvalidJobId);
+        }
+        let mut result = Err(Errno::InvalidJobId);
+        for (id, task) in found {
+            let id = match task {
+                Some(task) => self.single_out(id, task).ok_or(Errno::InvalidJobId)?,
+                None => id,
+            };
+            let one = match change {
+                Change::Hold => self.hold(id),
+                Change::Release => self.release(id, now),
+                Change::Requeue { hold } => self.requeue(id, *hold, uid),
+                Change::Update(settings) => self.update(id, settings, now),
+            };
+            result = result.or(one);
+        }
+        result
+    }
+
+    /// Gives one pending element a record of its own.
+    fn single_out(&mut self, id: JobId, task: u32) -> Option<JobId> {
+        let job = self.table.get_mut(id)?;
+        let array = job.array.as_mut()?;
+        if !array.pending.remove(task) {
+            return None;
+        }
+        self.save(id);
+        let job = self.table.get_mut(id)?;
+        let mut element = job.clone();
+        let own = element.array.as_mut()?;
+        own.task_id = Some(task);
+        own.pending = Default::default();
+        if job.array.as_ref()?.pending.is_empty() {
+            *job = element;
+            return Some(id);
+        }
+        let new = self.table.next_id();
+        element.id = new;
+        let needs = self.table.needs(id)?.clone();
+        self.table.insert_shared(element, needs);
+        self.save(new);
+        let now = super::core::now();
+        self.look_at(new, now);
+        Some(new)
+    }
+
+    fn hold(&mut self, id: JobId) -> Result<(), Errno> {
+        let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
+        match job.state {
+            JobState::Pending => {
+                job.hold = Hold::User;
+                job.priority = 0;
+                job.eligible_time = None;
+                self.save(id);
+                self.table.dequeue(id);
+                self.set_reason(id, Reason::JobHeldUser);
+                Ok(())
+            }
+            JobState::Running | JobState::Suspended => Err(Errno::JobNotPending),
+            _ => Err(Errno::AlreadyDone),
+        }
+    }
+
+    fn release(&mut self, id: JobId, now: i64) -> Result<(), Errno> {
+        let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
+        match job.state {
+            JobState::Pending => {
+                if job.hold != Hold::None {
+                    job.hold = Hold::None;
+                    job.priority = priority(&Request { priority: None, ..(*job.request).clone() }, id);
+                    self.save(id);
+                    self.look_at(id, now);
+                }
+                Ok(())
+            }
+            JobState::Running | JobState::Suspended => Err(Errno::JobNotPending),
+            _ => Err(Errno::AlreadyDone),
+        }
+    }
+
+    fn requeue(&mut self, id: JobId, hold: bool, uid: u32) -> Result<(), Errno> {
+        let allowed = self.config.controller.job_requeue;
+        let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
+        let may = match job.request.requeue {
+            Requeue::Default => allowed,
+            Requeue::Yes => true,
+            Requeue::No => false,
+        };
+        if !may {
+            return Err(Errno::Disabled);
+        }
+        if hold {
+            job.hold = Hold::User;
+            job.priority = 0;
+        }
+        match job.state {
+            JobState::Pending if hold => self.hold(id),
+            JobState::Pending => Err(Errno::JobPending),
+            JobState::Running | JobState::Suspended => {
+                job.flag = Some(JobState::Completing);
+                self.save(id);
+                self.engine.control(id, Control::Terminate { uid, state: JobState::Pending });
+                Ok(())
+            }
+            _ => {
+                self.put_back(id);
+                Ok(())
+            }
+        }
+    }
+
+    fn update(&mut self, id: JobId, settings: &[Setting], now: i64) -> Result<(), Errno> {
+        let job = self.table.get(id).ok_or(Errno::InvalidJobId)?;
+        if job.state.is_finished() {
+            return Err(Errno::AlreadyDone);
+        }
+        let partitions = self.engine.partitions();
+        let mut changed = job.clone();
+        let mut request = (*job.request).clone();
+        let pending = job.state == JobState::Pending;
+        for setting in settings {
+            let only_pending = matches!(
+                setting,
+                Setting::Partition(_)
+                    | Setting::Nodes(..)
+                    | Setting::Tasks(_)
+                    | Setting::CpusPerTask(_)
+                    | Setting::MemoryPerNode(_)
+                    | Setting::NodeList(_)
+                    | Setting::ExcludeNodes(_)
+                    | Setting::Begin(_)
+            );
+            if only_pending && !pending {
+                return Err(Errno::JobNotPending);
+            }
+            match setting {
+                Setting::Name(name) => request.name.clone_from(name),
+                Setting::TimeLimit(limit) => changed.time_limit = *limit,
+                Setting::TimeLimitBy(minutes) => match changed.time_limit {
+                    TimeLimit::Unlimited => return Err(Errno::TimeLimit),
+                    TimeLimit::Minutes(now) => {
+                        let sum = i64::from(now) + minutes;
+                        let sum = u32::try_from(sum).ok().filter(|m| *m > 0).ok_or(Errno::TimeLimit)?;
+                        changed.time_limit = TimeLimit::Minutes(sum);
+                    }
+                },
+                Setting::Partition(names) => {
+                    if names.iter().any(|n| !partitions.iter().any(|p| &p.name == n)) {
+                        return Err(Errno::InvalidPartition);
+                    }
+                    changed.partition = names.join(",");
+                    request.partitions.clone_from(names);
+                }
+                Setting::Nice(nice) => request.nice = *nice,
+                Setting::Priority(0) => changed.hold = Hold::User,
+                Setting::Priority(value) => {
+                    request.priority = Some(*value);
+                    changed.hold = Hold::None;
+                }
+                Setting::Comment(text) => request.comment = Some(text.clone()),
+                Setting::Account(name) => {
+                    let known = &self.config.controller.accounts;
+                    if !known.is_empty() && !known.contains(name) {
+                        return Err(Errno::InvalidAccount);
+                    }
+                    request.account = Some(name.clone());
+                }
+                Setting::Qos(name) => {
+                    let known = &self.config.controller.qos_list;
+                    if !known.is_empty() && !known.contains(name) {
+                        return Err(Errno::InvalidQos);
+                    }
+                    request.qos = Some(name.clone());
+                }
+                Setting::ArrayThrottle(most) => match &mut changed.array {
+                    Some(array) => array.throttle = (*most > 0).then_some(*most),
+                    None => return Err(Errno::NotSupported),
+                },
+                Setting::Begin(time) => request.begin = Some(*time),
+                Setting::Requeue(yes) => request.requeue = if *yes { Requeue::Yes } else { Requeue::No },
+                Setting::Nodes(min, max) => request.nodes = Some(NodeCount { min: *min, max: *max }),
+                Setting::Tasks(count) => request.ntasks = Some(*count),
+                Setting::CpusPerTask(count) => request.cpus_per_task = Some(*count),
+                Setting::MemoryPerNode(mib) => request.memory = Some(Memory::PerNode(*mib)),
+                Setting::NodeList(names) => request.nodelist.clone_from(names),
+                Setting::ExcludeNodes(names) => request.exclude.clone_from(names),
+            }
+        }
+        if pending {
+            let name = changed.partition.split(',').next().unwrap_or_default();
+            let memory = partitions.iter().find(|p| p.name == name).and_then(|p| p.default_memory_per_cpu);
+            let needs = Needs::of(&request, memory);
+            self.engine.fits(&needs, name, self.config.controller.enforce_part_limits).map_err(|unfit| unfit.errno)?;
+            let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
+            changed.min_nodes = needs.shown_nodes(gpus);
+            changed.min_cpus = needs.shown_cpus();
+            changed.priority = match changed.hold {
+                Hold::None => priority(&request, id),
+                _ => 0,
+            };
+            changed.eligible_time = None;
+            self.table.set_needs(id, needs);
+        }
+        if *changed.request != request {
+            changed.request = Arc::new(request);
+        }
+        if !pending && changed.time_limit != self.table.get(id).map_or(changed.time_limit, |j| j.time_limit) {
+            self.engine.limit_changed(&changed);
+        }
+        if let Some(job) = self.table.get_mut(id) {
+            *job = changed;
+        }
+        self.save(id);
+        self.look_at(id, now);
+        self.reschedule = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,406 @@
+//! The controller itself: one task that owns the job table, its store and the engine.
+//!
+//! It works in batches. All messages that have come in are applied to the table; what they
+//! changed is committed together; only then are they answered, jobs started that were given
+//! nodes, and the files of those that ended removed.
+
+use super::{
+    api::{Call, PROTOCOL, Reply, Status},
+    store::{Store, StoreError},
+    table::Table,
+};
+use crate::{
+    config::Config,
+    engine::{Engine, Report, Start},
+    host::ipc,
+    job::{Job, JobId},
+    slurm::{errno::Errno, reason::Reason, state::JobState},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    fs,
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::oneshot;
+
+/// So many jobs are started before new questions are looked at.
+const LAUNCHES: usize = 8;
+
+/// A question, and where its answer (a frame) goes.
+pub struct Message {
+    /// What is asked.
+    pub call: Call,
+    /// Who asks.
+    pub uid: u32,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Vec<u8>>,
+}
+
+/// The controller.
+pub struct Core {
+    pub(super) config: Config,
+    pub(super) state_dir: PathBuf,
+    pub(super) table: Table,
+    pub(super) store: Store,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) since: i64,
+    /// Jobs that changed since the last commit.
+    dirty: BTreeSet<JobId>,
+    /// Steps that changed since: job and place in its list.
+    dirty_steps: BTreeSet<(JobId, usize)>,
+    /// Jobs that have nodes and are started after the next commit.
+    unlaunched: Vec<JobId>,
+    /// Jobs that are to be started.
+    launching: VecDeque<JobId>,
+    /// Set when the last commit failed: the next one waits a second.
+    retry: bool,
+    /// Jobs that ended, whose files go after the next commit.
+    over: Vec<JobId>,
+    /// Answers that go out after the next commit.
+    answers: Vec<(oneshot::Sender<Vec<u8>>, Reply)>,
+    /// Jobs of this batch's submissions, with where the answer goes.
+    pub(super) submitted: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
+    /// Who waits for the end of a job or an array.
+    pub(super) waiting: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
+    /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
+    pub(super) due: BTreeMap<i64, Vec<JobId>>,
+    /// Whether the queue must be looked at.
+    pub(super) reschedule: bool,
+    /// Scripts and environments that stand in the spool directory.
+    files: HashSet<PathBuf>,
+    /// Set when the controller is to end.
+    pub(super) stopping: bool,
+}
+
+/// Epoch seconds.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+}
+
+impl Core {
+    /// The controller as the store remembers it. Running jobs are taken over.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(config: Config, state_dir: PathBuf, mut store: Store, engine: Box<dyn Engine>) -> Result<Self, StoreError> {
+        let since = now();
+        let known = store.unfinished()?;
+        let lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
+        let table = Table::new(store.last_id()?);
+        let mut core = Self {
+            config,
+            state_dir,
+            table,
+            store,
+            engine,
+            since,
+            dirty: BTreeSet::new(),
+            dirty_steps: BTreeSet::new(),
+            unlaunched: Vec::new(),
+            launching: VecDeque::new(),
+            retry: false,
+            over: Vec::new(),
+            answers: Vec::new(),
+            submitted: Vec::new(),
+            waiting: Vec::new(),
+            due: BTreeMap::new(),
+            reschedule: true,
+            files: HashSet::new(),
+            stopping: false,
+        };
+        core.clear_files(&known);
+        for job in lately.into_iter().chain(known) {
+            core.remember(job);
+        }
+        Ok(core)
+    }
+
+    /// Takes a job from the store.
+    fn remember(&mut self, job: Job) {
+        let id = job.id;
+        let needs = self.needs_of(&job);
+        let (state, finished) = (job.state, job.is_finished());
+        if finished {
+            self.due_at(job.end_time.unwrap_or(self.since) + i64::from(self.config.controller.min_job_age), id);
+        }
+        self.table.insert(job, needs);
+        match state {
+            JobState::Pending => self.look_at(id, self.since),
+            JobState::Running | JobState::Suspended => {
+                let Some(job) = self.table.get(id) else { return };
+                if let Some(array) = &job.array {
+                    let array = array.job_id;
+                    self.table.count_running(array, 1);
+                }
+                if let Some(job) = self.table.get(id) {
+                    self.engine.adopt(job);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes scripts and environments that a former controller wrote and no running job needs.
+    fn clear_files(&mut self, known: &[Job]) {
+        let active = known.iter().any(|j| j.state == JobState::Running);
+        if !active {
+            for kind in ["script", "environment"] {
+                let _ = fs::remove_dir_all(self.state_dir.join("spool").join(kind));
+            }
+        }
+    }
+
+    /// When something is due next, epoch seconds.
+    pub fn next_due(&self) -> Option<i64> {
+        let retry = self.retry.then(|| now() + 1);
+        self.due.keys().next().copied().into_iter().chain(retry).min()
+    }
+
+    /// Something about `id` is due at `time`.
+    pub(super) fn due_at(&mut self, time: i64, id: JobId) {
+        self.due.entry(time).or_default().push(id);
+    }
+
+    /// Whether the controller is to end.
+    pub fn stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Works off what has come in, and answers it.
+    pub fn batch(&mut self, messages: Vec<Message>, reports: Vec<Report>) {
+        let now = now();
+        self.expire(now);
+        for report in reports {
+            self.hear(report, now);
+        }
+        for message in messages {
+            self.handle(message, now);
+        }
+        if !self.submitted.is_empty() || !self.answers.is_empty() {
+            self.commit();
+        }
+    }
+
+    /// Whether [`Core::work`] has something to do.
+    pub fn has_work(&self) -> bool {
+        self.reschedule || !self.launching.is_empty() || (!self.dirty.is_empty() && !self.retry)
+    }
+
+    /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
+    /// time, so that whoever asks meanwhile is answered soon.
+    pub fn work(&mut self) {
+        if self.reschedule {
+            self.reschedule = false;
+            self.run_queue(now());
+        }
+        // That a step began can wait for the next commit: after a restart it is read anew.
+        if !self.dirty.is_empty() {
+            self.commit();
+        }
+        for _ in 0..LAUNCHES {
+            let Some(id) = self.launching.pop_front() else { break };
+            self.launch_now(id);
+        }
+    }
+
+    fn handle(&mut self, message: Message, now: i64) {
+        let Message { call, uid, answer } = message;
+        let reply = match call {
+            Call::Submit(submission) => match self.submit(*submission, now) {
+                Ok(id) => return self.submitted.push((id, answer)),
+                Err(refusal) => refusal,
+            },
+            Call::TestOnly(submission) => self.test_only(*submission, now),
+            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(self.jobs(&filter))),
+            Call::Accounting(filter) => match self.accounting(&filter) {
+                Ok(jobs) => Reply::Jobs(jobs),
+                Err(error) => refused_by_store(&error),
+            },
+            Call::Cluster => Reply::Cluster(Box::new(self.cluster(now))),
+            Call::Signal(list) => Reply::Done(list.iter().map(|one| self.signal(one, uid, now)).collect()),
+            Call::Change(ids, change) => Reply::Done(ids.iter().map(|id| self.change(id, &change, uid, now)).collect()),
+            Call::Wait(id) => return self.wait(id, answer),
+            Call::Script(id) => self.script(id),
+            Call::Status => Reply::Status(Status {
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                since: self.since,
+                pending: self.count(JobState::Pending),
+                running: self.count(JobState::Running),
+                last_job_id: self.table.last_id(),
+            }),
+            Call::Stop => {
+                self.stopping = true;
+                Reply::Done(vec![Ok(())])
+            }
+        };
+        if self.dirty.is_empty() && !self.stopping {
+            return respond::<Job>(answer, &reply);
+        }
+        self.answers.push((answer, reply));
+    }
+
+    fn count(&self, state: JobState) -> u32 {
+        self.table.jobs().filter(|j| j.state == state).map(Job::count).sum()
+    }
+
+    /// Notes that a job changed.
+    pub(super) fn save(&mut self, id: JobId) {
+        self.dirty.insert(id);
+    }
+
+    /// Whether a job's last change is not on disk yet.
+    pub(super) fn is_dirty(&self, id: JobId) -> bool {
+        self.dirty.contains(&id)
+    }
+
+    /// Notes that a step changed.
+    pub(super) fn save_step(&mut self, id: JobId, index: usize) {
+        self.dirty_steps.insert((id, index));
+    }
+
+    /// Notes that a job was given nodes.
+    pub(super) fn launch(&mut self, id: JobId) {
+        self.unlaunched.push(id);
+        self.save(id);
+    }
+
+    /// Notes that a job is over.
+    pub(super) fn retire(&mut self, id: JobId) {
+        self.over.push(id);
+        self.save(id);
+    }
+
+    /// Puts the batch on disk, then tells and does what waited for that.
+    fn commit(&mut self) {
+        match self.write() {
+            Ok(()) => {
+                for (id, answer) in std::mem::take(&mut self.submitted) {
+                    respond::<Job>(answer, &Reply::Submitted(id));
+                }
+                for (answer, reply) in std::mem::take(&mut self.answers) {
+                    respond::<Job>(answer, &reply);
+                }
+                for id in std::mem::take(&mut self.over) {
+                    if let Some(job) = self.table.get(id) {
+                        self.engine.release(job);
+                    }
+                    self.reschedule = true;
+                }
+                self.launching.extend(self.unlaunched.drain(..));
+                self.retry = false;
+                self.tell_waiting();
+            }
+            Err(error) => {
+                tracing::error!(%error, "commit failed");
+                self.store.roll_back();
+                self.retry = true;
+                // What was not submitted is forgotten; what happened stays to be written.
+                for (id, answer) in std::mem::take(&mut self.submitted) {
+                    self.table.remove(id);
+                    self.dirty.remove(&id);
+                    respond::<Job>(answer, &refused_by_store(&error));
+                }
+                for (answer, _) in std::mem::take(&mut self.answers) {
+                    respond::<Job>(answer, &refused_by_store(&error));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        for id in &self.dirty {
+            if let Some(job) = self.table.get(*id) {
+                self.store.put_job(job)?;
+            }
+        }
+        for (id, index) in &self.dirty_steps {
+            if let Some(step) = self.table.get(*id).and_then(|j| j.steps.get(*index)) {
+                self.store.put_step(*id, *index, step)?;
+            }
+        }
+        self.store.commit()?;
+        self.dirty.clear();
+        self.dirty_steps.clear();
+        Ok(())
+    }
+
+    fn launch_now(&mut self, id: JobId) {
+        let Some(job) = self.table.get(id).cloned() else { return };
+        let files = self.spool_file("script", job.script, "slurm_script").and_then(|script| {
+            Ok((script, self.spool_file("environment", job.environment, "environment")?))
+        });
+        let started = files.and_then(|(script, environment)| {
+            self.engine.start(Start { job, script: Some(script), environment }).map_err(|e| e.to_string())
+        });
+        if let Err(error) = started {
+            tracing::error!(job = id, error, "not started");
+            self.fail_to_start(id, &error);
+        }
+    }
+
+    /// A script or an environment of the store, as a file in the spool directory.
+    fn spool_file(&mut self, kind: &str, blob: u64, name: &str) -> Result<PathBuf, String> {
+        let dir = self.state_dir.join("spool").join(kind).join(blob.to_string());
+        let path = dir.join(name);
+        if self.files.contains(&path) {
+            return Ok(path);
+        }
+        let data = self.store.blob(blob).map_err(|e| e.to_string())?;
+        let write = || -> std::io::Result<()> {
+            use std::os::unix::fs::PermissionsExt;
+            fs::create_dir_all(&dir)?;
+            // Never a half-written script: it takes its name when it is whole.
+            let part = dir.join(format!(".{name}.part"));
+            fs::write(&part, &data)?;
+            fs::set_permissions(&part, fs::Permissions::from_mode(if kind == "script" { 0o700 } else { 0o600 }))?;
+            fs::rename(&part, &path)
+        };
+        write().map_err(|e| format!("{}: {e}", path.display()))?;
+        self.files.insert(path.clone());
+        Ok(path)
+    }
+
+    /// What is due by now: begin times, and the end of `MinJobAge`.
+    fn expire(&mut self, now: i64) {
+        self.retry = false;
+        while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
+            for id in entry.remove() {
+                let age = i64::from(self.config.controller.min_job_age);
+                match self.table.get(id) {
+                    Some(job) if job.is_finished() => {
+                        if job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) {
+                            self.table.remove(id);
+                        }
+                    }
+                    Some(job) if job.state == JobState::Pending => self.look_at(id, now),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Why the job may not start though nothing else was before it; sets it.
+    pub(super) fn set_reason(&mut self, id: JobId, reason: Reason) {
+        if let Some(job) = self.table.get_mut(id)
+            && job.reason != reason
+        {
+            job.reason = reason;
+            self.save(id);
+        }
+    }
+}
+
+/// Sends an answer; one that nobody waits for any more is dropped.
+pub(super) fn respond<J: serde::Serialize>(answer: oneshot::Sender<Vec<u8>>, reply: &Reply<J>) {
+    match ipc::frame(&(PROTOCOL, Some(reply))) {
+        Ok(frame) => drop(answer.send(frame)),
+        Err(error) => tracing::error!(%error, "answer not sent"),
+    }
+}
+
+/// The store's trouble, as an answer.
+pub(super) fn refused_by_store(error: &StoreError) -> Reply {
+    Reply::Refused { errno: Errno::WritingToFile, before: vec![error.to_string()], hint: None }
+}

@@ -1,0 +1,135 @@
+//! The controller's process: its lock, its loop, its end.
+
+use super::{
+    client::socket_path,
+    core::{Core, Message, now},
+    server,
+    store::{Store, StoreError},
+};
+use crate::{
+    config::{Config, ConfigError},
+    engine::{Report, local::Local},
+    host::{directory, hardware, ipc},
+};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+use tokio::{net::UnixListener, signal::unix::{SignalKind, signal}, sync::mpsc};
+
+/// So many messages at most are worked off together.
+const BATCH: usize = 1024;
+
+/// Why a controller cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one does.
+    #[error("a controller is running already in {}", .0.display())]
+    Running(PathBuf),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state directory or the socket.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Runs the controller of a state directory until it is told to stop. `ready` is called when it answers.
+pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DaemonError::Io { path, source }
+    };
+    directory::make_private(state).map_err(fail(state))?;
+    let _lock = lock(state)?;
+    let config = Config::read(config_file)?;
+    write_slurm_conf(state, &config).map_err(fail(state))?;
+    let store = Store::open(&state.join("skyslurm.db"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail(state))?;
+    runtime.block_on(async {
+        let (reports, mut reported) = mpsc::unbounded_channel::<Report>();
+        let engine = Local::new(&config, state, reports, now()).map_err(fail(state))?;
+        let mut core = Core::new(config, state.to_owned(), store, Box::new(engine))?;
+        let socket = socket_path(state);
+        let _ = fs::remove_file(&socket);
+        let listener = ipc::listen(&socket).map_err(fail(&socket))?;
+        listener.set_nonblocking(true).map_err(fail(&socket))?;
+        let listener = UnixListener::from_std(listener).map_err(fail(&socket))?;
+        let (messages, mut asked) = mpsc::unbounded_channel::<Message>();
+        tokio::spawn(server::serve(listener, messages));
+        let mut term = signal(SignalKind::terminate()).map_err(fail(state))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(fail(state))?;
+        // Jobs that were waiting when the last controller ended may start now.
+        core.reschedule = true;
+        tracing::info!(pid = std::process::id(), "controller is up");
+        ready();
+        while !core.stopping() {
+            let mut questions = Vec::new();
+            let mut news = Vec::new();
+            let due = core.next_due();
+            tokio::select! {
+                biased;
+                _ = asked.recv_many(&mut questions, BATCH) => {}
+                _ = reported.recv_many(&mut news, BATCH) => {}
+                () = std::future::ready(()), if core.has_work() => {}
+                () = sleep_until(due) => {}
+                _ = term.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+            // Whatever else has come in goes into the same batch.
+            while let Ok(more) = asked.try_recv() {
+                questions.push(more);
+            }
+            while let Ok(more) = reported.try_recv() {
+                news.push(more);
+            }
+            core.batch(questions, news);
+            // The answers go out before anything that takes its time.
+            tokio::task::yield_now().await;
+            core.work();
+        }
+        let _ = fs::remove_file(&socket);
+        // The answer to `stop` is on its way.
+        tokio::task::yield_now().await;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tracing::info!("controller ends");
+        Ok(())
+    })
+}
+
+async fn sleep_until(due: Option<i64>) {
+    match due {
+        Some(due) => tokio::time::sleep(std::time::Duration::from_secs((due - now()).max(0) as u64)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The lock that makes the controller the only one of its state directory; it goes with the process.
+fn lock(state: &Path) -> Result<nix::fcntl::Flock<File>, DaemonError> {
+    let path = state.join("controller.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|source| DaemonError::Io { path, source })?;
+    nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock)
+        .map_err(|_| DaemonError::Running(state.to_owned()))
+}
+
+/// The file `SLURM_CONF` names inside jobs: it tells commands where their controller is.
+fn write_slurm_conf(state: &Path, config: &Config) -> io::Result<()> {
+    let text = format!(
+        "{}: the commands find the state directory by this file's place\nClusterName={}\nSlurmctldHost={}\nStateSaveLocation={}\n",
+        directory::CONF_MARK,
+        config.controller.cluster_name,
+        hardware::host_name(),
+        state.display(),
+    );
+    fs::write(state.join("slurm.conf"), text)
+}

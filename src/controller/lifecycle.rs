@@ -1,0 +1,191 @@
+//! What becomes of a job that was started: what its agent tells, and its end.
+
+use super::{
+    api::Reply,
+    core::{Core, respond},
+};
+use crate::{
+    agent::{Event, EventKind},
+    engine::{News, Report},
+    job::{ExitStatus, Job, JobId, Step, StepId},
+    slurm::{reason::Reason, state::JobState},
+};
+
+/// How a job ended.
+pub(super) struct End {
+    pub state: JobState,
+    pub reason: Reason,
+    pub exit: ExitStatus,
+    pub derived_exit: ExitStatus,
+    pub cancelled_by: Option<u32>,
+    pub time: i64,
+}
+
+impl Core {
+    /// What an engine tells.
+    pub(super) fn hear(&mut self, report: Report, now: i64) {
+        let id = report.job;
+        match report.news {
+            News::Events(events) => events.into_iter().for_each(|event| self.event(id, event)),
+            News::Lost => {
+                tracing::warn!(job = id, "agent lost");
+                let known = self.table.get(id).map(|j| (j.exit, j.derived_exit));
+                let (exit, derived_exit) = known.unwrap_or_default();
+                self.end(id, End { state: JobState::NodeFail, reason: Reason::NodeDown, exit, derived_exit, cancelled_by: None, time: now });
+            }
+            News::NotStarted(why) => self.fail_to_start(id, &why),
+        }
+    }
+
+    fn event(&mut self, id: JobId, event: Event) {
+        let Some(job) = self.table.get_mut(id) else { return };
+        // After a restart the file is read anew: what is known already changes nothing.
+        if job.state.is_finished() || job.state == JobState::Pending {
+            return;
+        }
+        match event.kind {
+            EventKind::Started { .. } => {
+                if job.flag == Some(JobState::Configuring) {
+                    job.flag = None;
+                    self.save(id);
+                }
+            }
+            EventKind::StepStarted(step) => {
+                let index = match job.steps.iter().position(|s| s.id == step.id) {
+                    Some(known) if job.steps[known].end.is_some() => return,
+                    Some(known) => {
+                        job.steps[known] = step;
+                        known
+                    }
+                    None => {
+                        job.steps.push(step);
+                        job.steps.len() - 1
+                    }
+                };
+                self.save_step(id, index);
+            }
+            EventKind::StepEnded { id: step_id, state, exit, usage, cancelled_by } => {
+                let Some(index) = job.steps.iter().rposition(|s| s.id == step_id) else { return };
+                let step: &mut Step = &mut job.steps[index];
+                step.state = state;
+                step.exit = exit;
+                step.usage = usage;
+                step.cancelled_by = cancelled_by;
+                step.end = Some(event.time);
+                self.save_step(id, index);
+            }
+            EventKind::Ended { state, exit, derived_exit, cancelled_by } => {
+                let reason = match state {
+                    JobState::Failed if exit.signal() != 0 && exit.code() == 0 => match exit.signal() {
+                        53 => Reason::JobLaunchFailure,
+                        _ => Reason::RaisedSignal,
+                    },
+                    JobState::Failed => Reason::NonZeroExitCode,
+                    JobState::Timeout => Reason::TimeLimit,
+                    JobState::NodeFail => Reason::NodeDown,
+                    JobState::OutOfMemory => Reason::OutOfMemory,
+                    _ => Reason::None,
+                };
+                self.end(id, End { state, reason, exit, derived_exit, cancelled_by, time: event.time });
+            }
+        }
+    }
+
+    /// A job could not be started.
+    pub(super) fn fail_to_start(&mut self, id: JobId, why: &str) {
+        if let Some(job) = self.table.get_mut(id) {
+            job.detail = Some(why.to_owned());
+        }
+        let end = End {
+            state: JobState::Failed,
+            reason: Reason::JobLaunchFailure,
+            exit: ExitStatus::exited(1),
+            derived_exit: ExitStatus::default(),
+            cancelled_by: None,
+            time: super::core::now(),
+        };
+        self.end(id, end);
+    }
+
+    /// A job that had nodes is over; or, ended for a requeue, waits again.
+    pub(super) fn end(&mut self, id: JobId, end: End) {
+        let Some(job) = self.table.get_mut(id) else { return };
+        if job.state.is_finished() || job.state == JobState::Pending {
+            return;
+        }
+        let array = job.array.as_ref().map(|a| a.job_id);
+        let requeue = end.state == JobState::Pending;
+        job.state = if requeue { JobState::Requeued } else { end.state };
+        job.flag = None;
+        job.reason = end.reason;
+        job.exit = end.exit;
+        job.derived_exit = end.derived_exit;
+        job.cancelled_by = end.cancelled_by.or(job.cancelled_by.filter(|_| end.state == JobState::Cancelled));
+        job.end_time = Some(end.time.max(job.start_time.unwrap_or(end.time)));
+        let mut ended = Vec::new();
+        for (index, step) in job.steps.iter_mut().enumerate().filter(|(_, s)| s.end.is_none()) {
+            // Steps of whose end nothing was heard end with the job.
+            step.end = job.end_time;
+            step.state = if step.id == StepId::Extern { JobState::Completed } else { JobState::Cancelled };
+            ended.push(index);
+        }
+        ended.into_iter().for_each(|index| self.save_step(id, index));
+        if let Some(array) = array {
+            self.table.count_running(array, -1);
+        }
+        self.reschedule = true;
+        if requeue {
+            return self.put_back(id);
+        }
+        let age = i64::from(self.config.controller.min_job_age);
+        self.due_at(end.time + age, id);
+        self.retire(id);
+    }
+
+    /// Puts a job that has ended back into the queue.
+    pub(super) fn put_back(&mut self, id: JobId) {
+        let Some(job) = self.table.get(id) else { return };
+        if let Err(error) = self.store.put_earlier_run(job) {
+            tracing::error!(%error, "earlier run not kept");
+        }
+        self.engine.release(job);
+        let now = super::core::now();
+        let Some(job) = self.table.get_mut(id) else { return };
+        job.state = JobState::Pending;
+        job.reason = Reason::None;
+        job.restarts += 1;
+        job.start_time = None;
+        job.end_time = None;
+        job.eligible_time = None;
+        job.placement = None;
+        job.steps.clear();
+        job.exit = ExitStatus::default();
+        job.derived_exit = ExitStatus::default();
+        job.cancelled_by = None;
+        self.save(id);
+        self.look_at(id, now);
+    }
+
+    /// `sbatch --wait`: answers when the job, or all of the array, is over.
+    pub(super) fn wait(&mut self, id: JobId, answer: tokio::sync::oneshot::Sender<Vec<u8>>) {
+        self.waiting.push((id, answer));
+        self.tell_waiting();
+    }
+
+    /// Answers those who wait for jobs that are over and on disk.
+    pub(super) fn tell_waiting(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        for (id, answer) in waiting {
+            let records = self.table.records_of(id);
+            let jobs: Vec<&Job> = records.iter().filter_map(|id| self.table.get(*id)).collect();
+            if jobs.iter().all(|j| j.is_finished() && !self.is_dirty(j.id)) {
+                respond(answer, &Reply::Jobs(jobs));
+            } else if !answer.is_closed() {
+                self.waiting.push((id, answer));
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What squeue, sacct, sinfo and scontrol show are told.
+
+use super::{
+    api::{Cluster, Filter, Reply},
+    core::{Core, refused_by_store},
+    store::StoreError,
+};
+use crate::{
+    job::{Job, JobId},
+    slurm::{array::TaskSel, errno::Errno},
+};
+
+impl Filter {
+    /// Whether a job is one of those asked for; `since` and `until` apart.
+    pub fn takes(&self, job: &Job) -> bool {
+        fn any<T>(list: &[T], wanted: impl Fn(&T) -> bool) -> bool {
+            list.is_empty() || list.iter().any(wanted)
+        }
+        any(&self.uids, |uid| *uid == job.request.user.uid)
+            && any(&self.names, |name| *name == job.request.name)
+            && any(&self.accounts, |name| Some(name) == job.request.account.as_ref())
+            && any(&self.partitions, |name| job.partition.split(',').any(|p| p == name))
+            && any(&self.states, |state| *state == job.state || Some(*state) == job.flag)
+            && self.takes_id(job)
+    }
+
+    fn takes_id(&self, job: &Job) -> bool {
+        self.ids.is_empty()
+            || self.ids.iter().any(|spec| match (&job.array, &spec.tasks) {
+                (Some(array), Some(tasks)) if array.job_id == spec.job => match array.task_id {
+                    Some(task) => tasks.contains(task),
+                    None => match tasks {
+                        TaskSel::All => true,
+                        TaskSel::One(task) => array.pending.contains(*task),
+                        TaskSel::Set(ids) => array.pending.iter().any(|task| ids.contains(task)),
+                    },
+                },
+                (_, Some(_)) => false,
+                (array, None) => spec.job == job.id || array.as_ref().is_some_and(|a| a.job_id == spec.job),
+            })
+    }
+}
+
+impl Core {
+    /// Jobs in memory.
+    pub(super) fn jobs(&self, filter: &Filter) -> Vec<&Job> {
+        // A few ids are looked up, not searched for.
+        if !filter.ids.is_empty() && filter.ids.len() < 64 {
+            let mut ids: Vec<JobId> = filter.ids.iter().flat_map(|spec| self.table.records_of(spec.job)).collect();
+            ids.extend(filter.ids.iter().map(|spec| spec.job));
+            ids.sort_unstable();
+            ids.dedup();
+            return ids.into_iter().filter_map(|id| self.table.get(id)).filter(|job| filter.takes(job)).collect();
+        }
+        self.table.jobs().filter(|job| filter.takes(job)).collect()
+    }
+
+    /// Jobs on record.
+    pub(super) fn accounting(&mut self, filter: &Filter) -> Result<Vec<Job>, StoreError> {
+        let ids: Vec<JobId> = filter.ids.iter().map(|spec| spec.job).collect();
+        let mut jobs = match (&ids[..], filter.since) {
+            ([], since) => self.store.ended_since(since.unwrap_or(0))?,
+            (ids, _) => self.store.by_ids(ids)?,
+        };
+        // What is not over is told as it is now.
+        jobs.retain(|job| self.table.get(job.id).is_none());
+        jobs.extend(self.table.jobs().cloned());
+        if filter.duplicates {
+            jobs.extend(self.store.earlier_runs()?);
+        }
+        let in_window = |job: &Job| {
+            let began = job.eligible_time.unwrap_or(job.submit_time).min(job.start_time.unwrap_or(i64::MAX));
+            filter.since.is_none_or(|since| job.end_time.is_none_or(|end| end >= since))
+                && filter.until.is_none_or(|until| began <= until)
+        };
+        jobs.retain(|job| in_window(job) && filter.takes(job));
+        jobs.sort_by_key(|job| (job.array_job_id(), job.id, job.restarts));
+        Ok(jobs)
+    }
+
+    /// Partitions, nodes and settings.
+    pub(super) fn cluster(&self, now: i64) -> Cluster {
+        Cluster {
+            name: self.config.controller.cluster_name.clone(),
+            partitions: self.engine.partitions(),
+            nodes: self.engine.nodes(),
+            config: self.settings(),
+            now,
+        }
+    }
+
+    /// `scontrol show config`: what of slurm.conf(5) means something here.
+    fn settings(&self) -> Vec<(String, String)> {
+        let c = &self.config.controller;
+        let memory = self.engine.partitions().first().and_then(|p| p.default_memory_per_cpu);
+        let state = self.state_dir.display();
+        let mut all = vec![
+            ("AccountingStorageType", "skyslurm/sqlite".to_owned()),
+            ("BOOT_TIME", self.since.to_string()),
+            ("ClusterName", c.cluster_name.clone()),
+            ("DefMemPerCPU", memory.map_or("UNLIMITED".into(), |m| m.to_string())),
+            ("EnforcePartLimits", if c.enforce_part_limits { "ALL" } else { "NO" }.into()),
+            ("JobRequeue", u8::from(c.job_requeue).to_string()),
+            ("KillWait", format!("{} sec", c.kill_wait)),
+            ("MaxArraySize", c.max_array_size.to_string()),
+            ("MaxJobCount", c.max_job_count.to_string()),
+            ("MinJobAge", format!("{} sec", c.min_job_age)),
+            ("NEXT_JOB_ID", (self.table.last_id() + 1).to_string()),
+            ("OverTimeLimit", format!("{} min", c.over_time_limit)),
+            ("PriorityType", "priority/basic".into()),
+            ("SchedulerType", "sched/backfill".into()),
+            ("SelectType", "select/cons_tres".into()),
+            ("SelectTypeParameters", "CR_CPU_MEMORY".into()),
+            ("SLURM_CONF", format!("{state}/slurm.conf")),
+            ("SLURM_VERSION", crate::slurm::options::version().trim_start_matches("slurm ").to_owned()),
+            ("SlurmctldHost[0]", crate::host::hardware::host_name()),
+            ("StateSaveLocation", state.to_string()),
+        ];
+        all.sort_by_key(|(key, _)| key.to_lowercase());
+        all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// A job's script.
+    pub(super) fn script(&mut self, id: JobId) -> Reply {
+        let blob = match self.table.get(id).map(|j| j.script) {
+            Some(blob) => blob,
+            None => match self.store.by_ids(&[id]) {
+                Ok(jobs) => match jobs.first() {
+                    Some(job) => job.script,
+                    None => return Reply::Refused { errno: Errno::InvalidJobId, before: Vec::new(), hint: None },
+                },
+                Err(error) => return refused_by_store(&error),
+            },
+        };
+        match self.store.blob(blob) {
+            Ok(script) => Reply::Script(script),
+            Err(error) => refused_by_store(&error),
+        }
+    }
+}

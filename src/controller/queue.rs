@@ -1,0 +1,178 @@
+//! Which jobs may start, and starting them.
+
+use super::{
+    core::Core,
+    submit::exceeds,
+};
+use crate::{
+    engine::Candidate,
+    job::{Hold, Job, JobId, Placement},
+    slurm::{reason::Reason, state::JobState},
+};
+
+impl Core {
+    /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
+    pub(super) fn look_at(&mut self, id: JobId, now: i64) {
+        let Some(job) = self.table.get(id) else { return };
+        if job.state != JobState::Pending {
+            return self.table.dequeue(id);
+        }
+        let begin = job.request.begin.filter(|begin| *begin > now);
+        let obstacle = match (job.hold, begin) {
+            (Hold::User, _) => Some(Reason::JobHeldUser),
+            (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
+            (Hold::None, Some(_)) => Some(Reason::BeginTime),
+            (Hold::None, None) => self.obstacle(job),
+        };
+        let tier = self.tier(job);
+        let waits_for_limit = matches!(
+            obstacle,
+            Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig)
+        );
+        let eligible = match (obstacle.is_none() || waits_for_limit, begin) {
+            (true, _) => Some(job.eligible_time.filter(|t| *t <= now).unwrap_or(now)),
+            (false, begin) => begin,
+        };
+        let mut changed = false;
+        if let Some(job) = self.table.get_mut(id) {
+            changed |= job.eligible_time != eligible;
+            job.eligible_time = eligible;
+        }
+        match obstacle {
+            None => {
+                self.table.enqueue(id, tier);
+                if self.table.get(id).is_some_and(|j| !matches!(j.reason, Reason::Resources | Reason::Priority)) {
+                    self.set_reason(id, Reason::None);
+                }
+                self.reschedule = true;
+            }
+            Some(reason) => {
+                self.table.dequeue(id);
+                self.set_reason(id, reason);
+            }
+        }
+        if let Some(begin) = begin {
+            self.due_at(begin, id);
+        }
+        if changed {
+            self.save(id);
+        }
+    }
+
+    /// What of its partition's limits is in a job's way.
+    fn obstacle(&self, job: &Job) -> Option<Reason> {
+        let all = self.engine.partitions();
+        let needs = self.table.needs(job.id)?;
+        let mut reason = None;
+        for name in job.partition.split(',') {
+            let Some(partition) = all.iter().find(|p| p.name == name) else { continue };
+            let why = if exceeds(job.time_limit, partition.max_time) {
+                Reason::PartitionTimeLimit
+            } else if needs.min_nodes as usize > partition.nodes.len() && partition.infra == "local" {
+                Reason::PartitionNodeLimit
+            } else if self.engine.fits(needs, name, true).is_err() {
+                Reason::PartitionConfig
+            } else {
+                return None;
+            };
+            reason = reason.or(Some(why));
+        }
+        reason.or(Some(Reason::PartitionConfig))
+    }
+
+    /// The highest tier of a job's partitions.
+    fn tier(&self, job: &Job) -> u16 {
+        let all = self.engine.partitions();
+        let tier = |name| all.iter().find(|p| p.name == name).map(|p| p.priority_tier);
+        job.partition.split(',').filter_map(tier).max().unwrap_or(1)
+    }
+
+    /// Lets the engine choose, and gives those it chose their nodes.
+    pub(super) fn run_queue(&mut self, now: i64) {
+        if !self.table.has_queue() {
+            return;
+        }
+        let mut limited = Vec::new();
+        let schedule = {
+            let table = &self.table;
+            let limited = &mut limited;
+            let mut queue = table.queue().filter_map(|(job, needs)| {
+                let count = match &job.array {
+                    Some(array) if array.task_id.is_none() => {
+                        let room = match array.throttle {
+                            Some(most) => most.saturating_sub(table.running_elements(array.job_id)),
+                            None => u32::MAX,
+                        };
+                        let count = room.min(array.pending.len() as u32);
+                        if count == 0 {
+                            limited.push(job.id);
+                            return None;
+                        }
+                        count
+                    }
+                    _ => 1,
+                };
+                Some(Candidate {
+                    id: job.id,
+                    count,
+                    needs: needs.clone(),
+                    partitions: job.partition.split(',').map(str::to_owned).collect(),
+                    time_limit: job.time_limit,
+                })
+            });
+            self.engine.schedule(&mut queue, now)
+        };
+        for id in limited {
+            self.set_reason(id, Reason::JobArrayTaskLimit);
+        }
+        for (id, reason) in schedule.reasons {
+            self.set_reason(id, reason);
+        }
+        for (id, partition, placement) in schedule.starts {
+            self.give_nodes(id, partition, placement, now);
+        }
+    }
+
+    /// A job, or the next element of an array, has nodes.
+    fn give_nodes(&mut self, id: JobId, partition: String, placement: Placement, now: i64) {
+        let Some(id) = self.split_off(id) else { return };
+        self.table.dequeue(id);
+        let Some(job) = self.table.get_mut(id) else { return };
+        job.state = JobState::Running;
+        job.reason = Reason::None;
+        job.partition = partition;
+        job.start_time = Some(now);
+        job.end_time = None;
+        job.placement = Some(placement);
+        let array = job.array.as_ref().map(|a| a.job_id);
+        if let Some(array) = array {
+            self.table.count_running(array, 1);
+        }
+        self.launch(id);
+    }
+
+    /// A record for the next pending element of an array: a new one with an id of its own,
+    /// or for the last element the array's (`env.txt`). For another job, the job.
+    pub(super) fn split_off(&mut self, id: JobId) -> Option<JobId> {
+        let job = self.table.get_mut(id)?;
+        let Some(array) = job.array.as_mut().filter(|a| a.task_id.is_none()) else { return Some(id) };
+        let task = array.pending.first()?;
+        array.pending.remove(task);
+        self.save(id);
+        let job = self.table.get_mut(id)?;
+        let array = job.array.as_mut()?;
+        if array.pending.is_empty() {
+            array.task_id = Some(task);
+            return Some(id);
+        }
+        let mut element = job.clone();
+        let array = element.array.as_mut()?;
+        array.task_id = Some(task);
+        array.pending = Default::default();
+        let new = self.table.next_id();
+        element.id = new;
+        let needs = self.table.needs(id)?.clone();
+        self.table.insert_shared(element, needs);
+        Some(new)
+    }
+}

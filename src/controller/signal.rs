@@ -1,0 +1,115 @@
+//! Cancelling and signalling: what scancel asks.
+
+use super::{api::SignalJob, core::Core};
+use crate::{
+    agent::wire::{Control, Target},
+    job::{Hold, JobId, StepId},
+    slurm::{errno::Errno, reason::Reason, state::JobState},
+};
+
+const SIGKILL: i32 = 9;
+
+impl Core {
+    /// Cancels or signals what one specification names.
+    pub(super) fn signal(&mut self, asked: &SignalJob, uid: u32, now: i64) -> Result<(), Errno> {
+        let step = match asked.id.step.as_deref() {
+            Some(step) => Some(step_id(step).ok_or(Errno::InvalidJobId)?),
+            None => None,
+        };
+        let found = self.table.find(&asked.id);
+        if found.is_empty() {
+            return Err(Errno::InvalidJobId);
+        }
+        // Of an array some are over; that is an error only if all are.
+        let mut done = false;
+        let mut failed = None;
+        for (id, task) in found {
+            let result = match (step, task) {
+                (Some(step), None) => self.signal_step(id, step, asked.signal, uid),
+                (Some(_), Some(_)) => Err(Errno::InvalidJobId),
+                (None, None) => self.signal_record(id, asked, uid, now),
+                (None, Some(task)) => self.drop_element(id, task, asked, uid, now),
+            };
+            match result {
+                Ok(()) => done = true,
+                Err(errno) => failed = Some(errno),
+            }
+        }
+        match failed {
+            Some(errno) if !done => Err(errno),
+            _ => Ok(()),
+        }
+    }
+
+    fn signal_step(&mut self, id: JobId, step: StepId, signal: Option<i32>, uid: u32) -> Result<(), Errno> {
+        let job = self.table.get(id).ok_or(Errno::InvalidJobId)?;
+        if job.state != JobState::Running || !job.steps.iter().any(|s| s.id == step && s.end.is_none()) {
+            return Err(Errno::InvalidJobId);
+        }
+        let signal = signal.unwrap_or(SIGKILL);
+        self.engine.control(id, Control::Signal { uid, signal, target: Target::Step(step) });
+        Ok(())
+    }
+
+    fn signal_record(&mut self, id: JobId, asked: &SignalJob, uid: u32, now: i64) -> Result<(), Errno> {
+        let kills = match asked.signal {
+            None => true,
+            Some(signal) => signal == SIGKILL && asked.target == Target::Steps,
+        };
+        let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
+        match job.state {
+            JobState::Pending if kills => {
+                job.state = JobState::Cancelled;
+                job.reason = Reason::None;
+                job.hold = Hold::None;
+                job.cancelled_by = Some(uid);
+                job.start_time = Some(now);
+                job.end_time = Some(now);
+                self.table.dequeue(id);
+                let age = i64::from(self.config.controller.min_job_age);
+                self.due_at(now + age, id);
+                self.save(id);
+                Ok(())
+            }
+            JobState::Running | JobState::Suspended if kills => {
+                job.cancelled_by = Some(uid);
+                job.flag = Some(JobState::Completing);
+                self.save(id);
+                self.engine.control(id, Control::Terminate { uid, state: JobState::Cancelled });
+                Ok(())
+            }
+            JobState::Running => {
+                let signal = asked.signal.unwrap_or(SIGKILL);
+                self.engine.control(id, Control::Signal { uid, signal, target: asked.target });
+                Ok(())
+            }
+            _ if kills => Err(Errno::AlreadyDone),
+            _ => Err(Errno::InvalidJobId),
+        }
+    }
+
+    /// Cancels one pending element: Slurm keeps no record of it (`scancel.txt`), unless it is the last.
+    fn drop_element(&mut self, id: JobId, task: u32, asked: &SignalJob, uid: u32, now: i64) -> Result<(), Errno> {
+        if asked.signal.is_some_and(|s| s != SIGKILL) {
+            return Err(Errno::InvalidJobId);
+        }
+        let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
+        let array = job.array.as_mut().ok_or(Errno::InvalidJobId)?;
+        if array.pending.len() > 1 {
+            array.pending.remove(task);
+            self.save(id);
+            return Ok(());
+        }
+        self.signal_record(id, asked, uid, now)
+    }
+}
+
+/// `0`, `batch`, ... as a step.
+fn step_id(text: &str) -> Option<StepId> {
+    match text {
+        "batch" => Some(StepId::Batch),
+        "extern" => Some(StepId::Extern),
+        "interactive" => Some(StepId::Interactive),
+        number => number.parse().ok().map(StepId::Number),
+    }
+}

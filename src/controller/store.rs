@@ -1,0 +1,401 @@
+//! The job table on disk: SQLite, one writer.
+//!
+//! Changes are gathered and committed together; a commit is on disk when it returns
+//! (`synchronous = FULL`), and only then is anybody told.
+
+use crate::job::{ArrayRef, ExitStatus, Job, JobId, Request, Step};
+use crate::slurm::{array::ArraySpec, time::TimeLimit};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Version of the schema in `schema.sql`.
+const SCHEMA: i64 = 1;
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite's word: disk full, file damaged, ...
+    #[error("{path}: {source}")]
+    Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// It was written by a newer skyslurm.
+    #[error("{path} was written by a newer skyslurm (schema {found}, this one knows {SCHEMA})")]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+    },
+    /// Its integrity check failed, or a record in it makes no sense.
+    #[error("{path} is damaged: {what}")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What.
+        what: String,
+    },
+}
+
+/// The store.
+pub struct Store {
+    db: Connection,
+    path: PathBuf,
+    in_transaction: bool,
+    /// The request row of each request in memory, by its address while it lives.
+    requests: HashMap<usize, (i64, std::sync::Weak<Request>)>,
+}
+
+impl Store {
+    /// Opens the store, or makes it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is damaged, or is of a newer version. It is never replaced.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let fail = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        let db = Connection::open(path).map_err(fail)?;
+        let prepare = |db: &Connection| -> rusqlite::Result<i64> {
+            db.pragma_update(None, "journal_mode", "WAL")?;
+            db.pragma_update(None, "synchronous", "FULL")?;
+            db.pragma_update(None, "cache_size", -2000)?;
+            db.pragma_update(None, "wal_autocheckpoint", 4000)?;
+            db.set_prepared_statement_cache_capacity(32);
+            db.pragma_query_value(None, "user_version", |row| row.get(0))
+        };
+        let version = prepare(&db).map_err(fail)?;
+        match version {
+            0 => {
+                db.execute_batch(&format!("BEGIN; {} PRAGMA user_version = {SCHEMA}; COMMIT;", include_str!("schema.sql")))
+                    .map_err(fail)?;
+            }
+            SCHEMA => {}
+            found => return Err(StoreError::Newer { path: path.to_owned(), found }),
+        }
+        Ok(Self { db, path: path.to_owned(), in_transaction: false, requests: HashMap::new() })
+    }
+
+    fn fail(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Sqlite { path: self.path.clone(), source }
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if !self.in_transaction {
+            self.db.execute_batch("BEGIN IMMEDIATE").map_err(|e| self.fail(e))?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Puts all changes since the last commit on disk.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        if self.in_transaction {
+            self.db.execute_batch("COMMIT").map_err(|e| self.fail(e))?;
+            self.in_transaction = false;
+        }
+        Ok(())
+    }
+
+    /// Takes all changes since the last commit back.
+    pub fn roll_back(&mut self) {
+        if self.in_transaction {
+            let _ = self.db.execute_batch("ROLLBACK");
+            self.in_transaction = false;
+            self.requests.clear();
+        }
+    }
+
+    /// Keeps a script or an environment; the same bytes are kept once.
+    pub fn put_blob(&mut self, data: &[u8]) -> Result<u64, StoreError> {
+        self.begin()?;
+        let mut hasher = DefaultHasher::new();
+        data.hash(&mut hasher);
+        let hash = hasher.finish() as i64;
+        let put = || -> rusqlite::Result<i64> {
+            let mut find = self.db.prepare_cached("SELECT id FROM blob WHERE hash = ?1 AND data = ?2")?;
+            if let Some(id) = find.query_row(params![hash, data], |row| row.get(0)).optional()? {
+                return Ok(id);
+            }
+            self.db.prepare_cached("INSERT INTO blob (hash, data) VALUES (?1, ?2)")?.execute(params![hash, data])?;
+            Ok(self.db.last_insert_rowid())
+        };
+        put().map(|id| id as u64).map_err(|e| self.fail(e))
+    }
+
+    /// A script or an environment.
+    pub fn blob(&self, id: u64) -> Result<Vec<u8>, StoreError> {
+        let get = || {
+            let mut find = self.db.prepare_cached("SELECT data FROM blob WHERE id = ?1")?;
+            find.query_row([id as i64], |row| row.get(0))
+        };
+        get().map_err(|e| self.fail(e))
+    }
+
+    /// Writes a job as it is now.
+    pub fn put_job(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.begin()?;
+        let request = self.request_row(job)?;
+        let array = job.array.as_ref();
+        let put = || -> rusqlite::Result<()> {
+            let mut put = self.db.prepare_cached(
+                "INSERT OR REPLACE INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+            )?;
+            put.execute(params![
+                job.id,
+                request,
+                job.script as i64,
+                job.environment as i64,
+                array.map(|a| a.job_id),
+                array.and_then(|a| a.task_id),
+                array.filter(|a| a.task_id.is_none()).map(|a| a.pending.to_ranges()),
+                array.and_then(|a| a.throttle),
+                job.state.name(),
+                job.flag.map(|f| f.name()),
+                json(&job.reason),
+                job.detail,
+                json(&job.hold),
+                job.priority,
+                job.partition,
+                match job.time_limit {
+                    TimeLimit::Unlimited => None,
+                    TimeLimit::Minutes(minutes) => Some(minutes),
+                },
+                job.min_nodes,
+                job.min_cpus,
+                job.submit_time,
+                job.eligible_time,
+                job.start_time,
+                job.end_time,
+                job.placement.as_ref().map(|p| json(p)),
+                job.exit.0,
+                job.derived_exit.0,
+                job.restarts,
+                job.cancelled_by,
+            ])
+            .map(drop)
+        };
+        put().map_err(|e| self.fail(e))
+    }
+
+    /// Writes one step of a job.
+    pub fn put_step(&mut self, job: JobId, seq: usize, step: &Step) -> Result<(), StoreError> {
+        self.begin()?;
+        let put = || {
+            let mut put = self.db.prepare_cached("INSERT OR REPLACE INTO step VALUES (?1, ?2, ?3)")?;
+            put.execute(params![job, seq as i64, json(step)]).map(drop)
+        };
+        put().map_err(|e| self.fail(e))
+    }
+
+    /// Keeps the run of a job that is put back into the queue, and forgets its steps.
+    pub fn put_earlier_run(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.begin()?;
+        let put = || -> rusqlite::Result<()> {
+            self.db.execute("INSERT OR REPLACE INTO earlier_run VALUES (?1, ?2, ?3)", params![job.id, job.restarts, json(job)])?;
+            self.db.execute("DELETE FROM step WHERE job = ?1", [job.id]).map(drop)
+        };
+        put().map_err(|e| self.fail(e))
+    }
+
+    fn request_row(&mut self, job: &Job) -> Result<i64, StoreError> {
+        let key = Arc::as_ptr(&job.request) as usize;
+        if let Some((row, alive)) = self.requests.get(&key)
+            && alive.upgrade().is_some_and(|r| Arc::ptr_eq(&r, &job.request))
+        {
+            return Ok(*row);
+        }
+        let spec = job.array.as_ref().map(|a| json(&*a.spec));
+        let put = || {
+            let mut put = self.db.prepare_cached("INSERT INTO request (request, spec) VALUES (?1, ?2)")?;
+            put.execute(params![json(&*job.request), spec])?;
+            Ok(self.db.last_insert_rowid())
+        };
+        let row = put().map_err(|e| self.fail(e))?;
+        if self.requests.len() > 4096 {
+            self.requests.retain(|_, (_, alive)| alive.strong_count() > 0);
+        }
+        self.requests.insert(key, (row, Arc::downgrade(&job.request)));
+        Ok(row)
+    }
+
+    /// The highest job id ever given out.
+    pub fn last_id(&self) -> Result<JobId, StoreError> {
+        let get = || {
+            let kept: Option<String> =
+                self.db.query_row("SELECT value FROM meta WHERE key = 'last_id'", [], |r| r.get(0)).optional()?;
+            let most: Option<JobId> = self.db.query_row("SELECT max(id) FROM job", [], |r| r.get(0))?;
+            Ok(kept.and_then(|k| k.parse().ok()).unwrap_or(0).max(most.unwrap_or(0)))
+        };
+        get().map_err(|e| self.fail(e))
+    }
+
+    /// Keeps an id that was used up by no job (`--test-only`).
+    pub fn put_last_id(&mut self, id: JobId) -> Result<(), StoreError> {
+        self.begin()?;
+        let put = self.db.execute("INSERT OR REPLACE INTO meta VALUES ('last_id', ?1)", [id.to_string()]);
+        put.map(drop).map_err(|e| self.fail(e))
+    }
+
+    /// The jobs that are not over, with their steps.
+    pub fn unfinished(&mut self) -> Result<Vec<Job>, StoreError> {
+        self.jobs("j.state IN ('PENDING', 'RUNNING', 'SUSPENDED') OR j.flag IS NOT NULL", params![])
+    }
+
+    /// Jobs that ended at `since` or later.
+    pub fn ended_since(&mut self, since: i64) -> Result<Vec<Job>, StoreError> {
+        self.jobs("j.end_time >= ?1 AND j.flag IS NULL", params![since])
+    }
+
+    /// The jobs with these ids, or of arrays with these ids.
+    pub fn by_ids(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        let list = json(&ids);
+        self.jobs(
+            "j.id IN (SELECT value FROM json_each(?1)) OR j.array_job IN (SELECT value FROM json_each(?1))",
+            params![list],
+        )
+    }
+
+    /// The earlier runs of requeued jobs.
+    pub fn earlier_runs(&self) -> Result<Vec<Job>, StoreError> {
+        let get = || -> rusqlite::Result<Vec<String>> {
+            let mut find = self.db.prepare_cached("SELECT record FROM earlier_run ORDER BY job, run")?;
+            find.query_map([], |row| row.get(0))?.collect()
+        };
+        let records = get().map_err(|e| self.fail(e))?;
+        records.iter().map(|r| parse(r).map_err(|what| self.damaged(what))).collect()
+    }
+
+    fn damaged(&self, what: String) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), what }
+    }
+
+    fn jobs(&mut self, wanted: &str, with: &[&dyn rusqlite::ToSql]) -> Result<Vec<Job>, StoreError> {
+        // One Arc a request row, so that elements share it in memory as on disk.
+        let mut requests: HashMap<i64, (Arc<Request>, Option<Arc<ArraySpec>>)> = HashMap::new();
+        let mut rows = 0;
+        let mut read = || -> Result<Vec<Job>, Trouble> {
+            let sql = format!(
+                "SELECT j.*, r.request AS request_json, r.spec AS spec FROM job j JOIN request r ON r.id = j.request \
+                 WHERE {wanted} ORDER BY j.id"
+            );
+            let mut find = self.db.prepare_cached(&sql)?;
+            let mut found = find.query(with)?;
+            let mut jobs = Vec::new();
+            while let Some(row) = found.next()? {
+                rows += 1;
+                jobs.push(job(row, &mut requests)?);
+            }
+            let mut steps = self.db.prepare_cached("SELECT record FROM step WHERE job = ?1 ORDER BY seq")?;
+            for job in jobs.iter_mut().filter(|j: &&mut Job| j.start_time.is_some()) {
+                let mut found = steps.query([job.id])?;
+                while let Some(row) = found.next()? {
+                    job.steps.push(parse(row.get_ref(0)?.as_str().map_err(|e| Trouble::Damaged(e.to_string()))?)?);
+                }
+            }
+            Ok(jobs)
+        };
+        let jobs = read();
+        for (row, (request, _)) in requests {
+            self.requests.insert(Arc::as_ptr(&request) as usize, (row, Arc::downgrade(&request)));
+        }
+        jobs.map_err(|trouble| match trouble {
+            Trouble::Sqlite(source) => self.fail(source),
+            Trouble::Damaged(what) => self.damaged(what),
+        })
+    }
+}
+
+enum Trouble {
+    Sqlite(rusqlite::Error),
+    Damaged(String),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(what: String) -> Self {
+        Self::Damaged(what)
+    }
+}
+
+type Requests = HashMap<i64, (Arc<Request>, Option<Arc<ArraySpec>>)>;
+
+fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
+    let text = |column: &str| -> Result<String, Trouble> { Ok(row.get::<_, String>(column)?) };
+    let key: i64 = row.get("request")?;
+    let (request, spec) = match requests.get(&key) {
+        Some(known) => known.clone(),
+        None => {
+            let request: Arc<Request> = Arc::new(parse(&text("request_json")?)?);
+            let spec: Option<String> = row.get("spec")?;
+            let spec = spec.map(|s| parse::<ArraySpec>(&s)).transpose()?.map(Arc::new);
+            requests.insert(key, (Arc::clone(&request), spec.clone()));
+            (request, spec)
+        }
+    };
+    let state = |name: &str| crate::slurm::state::JobState::parse(name).ok_or(format!("unknown state {name}"));
+    let array = match (row.get::<_, Option<JobId>>("array_job")?, spec) {
+        (Some(job_id), Some(spec)) => Some(ArrayRef {
+            job_id,
+            spec,
+            throttle: row.get("array_throttle")?,
+            task_id: row.get("array_task")?,
+            pending: match row.get::<_, Option<String>>("array_pending")? {
+                Some(ranges) => ranges.parse().map_err(|_| format!("array elements {ranges}"))?,
+                None => Default::default(),
+            },
+        }),
+        _ => None,
+    };
+    let placement: Option<String> = row.get("placement")?;
+    let flag: Option<String> = row.get("flag")?;
+    Ok(Job {
+        id: row.get("id")?,
+        request,
+        array,
+        state: state(&text("state")?)?,
+        flag: flag.as_deref().map(state).transpose()?,
+        reason: parse(&text("reason")?)?,
+        detail: row.get("detail")?,
+        hold: parse(&text("hold")?)?,
+        priority: row.get("priority")?,
+        partition: row.get("partition")?,
+        time_limit: row.get::<_, Option<u32>>("time_limit")?.map_or(TimeLimit::Unlimited, TimeLimit::Minutes),
+        min_nodes: row.get("min_nodes")?,
+        min_cpus: row.get("min_cpus")?,
+        submit_time: row.get("submit_time")?,
+        eligible_time: row.get("eligible_time")?,
+        start_time: row.get("start_time")?,
+        end_time: row.get("end_time")?,
+        placement: placement.as_deref().map(parse).transpose()?,
+        exit: ExitStatus(row.get("exit")?),
+        derived_exit: ExitStatus(row.get("derived_exit")?),
+        restarts: row.get("restarts")?,
+        cancelled_by: row.get("cancelled_by")?,
+        steps: Vec::new(),
+        script: row.get::<_, i64>("script")? as u64,
+        environment: row.get::<_, i64>("environment")? as u64,
+    })
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Our own plain types: no map with keys that are no strings, nothing that can fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
+}

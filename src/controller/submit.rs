@@ -1,0 +1,231 @@
+//! From a submission to a job in the queue; and the refusals on the way.
+
+use super::{
+    api::{Reply, Submission},
+    core::{Core, refused_by_store},
+};
+use crate::{
+    engine::{Candidate, Unfit},
+    job::{ArrayRef, ExitStatus, Hold, Job, JobId, Memory, Needs, Partition, Request},
+    slurm::{dependency::DependencyList, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
+};
+use std::sync::Arc;
+
+/// The highest priority `priority/basic` gives; each job has one less than the job before it.
+const FIRST_PRIORITY: u32 = 4_294_901_760;
+
+fn refuse(errno: Errno) -> Reply {
+    Reply::Refused { errno, before: Vec::new(), hint: None }
+}
+
+impl Core {
+    /// Puts a job into the table. It counts only when it is committed.
+    pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
+        let job = self.admit(submission, now)?;
+        let id = job.id;
+        let needs = self.needs_of(&job);
+        self.table.insert(job, needs);
+        self.look_at(id, now);
+        self.save(id);
+        self.reschedule = true;
+        Ok(id)
+    }
+
+    /// `--test-only`: when and where it would start.
+    pub(super) fn test_only(&mut self, mut submission: Submission, now: i64) -> Reply {
+        submission.script.clear();
+        submission.environment.clear();
+        let job = match self.admit(submission, now) {
+            Ok(job) => job,
+            Err(refusal) => return refusal,
+        };
+        if let Err(error) = self.store.put_last_id(job.id) {
+            return refused_by_store(&error);
+        }
+        let candidate = self.candidate(&job, &Arc::new(self.needs_of(&job)), 1);
+        match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
+            Some((start, partition, placement)) => Reply::WouldStart {
+                id: job.id,
+                start,
+                cpus: placement.cpus(),
+                nodes: placement.names().map(str::to_owned).collect(),
+                partition,
+            },
+            None => refuse(Errno::NodeConfigurationUnavailable),
+        }
+    }
+
+    /// Checks a submission and makes the job of it.
+    fn admit(&mut self, submission: Submission, now: i64) -> Result<Job, Reply> {
+        let Submission { mut request, array, script, environment } = submission;
+        let settings = &self.config.controller;
+        let all = self.engine.partitions();
+        let partitions = chosen_partitions(&request, &all)?;
+        if !settings.accounts.is_empty() && request.account.as_ref().is_some_and(|a| !settings.accounts.contains(a)) {
+            return Err(refuse(Errno::InvalidAccount));
+        }
+        if !settings.qos_list.is_empty() && request.qos.as_ref().is_some_and(|q| !settings.qos_list.contains(q)) {
+            return Err(refuse(Errno::InvalidQos));
+        }
+        if request.nice < 0 && request.user.uid != 0 {
+            return Err(refuse(Errno::InvalidNice));
+        }
+        if let Some(dependency) = &request.dependency {
+            return Err(refuse_dependency(dependency));
+        }
+        if array.as_ref().is_some_and(|spec| spec.count() == 0 || spec.max() >= settings.max_array_size) {
+            return Err(refuse(Errno::InvalidArray));
+        }
+        let count = array.as_ref().map_or(1, |spec| u64::from(spec.count()));
+        if self.table.has_more_than(u64::from(settings.max_job_count).saturating_sub(count)) {
+            return Err(refuse(Errno::AccountingPolicy));
+        }
+        if request.account.is_none() {
+            request.account = settings.account.clone();
+        }
+        if request.qos.is_none() {
+            request.qos = Some(settings.qos.clone());
+        }
+        // A partition that cannot hold it is passed over if another can.
+        let mut unfit: Option<Unfit> = None;
+        let mut fitting: Vec<&Partition> = Vec::new();
+        for partition in partitions {
+            let limit = time_limit(&request, partition);
+            let fits = match settings.enforce_part_limits && exceeds(limit, partition.max_time) {
+                true => Err(Unfit { errno: Errno::TimeLimit, before: None }),
+                false => {
+                    let needs = Needs::of(&request, partition.default_memory_per_cpu);
+                    self.engine.fits(&needs, &partition.name, settings.enforce_part_limits)
+                }
+            };
+            match fits {
+                Ok(()) => fitting.push(partition),
+                Err(why) => unfit = unfit.or(Some(why)),
+            }
+        }
+        let Some(first) = fitting.first() else {
+            let unfit = unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None });
+            return Err(Reply::Refused {
+                errno: unfit.errno,
+                before: unfit.before.map(str::to_owned).into_iter().collect(),
+                hint: None,
+            });
+        };
+        // As `DefMemPerCPU` does: the job has asked for it, and shows it (`SLURM_MEM_PER_CPU`).
+        request.memory = request.memory.or(first.default_memory_per_cpu.map(Memory::PerCpu));
+        let needs = Needs::of(&request, None);
+        let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
+        let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
+        let limit = time_limit(&request, first);
+        let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {
+            (Ok(script), Ok(environment)) => (script, environment),
+            (Err(error), _) | (_, Err(error)) => {
+                self.store.roll_back();
+                return Err(refused_by_store(&error));
+            }
+        };
+        let id = self.table.next_id();
+        let hold = if request.hold || request.priority == Some(0) { Hold::User } else { Hold::None };
+        let priority = match hold {
+            Hold::None => priority(&request, id),
+            _ => 0,
+        };
+        Ok(Job {
+            id,
+            array: array.map(|spec| ArrayRef {
+                job_id: id,
+                throttle: spec.throttle,
+                pending: spec.ids.clone(),
+                task_id: None,
+                spec: Arc::new(spec),
+            }),
+            state: JobState::Pending,
+            flag: None,
+            reason: Reason::None,
+            detail: None,
+            hold,
+            priority,
+            partition,
+            time_limit: limit,
+            min_nodes: needs.shown_nodes(gpus),
+            min_cpus: needs.shown_cpus(),
+            submit_time: now,
+            eligible_time: None,
+            start_time: None,
+            end_time: None,
+            placement: None,
+            exit: ExitStatus::default(),
+            derived_exit: ExitStatus::default(),
+            restarts: 0,
+            cancelled_by: None,
+            steps: Vec::new(),
+            script,
+            environment,
+            request: Arc::new(request),
+        })
+    }
+
+    /// What a job needs, in the first of its partitions.
+    pub(super) fn needs_of(&self, job: &Job) -> Needs {
+        let all = self.engine.partitions();
+        let name = job.partition.split(',').next().unwrap_or_default();
+        let memory = all.iter().find(|p| p.name == name).and_then(|p| p.default_memory_per_cpu);
+        Needs::of(&job.request, memory)
+    }
+
+    /// A job as the engine is shown it.
+    pub(super) fn candidate(&self, job: &Job, needs: &Arc<Needs>, count: u32) -> Candidate {
+        Candidate {
+            id: job.id,
+            count,
+            needs: Arc::clone(needs),
+            partitions: job.partition.split(',').map(str::to_owned).collect(),
+            time_limit: job.time_limit,
+        }
+    }
+}
+
+/// The priority of a job that is not held.
+pub(super) fn priority(request: &Request, id: JobId) -> u32 {
+    let base = request.priority.unwrap_or(FIRST_PRIORITY.saturating_sub(id));
+    base.saturating_add_signed(request.nice.saturating_neg()).max(1)
+}
+
+/// The time limit a job gets in a partition.
+pub(super) fn time_limit(request: &Request, partition: &Partition) -> TimeLimit {
+    request.time.or(partition.default_time).unwrap_or(partition.max_time)
+}
+
+/// Whether a limit is above the most there is.
+pub(super) fn exceeds(limit: TimeLimit, most: TimeLimit) -> bool {
+    match (limit, most) {
+        (_, TimeLimit::Unlimited) => false,
+        (TimeLimit::Unlimited, TimeLimit::Minutes(_)) => true,
+        (TimeLimit::Minutes(limit), TimeLimit::Minutes(most)) => limit > most,
+    }
+}
+
+/// The partitions a request names, or the default.
+fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<&'a Partition>, Reply> {
+    if request.partitions.is_empty() {
+        let default = all.iter().find(|p| p.default).or(all.first());
+        return default.map(|p| vec![p]).ok_or_else(|| refuse(Errno::InvalidPartition));
+    }
+    let find = |name: &String| {
+        all.iter().find(|p| &p.name == name).ok_or_else(|| Reply::Refused {
+            errno: Errno::InvalidPartition,
+            before: vec![format!("invalid partition specified: {name}")],
+            hint: None,
+        })
+    };
+    request.partitions.iter().map(find).collect()
+}
+
+/// Dependencies are understood, but nothing acts on them yet.
+fn refuse_dependency(dependency: &DependencyList) -> Reply {
+    Reply::Refused {
+        errno: Errno::NotSupported,
+        before: vec![format!("skyslurm does not act on dependencies yet: --dependency={dependency}")],
+        hint: Some("submit the job when the jobs it depends on are over (sbatch --wait waits for one)".into()),
+    }
+}

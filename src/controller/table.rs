@@ -1,0 +1,211 @@
+//! The job table in memory: what is served, and the queue.
+
+use crate::{
+    job::{Job, JobId, Needs},
+    slurm::array::{JobIdSpec, TaskSel},
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+/// A place in the queue: partition tier, priority, id; least is first.
+type Place = (Reverse<u16>, Reverse<u32>, JobId);
+
+/// What is kept of a job beside its record.
+#[derive(Debug)]
+struct Entry {
+    job: Job,
+    /// Its place, while it waits in the queue.
+    place: Option<Place>,
+    needs: Arc<Needs>,
+}
+
+/// Unfinished jobs, and those that ended lately.
+#[derive(Debug, Default)]
+pub struct Table {
+    entries: BTreeMap<JobId, Entry>,
+    queue: BTreeSet<Place>,
+    /// The records of each array, its own id's among them.
+    arrays: HashMap<JobId, BTreeSet<JobId>>,
+    /// How many elements of each array have nodes.
+    running: HashMap<JobId, u32>,
+    /// Equal needs are one, so that comparing them is comparing addresses.
+    needs: HashSet<Arc<Needs>>,
+    /// Elements that were pending when their array came in, of arrays in memory.
+    elements: u64,
+    last_id: JobId,
+}
+
+impl Table {
+    /// An empty table; the next id is one more than `last_id`.
+    pub fn new(last_id: JobId) -> Self {
+        Self { last_id, ..Self::default() }
+    }
+
+    /// A fresh job id.
+    pub fn next_id(&mut self) -> JobId {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// The last id given out.
+    pub fn last_id(&self) -> JobId {
+        self.last_id
+    }
+
+    /// Adds a record.
+    pub fn insert(&mut self, job: Job, needs: Needs) {
+        let needs = self.intern(needs);
+        self.insert_shared(job, needs);
+    }
+
+    /// Adds a record whose needs are another's in this table.
+    pub fn insert_shared(&mut self, job: Job, needs: Arc<Needs>) {
+        if let Some(array) = &job.array {
+            self.arrays.entry(array.job_id).or_default().insert(job.id);
+        }
+        self.elements += u64::from(job.count() - 1);
+        self.entries.insert(job.id, Entry { job, place: None, needs });
+    }
+
+    /// Removes a record.
+    pub fn remove(&mut self, id: JobId) -> Option<Job> {
+        self.dequeue(id);
+        let entry = self.entries.remove(&id)?;
+        if let Some(array) = &entry.job.array
+            && let Some(records) = self.arrays.get_mut(&array.job_id)
+        {
+            records.remove(&id);
+            if records.is_empty() {
+                self.arrays.remove(&array.job_id);
+            }
+        }
+        if Arc::strong_count(&entry.needs) == 2 {
+            self.needs.remove(&entry.needs);
+        }
+        Some(entry.job)
+    }
+
+    fn intern(&mut self, needs: Needs) -> Arc<Needs> {
+        if let Some(known) = self.needs.get(&needs) {
+            return Arc::clone(known);
+        }
+        let needs = Arc::new(needs);
+        self.needs.insert(Arc::clone(&needs));
+        needs
+    }
+
+    /// The record with this id.
+    pub fn get(&self, id: JobId) -> Option<&Job> {
+        self.entries.get(&id).map(|e| &e.job)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        self.entries.get_mut(&id).map(|e| &mut e.job)
+    }
+
+    /// What a job needs.
+    pub fn needs(&self, id: JobId) -> Option<&Arc<Needs>> {
+        self.entries.get(&id).map(|e| &e.needs)
+    }
+
+    /// Its needs are others now.
+    pub fn set_needs(&mut self, id: JobId, needs: Needs) {
+        let needs = self.intern(needs);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.needs = needs;
+        }
+    }
+
+    /// All records, oldest id first.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.entries.values().map(|e| &e.job)
+    }
+
+    /// Puts a job into the queue, or to its new place in it.
+    pub fn enqueue(&mut self, id: JobId, tier: u16) {
+        self.dequeue(id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            let place = (Reverse(tier), Reverse(entry.job.priority), id);
+            entry.place = Some(place);
+            self.queue.insert(place);
+        }
+    }
+
+    /// Takes a job out of the queue.
+    pub fn dequeue(&mut self, id: JobId) {
+        if let Some(place) = self.entries.get_mut(&id).and_then(|e| e.place.take()) {
+            self.queue.remove(&place);
+        }
+    }
+
+    /// Whether anything waits in the queue.
+    pub fn has_queue(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// The queue, best first.
+    pub fn queue(&self) -> impl Iterator<Item = (&Job, &Arc<Needs>)> {
+        self.queue.iter().filter_map(|(.., id)| self.entries.get(id)).map(|e| (&e.job, &e.needs))
+    }
+
+    /// The records of the array (or the one job) that `id` is the number of.
+    pub fn records_of(&self, id: JobId) -> Vec<JobId> {
+        match self.arrays.get(&id) {
+            Some(records) => records.iter().copied().collect(),
+            None => self.entries.contains_key(&id).then_some(id).into_iter().collect(),
+        }
+    }
+
+    /// How many elements of an array have nodes.
+    pub fn running_elements(&self, array: JobId) -> u32 {
+        self.running.get(&array).copied().unwrap_or(0)
+    }
+
+    /// An element of an array was given nodes (`1`), or gave them back (`-1`).
+    pub fn count_running(&mut self, array: JobId, change: i32) {
+        let count = self.running.entry(array).or_default();
+        *count = count.saturating_add_signed(change);
+        if *count == 0 {
+            self.running.remove(&array);
+        }
+    }
+
+    /// The record that an element is, or is part of.
+    pub fn element(&self, array: JobId, task: u32) -> Option<JobId> {
+        let records = self.arrays.get(&array)?;
+        records.iter().copied().find(|id| {
+            let array = self.get(*id).and_then(|j| j.array.as_ref());
+            array.is_some_and(|a| a.task_id == Some(task) || (a.task_id.is_none() && a.pending.contains(task)))
+        })
+    }
+
+    /// The record of an element; with the element, if the record is that of a pending part.
+    fn find_element(&self, array: JobId, task: u32) -> Option<(JobId, Option<u32>)> {
+        let id = self.element(array, task)?;
+        let is_part = self.get(id)?.array.as_ref()?.task_id.is_none();
+        Some((id, is_part.then_some(task)))
+    }
+
+    /// The records a specification names, each with the elements of a pending part it means (`None`: all of it).
+    pub fn find(&self, spec: &JobIdSpec) -> Vec<(JobId, Option<u32>)> {
+        let Some(tasks) = &spec.tasks else {
+            return self.records_of(spec.job).into_iter().map(|id| (id, None)).collect();
+        };
+        match tasks {
+            TaskSel::All => self.records_of(spec.job).into_iter().map(|id| (id, None)).collect(),
+            TaskSel::One(task) => self.find_element(spec.job, *task).into_iter().collect(),
+            TaskSel::Set(tasks) => tasks.iter().filter_map(|task| self.find_element(spec.job, task)).collect(),
+        }
+    }
+
+    /// Whether there are more than `most` unfinished jobs, elements counted.
+    pub fn has_more_than(&self, most: u64) -> bool {
+        // Counted only where it could be so.
+        self.entries.len() as u64 + self.elements > most
+            && self.jobs().filter(|j| !j.is_finished()).map(|j| u64::from(j.count())).sum::<u64>() > most
+    }
+}

@@ -1,0 +1,206 @@
+//! The engine: inventory, schedule and launches put together.
+
+use super::{
+    backfill::{self, Running},
+    inventory::{Inventory, Slot},
+    launch::Launcher,
+    place::place,
+};
+use crate::{
+    agent::wire::Control,
+    config::Config,
+    engine::{Candidate, Engine, Report, Schedule, Start, Unfit},
+    job::{Gpus, Job, JobId, Memory, Needs, Node, Partition, Placement},
+    slurm::{errno::Errno, time::TimeLimit},
+};
+use std::{collections::HashMap, io, path::Path};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// This machine.
+pub struct Local {
+    inventory: Inventory,
+    partitions: Vec<Partition>,
+    running: HashMap<JobId, Running>,
+    launcher: Launcher,
+}
+
+impl Local {
+    /// The engine for this configuration, with its files below `state`; must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When its directories or sockets cannot be made.
+    pub fn new(config: &Config, state: &Path, reports: UnboundedSender<Report>, now: i64) -> io::Result<Self> {
+        let inventory = Inventory::new(config, now);
+        let partitions = partitions(config, &inventory);
+        let launcher = Launcher::new(config, state, &inventory, reports)?;
+        Ok(Self { inventory, partitions, running: HashMap::new(), launcher })
+    }
+
+    fn partition(&self, name: &str) -> Option<&Partition> {
+        self.partitions.iter().find(|p| p.name == name)
+    }
+}
+
+/// The partitions of the configuration that have nodes of ours; without any, `local` with all.
+fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
+    let all = || inventory.slots.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+    let share = inventory.slots.iter().map(|s| s.memory / u64::from(s.cpus.max(1))).min();
+    let memory = config.controller.default_memory_per_cpu.as_ref().map(|m| m.0.0).or(share);
+    let mut out: Vec<Partition> = config
+        .partition
+        .iter()
+        .filter(|p| p.infra.is_none() && p.pool.is_none())
+        .map(|p| Partition {
+            name: p.name.clone(),
+            default: p.default == Some(true),
+            nodes: p.nodes.as_ref().map_or_else(all, |n| n.0.0.clone()),
+            default_time: p.default_time.as_ref().map(|t| t.0),
+            max_time: p.max_time.as_ref().map_or(TimeLimit::Unlimited, |t| t.0),
+            priority_tier: p.priority_tier.unwrap_or(1),
+            default_memory_per_cpu: p.default_memory_per_cpu.as_ref().map(|m| m.0.0).or(memory),
+            infra: "local".into(),
+            up: true,
+        })
+        .collect();
+    if out.is_empty() {
+        out.push(Partition {
+            name: "local".into(),
+            default: config.partition.is_empty(),
+            nodes: all(),
+            default_time: None,
+            max_time: TimeLimit::Unlimited,
+            priority_tier: 1,
+            default_memory_per_cpu: memory,
+            infra: "local".into(),
+            up: true,
+        });
+    }
+    out
+}
+
+impl Engine for Local {
+    fn partitions(&self) -> Vec<Partition> {
+        self.partitions.clone()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.inventory.nodes()
+    }
+
+    fn fits(&self, needs: &Needs, partition: &str, enforce: bool) -> Result<(), Unfit> {
+        let unfit = |errno| Unfit { errno, before: None };
+        let partition = self.partition(partition).ok_or(unfit(Errno::InvalidPartition))?;
+        if needs.nodelist.iter().chain(&needs.exclude).any(|name| self.inventory.index(name).is_none()) {
+            return Err(unfit(Errno::InvalidNodeName));
+        }
+        let unavailable = unfit(Errno::NodeConfigurationUnavailable);
+        if needs.nodelist.iter().any(|name| !partition.nodes.contains(name)) {
+            return Err(unavailable);
+        }
+        let free = self.inventory.all_free();
+        let nodes: Vec<&Slot> = backfill::slots(&free, partition);
+        let known = |g: &crate::slurm::gres::Gres| free.slots.iter().any(|s| s.gres.iter().any(|(have, _)| have.name == g.name));
+        if let Some(gres) = needs.per_node.iter().find(|g| !known(g)) {
+            return Err(if gres.name == "gpu" { unavailable } else { unfit(Errno::InvalidGres) });
+        }
+        let all_features = || free.slots.iter().flat_map(|s| &s.features);
+        if needs.features.iter().any(|any| any.iter().all(|name| !all_features().any(|f| f == name))) {
+            return Err(unfit(Errno::InvalidFeature));
+        }
+        // Could any one node hold one task?
+        let one = Needs {
+            min_nodes: 1,
+            max_nodes: Some(1),
+            tasks: needs.tasks.map(|_| 1),
+            nodelist: Vec::new(),
+            gpus: match &needs.gpus {
+                Gpus::Total(list) => Gpus::Total(list.iter().map(|g| crate::slurm::gres::Gres { count: 1, ..g.clone() }).collect()),
+                other => other.clone(),
+            },
+            ..needs.clone()
+        };
+        if place(&one, &nodes).is_none() {
+            let most_cpus = nodes.iter().map(|s| s.cpus).max().unwrap_or(0);
+            let most_memory = nodes.iter().map(|s| s.memory).max().unwrap_or(0);
+            let memory = match needs.memory {
+                Some(Memory::PerNode(m)) => m,
+                Some(Memory::PerCpu(m)) => m,
+                _ => 0,
+            };
+            let before = if needs.cpus_per_task.max(needs.min_cpus) > most_cpus {
+                Some("CPU count per node can not be satisfied")
+            } else if memory > most_memory {
+                Some("Memory specification can not be satisfied")
+            } else {
+                None
+            };
+            return Err(Unfit { before, ..unavailable });
+        }
+        if enforce {
+            if needs.min_nodes as usize > nodes.len() {
+                return Err(unfit(Errno::NodeCount));
+            }
+            let cpus: u64 = nodes.iter().map(|s| u64::from(s.cpus)).sum();
+            if u64::from(needs.shown_cpus()) > cpus {
+                return Err(unfit(Errno::TooManyCpus));
+            }
+        }
+        // What depends on how many nodes there are may wait for more nodes; what does not is refused.
+        let counted = needs.min_nodes as usize > nodes.len()
+            || u64::from(needs.shown_cpus()) > nodes.iter().map(|s| u64::from(s.cpus)).sum::<u64>();
+        if !counted && place(needs, &nodes).is_none() {
+            return Err(unavailable);
+        }
+        Ok(())
+    }
+
+    fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Schedule {
+        backfill::schedule(queue, &mut self.inventory, &mut self.running, &self.partitions, now)
+    }
+
+    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, String, Placement)> {
+        backfill::earliest(candidate, &self.inventory, self.running.values(), &self.partitions, now)
+    }
+
+    fn start(&mut self, start: Start) -> io::Result<()> {
+        self.note(&start.job);
+        self.launcher.start(start, &self.inventory)
+    }
+
+    fn adopt(&mut self, job: &Job) {
+        if let Some(placement) = &job.placement {
+            self.inventory.take(placement);
+        }
+        self.note(job);
+        self.launcher.adopt(job.id);
+    }
+
+    fn control(&mut self, job: JobId, control: Control) {
+        self.launcher.control(job, control);
+    }
+
+    fn limit_changed(&mut self, job: &Job) {
+        self.note(job);
+        let minutes = match job.time_limit {
+            TimeLimit::Unlimited => None,
+            TimeLimit::Minutes(minutes) => Some(minutes),
+        };
+        self.launcher.control(job.id, Control::TimeLimit(minutes));
+    }
+
+    fn release(&mut self, job: &Job) {
+        if let Some(running) = self.running.remove(&job.id) {
+            self.inventory.give_back(&running.placement);
+        }
+        self.launcher.remove(job.id);
+    }
+}
+
+impl Local {
+    fn note(&mut self, job: &Job) {
+        if let (Some(placement), Some(start)) = (&job.placement, job.start_time) {
+            let until = backfill::until(start, job.time_limit);
+            self.running.insert(job.id, Running { until, placement: placement.clone() });
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! This machine, as one node or as several virtual ones.
+
+mod backfill;
+mod inventory;
+mod launch;
+mod place;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+mod imp;
+pub use imp::Local;

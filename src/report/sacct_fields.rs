@@ -102,16 +102,16 @@ fn time(row: &Row, out: &mut String, when: Option<i64>) {
     row.context.clock().write_or(when, "Unknown", out);
 }
 
-/// A job that ended without having started has `None` (24.11).
+/// A job that waited for its turn and ended without having it has `None`; one that was never
+/// eligible has the time of its end, which the controller notes as its start (extra.txt).
 fn write_start(row: &Row, out: &mut String) {
-    match row.step {
-        Some(step) => time(row, out, Some(step.start)),
-        None if row.job.start_time.is_none() && row.job.end_time.is_some() => out.push_str("None"),
-        None => time(
-            row,
-            out,
-            row.job.start_time.filter(|_| jobs::allocation(row.job).is_some() || row.job.end_time.is_some()),
-        ),
+    let job = row.job;
+    match (row.step, jobs::allocation(job), job.end_time) {
+        (Some(step), ..) => time(row, out, Some(step.start)),
+        (None, None, Some(_)) if job.eligible_time.is_some() => out.push_str("None"),
+        (None, None, None) => out.push_str("Unknown"),
+        (None, None, end) => time(row, out, job.start_time.or(end)),
+        (None, Some(_), _) => time(row, out, job.start_time),
     }
 }
 

@@ -158,6 +158,8 @@ fn the_rest_of_an_array_is_one_row() {
     job.array = Some(ArrayRef { job_id: 127, spec, throttle: Some(2), task_id: None, pending: (3..=4).collect() });
     let text = shown(&job, "jobid,state%30,start,nodelist,alloctres,allocnodes", &Layout::Parsable2("|".into()));
     assert!(text.ends_with("\n127_[3-4%2]|CANCELLED by 2001|None|None assigned||0\n"), "{text}");
+    job.eligible_time = None;
+    assert!(shown(&job, "start", &Layout::Columns).ends_with("2026-11-20T11:39:18 \n"));
     let mut waits = sample_jobs::job(7, |_| {}, JobState::Pending);
     waits.reason = Reason::Dependency;
     let text = shown(&waits, "start,end,state,reason,planned", &Layout::Parsable2("|".into()));

@@ -6,8 +6,10 @@ pub mod controller;
 pub mod explain;
 pub mod install;
 pub mod salloc;
+pub mod sacct;
 pub mod sbatch;
 pub mod scancel;
+pub mod scontrol;
 pub mod sinfo;
 pub mod squeue;
 pub mod submitter;
@@ -63,8 +65,10 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
 fn run(command: Command, args: Vec<OsString>) -> u8 {
     match command {
         Command::Salloc => salloc::run(args),
+        Command::Sacct => sacct::run(args),
         Command::Sbatch => sbatch::run(args),
         Command::Scancel => scancel::run(args),
+        Command::Scontrol => scontrol::run(args),
         Command::Sinfo => sinfo::run(args),
         Command::Squeue => squeue::run(args),
         other => {

@@ -36,8 +36,9 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
         let mut text = text.replace(&*lab.home().to_string_lossy(), "~");
         text = text.replace(&format!("(primary) at {host} is"), "(primary) at HOST is");
         text = text.replace(&format!("SLURM_SUBMIT_HOST={host}\n"), "SLURM_SUBMIT_HOST=HOST\n");
+        text = text.replace(&format!("\n{host:<40}\n"), &format!("\n{:<40}\n", "localhost"));
         text = masked_until(&text, "AllocNode:Sid=", " \n", "X");
-        text = masked_until(&text, "slurm 24.11.", " \n", "V");
+        text = masked_until(&text, "24.11.", " |\n", "V");
         common(&text)
     };
     Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), code: printed.code }
@@ -53,7 +54,7 @@ pub fn command(line: &str) -> String {
 
 /// The step that `PrologFlags=Contain` makes, which is not set here: `188.extern    COMPLETED`.
 fn is_extern(line: &str) -> bool {
-    let first = line.split([' ', '|', ',']).next().unwrap_or("");
+    let first = line.trim_start().split([' ', '|', ',']).next().unwrap_or("");
     first.strip_suffix(".extern").is_some_and(|j| !j.is_empty() && j.bytes().all(|b| b.is_ascii_digit() || b == b'_'))
 }
 
@@ -110,6 +111,10 @@ fn masked_until(text: &str, start: &str, ends: &str, mask: &str) -> String {
 
 /// What is done to both: variables dropped, masked and sorted.
 fn common(text: &str) -> String {
+    let mut text = text.to_owned();
+    for start in PRIORITIES {
+        text = masked_until(&text, start, " |,\n", "*");
+    }
     let mut lines: Vec<String> = Vec::new();
     let mut block = 0; // where the run of variables began
     for line in text.split_inclusive('\n') {

@@ -43,6 +43,7 @@ pub const CUT: &[(&str, &str)] = &[
 /// Words for other words, in what was recorded.
 pub const REPLACED: &[(&str, &str, &str)] = &[
     ("slurm-wlm 22.05.8", "slurm 24.11.V", "the release that is promised, named as its own builds are"),
+    ("22.05.8", "24.11.V", "the release that is promised"),
     ("slurmstepd-node1:", "slurmstepd:", "the builder of the recorded package adds the node"),
     ("slurmstepd-node2:", "slurmstepd:", "the same"),
     ("slurmstepd-node3:", "slurmstepd:", "the same"),
@@ -50,6 +51,15 @@ pub const REPLACED: &[(&str, &str, &str)] = &[
     ("(primary) at vm is", "(primary) at HOST is", "the recording machine"),
     ("SLURM_SUBMIT_HOST=vm", "SLURM_SUBMIT_HOST=HOST", "the recording machine"),
     ("AllocNode:Sid=localhost:4093", "AllocNode:Sid=X", "machine and session of the recorder"),
+    ("2:32:1", "1:64:1", "nodes are declared by their CPUs: one socket"),
+    (
+        "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
+        "Resources",
+        "depends on which of two schedulers looked last; what is lacking is the same",
+    ),
+    ("_h%h_b%b_z%z", "_h%h_b4_z%z", "%b is the index modulo 10 since 23.11"),
+    ("a12_3a012_4A0175_xnm_b%b", "a12_3a012_4A0175_xnm_b2", "%b is the index modulo 10 since 23.11"),
+    ("a2_3a002_4A0175_xnm_b%b", "a2_3a002_4A0175_xnm_b2", "%b is the index modulo 10 since 23.11"),
 ];
 
 /// Directories of the recording machine, longest first; `~` here stands for the home directory.
@@ -61,6 +71,9 @@ pub const PLACES: &[(&str, &str)] = &[
     ("/tmp/slurm-r2/home/alice", "~"),
     ("/tmp/slurm-rec3/home/alice", "~"),
 ];
+
+/// Numbers that count down from here with every job, and begin otherwise on another system: `Priority`.
+pub const PRIORITIES: [&str; 2] = ["42949", "0.99998"];
 
 /// So many seconds may a run time differ: the machine is busy.
 pub const SECONDS: u64 = 12;

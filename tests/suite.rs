@@ -1,4 +1,10 @@
-//! Tests that start programs: one binary, so that it is linked once.
+//! Tests that start programs: whole commands against a controller of their own.
+//!
+//! One binary, so that it is linked once. One behaviour a test, by topic; `conformance`
+//! replays what a real Slurm printed.
+
+#[path = "suite/harness.rs"]
+mod harness;
 
 #[path = "suite/agent.rs"]
 mod agent;
@@ -10,3 +16,5 @@ mod config_docs;
 mod dependencies;
 #[path = "suite/install.rs"]
 mod install;
+#[path = "suite/conformance/mod.rs"]
+mod conformance;

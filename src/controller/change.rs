@@ -3,7 +3,7 @@
 use super::{
     api::{Change, Setting},
     core::Core,
-    submit::priority,
+    submit::{memory_of, priority},
 };
 use crate::{
     agent::wire::Control,
@@ -207,7 +207,7 @@ impl Core {
         }
         if pending {
             let name = changed.partition.split(',').next().unwrap_or_default();
-            let memory = partitions.iter().find(|p| p.name == name).and_then(|p| p.default_memory_per_cpu);
+            let memory = partitions.iter().find(|p| p.name == name).and_then(memory_of);
             let needs = Needs::of(&request, memory);
             self.engine.fits(&needs, name, self.config.controller.enforce_part_limits).map_err(|unfit| unfit.errno)?;
             let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);

@@ -76,7 +76,7 @@ impl Core {
                 Ok(())
             }
             JobState::Running | JobState::Suspended => Err(Errno::JobNotPending),
-            _ => Err(Errno::AlreadyDone),
+            _ => Err(Errno::JobFinished),
         }
     }
 
@@ -93,7 +93,7 @@ impl Core {
                 Ok(())
             }
             JobState::Running | JobState::Suspended => Err(Errno::JobNotPending),
-            _ => Err(Errno::AlreadyDone),
+            _ => Err(Errno::JobFinished),
         }
     }
 
@@ -131,7 +131,7 @@ impl Core {
     fn update(&mut self, id: JobId, settings: &[Setting], now: i64) -> Result<(), Errno> {
         let job = self.table.get(id).ok_or(Errno::InvalidJobId)?;
         if job.state.is_finished() {
-            return Err(Errno::AlreadyDone);
+            return Err(Errno::JobFinished);
         }
         let partitions = self.engine.partitions();
         let mut changed = job.clone();

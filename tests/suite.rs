@@ -2,3 +2,5 @@
 
 #[path = "suite/agent.rs"]
 mod agent;
+#[path = "suite/steps.rs"]
+mod steps;

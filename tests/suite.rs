@@ -8,5 +8,21 @@ mod harness;
 
 #[path = "suite/agent.rs"]
 mod agent;
+#[path = "suite/arrays.rs"]
+mod arrays;
+#[path = "suite/batch.rs"]
+mod batch;
+#[path = "suite/cancel.rs"]
+mod cancel;
 #[path = "suite/conformance/mod.rs"]
 mod conformance;
+#[path = "suite/controller.rs"]
+mod controller;
+#[path = "suite/limits.rs"]
+mod limits;
+#[path = "suite/options.rs"]
+mod options;
+#[path = "suite/queue.rs"]
+mod queue;
+#[path = "suite/steps.rs"]
+mod steps;

@@ -8,16 +8,24 @@ mod harness;
 
 #[path = "suite/agent.rs"]
 mod agent;
+#[path = "suite/architecture.rs"]
+mod architecture;
 #[path = "suite/arrays.rs"]
 mod arrays;
 #[path = "suite/batch.rs"]
 mod batch;
 #[path = "suite/cancel.rs"]
 mod cancel;
+#[path = "suite/config_docs.rs"]
+mod config_docs;
 #[path = "suite/conformance/mod.rs"]
 mod conformance;
 #[path = "suite/controller.rs"]
 mod controller;
+#[path = "suite/dependencies.rs"]
+mod dependencies;
+#[path = "suite/install.rs"]
+mod install;
 #[path = "suite/limits.rs"]
 mod limits;
 #[path = "suite/options.rs"]

@@ -3,8 +3,13 @@
 pub mod ask;
 mod common;
 pub mod controller;
+pub mod explain;
+pub mod install;
+pub mod salloc;
+pub mod sacct;
 pub mod sbatch;
 pub mod scancel;
+pub mod scontrol;
 pub mod sinfo;
 pub mod squeue;
 pub mod submitter;
@@ -22,6 +27,10 @@ Usage: skyslurm COMMAND [ARGUMENTS]
                      as the command of that name
   controller start|stop|restart|status
                      the daemon that keeps the jobs
+  explain SCRIPT [OPTIONS]
+                     what becomes of every option that sbatch would find
+  install [--prefix DIR], uninstall [--prefix DIR]
+                     put the commands on the PATH, with their pages; take them away
 ";
 
 /// Runs the command that `name` is, or that is the first argument; gives its exit code.
@@ -37,6 +46,9 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
     match first.to_str() {
         Some("agent") => crate::agent::main(&args),
         Some("controller") => controller::run(args),
+        Some("explain") => explain::run(args),
+        Some("install") => install::run(args),
+        Some("uninstall") => install::remove(args),
         Some("--version" | "-V") => terminal::print(concat!("skyslurm ", env!("CARGO_PKG_VERSION"), "\n")),
         Some("--help" | "-h" | "help") => terminal::print(USAGE),
         other => match other.and_then(Command::from_name) {
@@ -52,8 +64,11 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
 
 fn run(command: Command, args: Vec<OsString>) -> u8 {
     match command {
+        Command::Salloc => salloc::run(args),
+        Command::Sacct => sacct::run(args),
         Command::Sbatch => sbatch::run(args),
         Command::Scancel => scancel::run(args),
+        Command::Scontrol => scontrol::run(args),
         Command::Sinfo => sinfo::run(args),
         Command::Squeue => squeue::run(args),
         other => {

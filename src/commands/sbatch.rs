@@ -162,7 +162,7 @@ fn submission(args: &[OsString], parsed: &Parsed, script: Option<Script>) -> Res
 }
 
 /// The script that the operands name, or stdin; `None` for `--wrap`.
-fn read_script(options: &Options, operands: &[OsString]) -> Result<Option<Script>, Refusal> {
+pub(super) fn read_script(options: &Options, operands: &[OsString]) -> Result<Option<Script>, Refusal> {
     if options.is_set("wrap") {
         return match operands {
             [] => Ok(None),

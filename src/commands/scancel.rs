@@ -29,9 +29,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(parsed) => parsed,
         Err(refusal) => return refuse(&refusal),
     };
-    for (name, text) in
-        [("help", options::help as fn(_) -> _), ("usage", options::usage), ("version", |_| options::version().to_owned())]
-    {
+    for (name, text) in [
+        ("help", options::help as fn(_) -> _),
+        ("usage", options::usage),
+        ("version", |_| options::version().to_owned()),
+    ] {
         if parsed.options.is_set(name) {
             return print(&format!("{}\n", text(Scancel).trim_end_matches('\n')));
         }

@@ -194,7 +194,10 @@ impl Core {
             self.reschedule = false;
             self.run_queue(now());
         }
-        self.commit();
+        // That a step began can wait for the next commit: after a restart it is read anew.
+        if !self.dirty.is_empty() {
+            self.commit();
+        }
         for _ in 0..LAUNCHES {
             let Some(id) = self.launching.pop_front() else { break };
             self.launch_now(id);

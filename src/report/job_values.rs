@@ -212,7 +212,8 @@ fn allocated_gres(placement: &Placement) -> Vec<Gres> {
     sum
 }
 
-fn requested_gres(job: &Job, nodes: u64) -> Vec<Gres> {
+/// Resources asked for by name, over all nodes and tasks. Types are left out.
+pub fn requested_gres(job: &Job, nodes: u64) -> Vec<Gres> {
     let request = &job.request;
     let mut sum = Vec::new();
     for (list, times) in [

@@ -13,11 +13,14 @@ pub mod node_groups;
 pub mod node_state;
 #[cfg(test)]
 mod recorded;
+pub mod sacct_fields;
+pub mod sacct_table;
+pub mod sacct_values;
+#[cfg(test)]
+pub(crate) mod sample_jobs;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod show;
 pub mod sort;
 pub mod step_fields;
 pub mod table;
-
-#[cfg(test)]
-pub(crate) mod sample_jobs;

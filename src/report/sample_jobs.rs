@@ -1,4 +1,4 @@
-//! Hand-made jobs for tests.
+//! Hand-made jobs of sacct.txt, for the tests of sacct, scancel and scontrol.
 
 use crate::{
     job::{ExitStatus, Hold, Job, NodeShare, Partition, Placement, Request, User},
@@ -23,13 +23,8 @@ pub fn job(id: u32, change: impl FnOnce(&mut Request), state: JobState) -> Job {
         ..Request::default()
     };
     change(&mut request);
-    let share = NodeShare {
-        node: "node1".into(),
-        cpus: (0..2).collect::<IdSet>(),
-        memory: 4000,
-        gres: Vec::new(),
-        tasks: 2,
-    };
+    let share =
+        NodeShare { node: "node1".into(), cpus: (0..2).collect::<IdSet>(), memory: 4000, gres: Vec::new(), tasks: 2 };
     let waits = state == JobState::Pending;
     Job {
         id,

@@ -242,6 +242,9 @@ mod tests {
         assert_eq!(of("-f 1", false), "scancel: Terminating full job 7");
         assert_eq!(of("-s USR1 1", false), "scancel: Signal 10 to job 7");
         let none = plan("-n nosuch -t PD").unwrap().no_match();
-        assert_eq!(none, "scancel: error: No active jobs match ALL job filters, including: job_name=nosuch state=PENDING ");
+        assert_eq!(
+            none,
+            "scancel: error: No active jobs match ALL job filters, including: job_name=nosuch state=PENDING "
+        );
     }
 }

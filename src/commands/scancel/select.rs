@@ -2,8 +2,8 @@
 
 use super::plan::Plan;
 use crate::{
-    controller::api::{Filter, SignalJob},
     agent::wire::Target,
+    controller::api::{Filter, SignalJob},
     job::{Job, StepId},
     slurm::{
         array::{BITSTR_LEN, JobIdSpec, TaskSel},
@@ -39,7 +39,8 @@ pub fn filter(plan: &Plan) -> Filter {
 pub fn choose(plan: &Plan, jobs: &[Job]) -> (Vec<Chosen>, Vec<String>) {
     let live = || jobs.iter().filter(|job| !job.is_finished());
     if plan.ids.is_empty() {
-        let whole = live().filter(|job| matches(plan, job)).filter_map(|job| chosen(plan, job, &JobIdSpec::job(job.id)));
+        let whole =
+            live().filter(|job| matches(plan, job)).filter_map(|job| chosen(plan, job, &JobIdSpec::job(job.id)));
         return (whole.collect(), Vec::new());
     }
     let (mut all, mut unknown) = (Vec::new(), Vec::new());
@@ -57,11 +58,7 @@ pub fn choose(plan: &Plan, jobs: &[Job]) -> (Vec<Chosen>, Vec<String>) {
 /// The order for an id that is sent as it was written.
 pub fn direct(plan: &Plan, id: &JobIdSpec) -> SignalJob {
     let step = id.step.as_deref().and_then(|s| s.parse().ok()).map(StepId::Number);
-    SignalJob {
-        id: id.clone(),
-        signal: plan.sends(step.is_some()),
-        target: step.map_or(plan.target(), Target::Step),
-    }
+    SignalJob { id: id.clone(), signal: plan.sends(step.is_some()), target: step.map_or(plan.target(), Target::Step) }
 }
 
 fn is_named(id: &JobIdSpec, job: &Job) -> bool {
@@ -86,7 +83,8 @@ fn matches(plan: &Plan, job: &Job) -> bool {
     };
     is(&plan.account, request.account.as_deref())
         && is(&plan.name, Some(&request.name))
-        && (is(&plan.partition, Some(&job.partition)) || request.partitions.iter().any(|p| Some(p) == plan.partition.as_ref()))
+        && (is(&plan.partition, Some(&job.partition))
+            || request.partitions.iter().any(|p| Some(p) == plan.partition.as_ref()))
         && is(&plan.qos, Some(request.qos.as_deref().unwrap_or("normal")))
         && is(&plan.wckey, request.wckey.as_deref())
         && plan.reservation.is_none()

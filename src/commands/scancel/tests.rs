@@ -70,7 +70,10 @@ fn failures_are_those_of_scancel_txt() {
     assert_eq!(of("-v 999999", "999999", false, Errno::InvalidJobId), (0, Some(said.clone())));
     assert_eq!(of("-s USR1 999999", "999999", false, Errno::InvalidJobId), (1, Some(said)));
     let (exit, line) = of("1.0", "1.0", true, Errno::InvalidJobId);
-    assert_eq!((exit, line.as_deref()), (1, Some("scancel: error: Kill job error on job step id 1.0: Invalid job id specified")));
+    assert_eq!(
+        (exit, line.as_deref()),
+        (1, Some("scancel: error: Kill job error on job step id 1.0: Invalid job id specified"))
+    );
     let (exit, line) = of("220", "220", false, Errno::AccessDenied);
     assert_eq!(exit & 0xff, 210);
     assert_eq!(line.as_deref(), Some("scancel: error: Kill job error on job id 220: Access/permission denied"));

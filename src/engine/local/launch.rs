@@ -103,7 +103,7 @@ impl Launcher {
                 .arg(node.to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
-                .current_dir("/")
+                // No working directory is set (it is `/` already): without, this is a vfork.
                 .spawn()?;
             children.push(child);
         }

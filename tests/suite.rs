@@ -10,11 +10,29 @@ mod harness;
 mod agent;
 #[path = "suite/architecture.rs"]
 mod architecture;
+#[path = "suite/arrays.rs"]
+mod arrays;
+#[path = "suite/batch.rs"]
+mod batch;
+#[path = "suite/cancel.rs"]
+mod cancel;
 #[path = "suite/config_docs.rs"]
 mod config_docs;
+#[path = "suite/conformance/mod.rs"]
+mod conformance;
+#[path = "suite/controller.rs"]
+mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
 #[path = "suite/install.rs"]
 mod install;
-#[path = "suite/conformance/mod.rs"]
-mod conformance;
+#[path = "suite/job_steps.rs"]
+mod job_steps;
+#[path = "suite/limits.rs"]
+mod limits;
+#[path = "suite/options.rs"]
+mod options;
+#[path = "suite/queue.rs"]
+mod queue;
+#[path = "suite/steps.rs"]
+mod steps;

@@ -138,6 +138,14 @@ impl Lab {
         self.root.join("state")
     }
 
+    /// Puts the state directory on a file system of its own of this size; `false` where that is not allowed.
+    pub fn state_on_a_disk_of(&self, size: &str) -> bool {
+        fs::create_dir_all(self.state()).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"]).arg(self.state()).stderr(Stdio::null());
+        mount.status().is_ok_and(|s| s.success())
+    }
+
     /// Its configuration file.
     pub fn config(&self) -> PathBuf {
         self.root.join("config.toml")
@@ -326,6 +334,7 @@ impl Drop for Lab {
         for (pid, _) in &left {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), nix::sys::signal::Signal::SIGKILL);
         }
+        let _ = Command::new("umount").arg(self.state()).stderr(Stdio::null()).status();
         let _ = fs::remove_dir_all(&self.root);
         assert!(failed || left.is_empty(), "processes are left: {left:#?}");
     }

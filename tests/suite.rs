@@ -1,6 +1,38 @@
-//! Tests that start programs: one binary, so that it is linked once.
+//! Tests that start programs: whole commands against a controller of their own.
+//!
+//! One binary, so that it is linked once. One behaviour a test, by topic; `conformance`
+//! replays what a real Slurm printed.
+
+#[path = "suite/harness.rs"]
+mod harness;
 
 #[path = "suite/agent.rs"]
 mod agent;
+#[path = "suite/architecture.rs"]
+mod architecture;
+#[path = "suite/arrays.rs"]
+mod arrays;
+#[path = "suite/batch.rs"]
+mod batch;
+#[path = "suite/cancel.rs"]
+mod cancel;
+#[path = "suite/config_docs.rs"]
+mod config_docs;
+#[path = "suite/conformance/mod.rs"]
+mod conformance;
+#[path = "suite/controller.rs"]
+mod controller;
+#[path = "suite/dependencies.rs"]
+mod dependencies;
+#[path = "suite/install.rs"]
+mod install;
+#[path = "suite/job_steps.rs"]
+mod job_steps;
+#[path = "suite/limits.rs"]
+mod limits;
+#[path = "suite/options.rs"]
+mod options;
+#[path = "suite/queue.rs"]
+mod queue;
 #[path = "suite/steps.rs"]
 mod steps;

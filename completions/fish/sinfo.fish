@@ -1,5 +1,7 @@
+complete -c sinfo -s M -l clusters -l cluster -d 'clusters to issue commands to' -r
 complete -c sinfo -s O -l Format -d 'long format specification' -r
 complete -c sinfo -s o -l format -d 'format specification' -r
+complete -c sinfo -s i -l iterate -d 'specify an iteration period' -r
 complete -c sinfo -s n -l nodes -d 'report on specific node(s)' -r
 complete -c sinfo -s p -l partition -d 'report on specific partition' -r
 complete -c sinfo -s S -l sort -d 'comma separated list of fields to sort on' -r
@@ -17,6 +19,7 @@ complete -c sinfo -l noconvert -d 'don\'t convert units from their original type
 complete -c sinfo -s h -l noheader -d 'no headers on output'
 complete -c sinfo -s N -l Node -d 'Node-centric format'
 complete -c sinfo -s r -l responding -d 'report only responding nodes'
+complete -c sinfo -s T -l reservation -d 'show only reservation information'
 complete -c sinfo -s s -l summarize -d 'report state summary only'
 complete -c sinfo -l usage -d 'display brief usage message'
 complete -c sinfo -s v -l verbose -d 'verbosity level'

@@ -1,9 +1,10 @@
 complete -c squeue -s A -l accounts -d 'comma separated list of accounts to view, default is all accounts' -r
+complete -c squeue -s M -l clusters -l cluster -d 'cluster to issue commands to' -r
 complete -c squeue -s O -l Format -d 'format specification by field names' -r
 complete -c squeue -s o -l format -d 'format specification' -r
 complete -c squeue -s i -l iterate -d 'specify an iteration period' -r
 complete -c squeue -s j -l jobs -d 'comma separated list of job IDs to view, default is all' -r
-complete -c squeue -s L -l licenses -d 'comma separated list of license names to view (no effect here)' -r
+complete -c squeue -s L -l licenses -d 'comma separated list of license names to view' -r
 complete -c squeue -s n -l name -d 'comma separated list of job names to view' -r
 complete -c squeue -s w -l nodelist -l node -l nodes -d 'list of nodes to view, default is all nodes' -r
 complete -c squeue -s p -l partitions -d 'comma separated list of partitions to view, default is all partitions' -r
@@ -26,6 +27,7 @@ complete -c squeue -l noconvert -d 'don\'t convert units from their original typ
 complete -c squeue -s h -l noheader -d 'no headers on output'
 complete -c squeue -l notme -d 'equivalent to --user for all but me'
 complete -c squeue -l only-job-state -d 'only query the state of jobs'
+complete -c squeue -s P -l priority -d 'one line for each partition a job is submitted to, by priority'
 complete -c squeue -l sib -l sibling -d 'report information about all sibling jobs on a federated cluster (no effect here)'
 complete -c squeue -l start -d 'print expected start times of pending jobs'
 complete -c squeue -l usage -d 'display a brief summary of squeue options'

@@ -95,7 +95,10 @@ pub enum Change {
     /// Let it go.
     Release,
     /// Put it back into the queue (and hold it).
-    Requeue { hold: bool },
+    Requeue {
+        /// And hold it.
+        hold: bool,
+    },
     /// Several settings at once: all or none.
     Update(Vec<Setting>),
 }

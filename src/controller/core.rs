@@ -17,12 +17,15 @@ use crate::{
     slurm::{errno::Errno, reason::Reason, state::JobState},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     fs,
     path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::oneshot;
+
+/// So many jobs are started before new questions are looked at.
+const LAUNCHES: usize = 8;
 
 /// A question, and where its answer (a frame) goes.
 pub struct Message {
@@ -48,6 +51,10 @@ pub struct Core {
     dirty_steps: BTreeSet<(JobId, usize)>,
     /// Jobs that have nodes and are started after the next commit.
     unlaunched: Vec<JobId>,
+    /// Jobs that are to be started.
+    launching: VecDeque<JobId>,
+    /// Set when the last commit failed: the next one waits a second.
+    retry: bool,
     /// Jobs that ended, whose files go after the next commit.
     over: Vec<JobId>,
     /// Answers that go out after the next commit.
@@ -91,6 +98,8 @@ impl Core {
             dirty: BTreeSet::new(),
             dirty_steps: BTreeSet::new(),
             unlaunched: Vec::new(),
+            launching: VecDeque::new(),
+            retry: false,
             over: Vec::new(),
             answers: Vec::new(),
             submitted: Vec::new(),
@@ -144,7 +153,7 @@ impl Core {
 
     /// When something is due next, epoch seconds.
     pub fn next_due(&self) -> Option<i64> {
-        let retry = (!self.dirty.is_empty()).then(|| now() + 1);
+        let retry = self.retry.then(|| now() + 1);
         self.due.keys().next().copied().into_iter().chain(retry).min()
     }
 
@@ -158,7 +167,7 @@ impl Core {
         self.stopping
     }
 
-    /// Works off a batch.
+    /// Works off what has come in, and answers it.
     pub fn batch(&mut self, messages: Vec<Message>, reports: Vec<Report>) {
         let now = now();
         self.expire(now);
@@ -171,11 +180,28 @@ impl Core {
         if !self.submitted.is_empty() || !self.answers.is_empty() {
             self.commit();
         }
+    }
+
+    /// Whether [`Core::work`] has something to do.
+    pub fn has_work(&self) -> bool {
+        self.reschedule || !self.launching.is_empty() || (!self.dirty.is_empty() && !self.retry)
+    }
+
+    /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
+    /// time, so that whoever asks meanwhile is answered soon.
+    pub fn work(&mut self) {
         if self.reschedule {
             self.reschedule = false;
-            self.run_queue(now);
+            self.run_queue(now());
         }
-        self.commit();
+        // That a step began can wait for the next commit: after a restart it is read anew.
+        if !self.dirty.is_empty() {
+            self.commit();
+        }
+        for _ in 0..LAUNCHES {
+            let Some(id) = self.launching.pop_front() else { break };
+            self.launch_now(id);
+        }
     }
 
     fn handle(&mut self, message: Message, now: i64) {
@@ -262,14 +288,14 @@ impl Core {
                     }
                     self.reschedule = true;
                 }
-                for id in std::mem::take(&mut self.unlaunched) {
-                    self.launch_now(id);
-                }
+                self.launching.extend(self.unlaunched.drain(..));
+                self.retry = false;
                 self.tell_waiting();
             }
             Err(error) => {
                 tracing::error!(%error, "commit failed");
                 self.store.roll_back();
+                self.retry = true;
                 // What was not submitted is forgotten; what happened stays to be written.
                 for (id, answer) in std::mem::take(&mut self.submitted) {
                     self.table.remove(id);
@@ -338,6 +364,7 @@ impl Core {
 
     /// What is due by now: begin times, and the end of `MinJobAge`.
     fn expire(&mut self, now: i64) {
+        self.retry = false;
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
             for id in entry.remove() {
                 let age = i64::from(self.config.controller.min_job_age);

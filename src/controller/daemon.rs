@@ -69,7 +69,7 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
         let mut term = signal(SignalKind::terminate()).map_err(fail(state))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(fail(state))?;
         // Jobs that were waiting when the last controller ended may start now.
-        core.batch(Vec::new(), Vec::new());
+        core.reschedule = true;
         tracing::info!(pid = std::process::id(), "controller is up");
         ready();
         while !core.stopping() {
@@ -77,8 +77,10 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
             let mut news = Vec::new();
             let due = core.next_due();
             tokio::select! {
+                biased;
                 _ = asked.recv_many(&mut questions, BATCH) => {}
                 _ = reported.recv_many(&mut news, BATCH) => {}
+                () = std::future::ready(()), if core.has_work() => {}
                 () = sleep_until(due) => {}
                 _ = term.recv() => break,
                 _ = interrupt.recv() => break,
@@ -91,6 +93,9 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
                 news.push(more);
             }
             core.batch(questions, news);
+            // The answers go out before anything that takes its time.
+            tokio::task::yield_now().await;
+            core.work();
         }
         let _ = fs::remove_file(&socket);
         // The answer to `stop` is on its way.

@@ -55,13 +55,6 @@ impl Table {
         self.last_id
     }
 
-    /// Takes the last id back, if nothing was given out since.
-    pub fn give_back_id(&mut self, id: JobId) {
-        if self.last_id == id {
-            self.last_id -= 1;
-        }
-    }
-
     /// Adds a record.
     pub fn insert(&mut self, job: Job, needs: Needs) {
         let needs = self.intern(needs);

@@ -8,6 +8,7 @@ mod node;
 mod placement;
 mod record;
 mod request;
+pub mod resolve;
 mod step;
 
 pub use exit::ExitStatus;
@@ -18,4 +19,5 @@ pub use record::{ArrayRef, Hold, Job, JobId};
 pub use request::{
     Distribution, Exclusive, ExportEnv, Kind, Memory, OpenMode, Requeue, Request, TasksPer, User,
 };
+pub use resolve::Submitter;
 pub use step::{Step, StepId, Usage};

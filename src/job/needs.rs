@@ -29,6 +29,8 @@ pub struct Needs {
     pub tasks: Option<u32>,
     /// At most so many tasks on a node.
     pub tasks_per_node: Option<u32>,
+    /// So many tasks share a GPU of `--gpus`.
+    pub tasks_per_gpu: Option<u32>,
     /// CPUs of one task.
     pub cpus_per_task: u32,
     /// At least so many CPUs on each node.
@@ -101,8 +103,10 @@ impl Needs {
             tasks,
             tasks_per_node: per.node.or_else(|| match (per.gpu, gpus_per_node) {
                 (Some(n), gpus) if gpus > 0 => Some(n.saturating_mul(gpus as u32)),
+                (Some(n), _) => Some(n.saturating_mul(total_gpus.div_ceil(u64::from(min_nodes)) as u32)),
                 _ => None,
             }),
+            tasks_per_gpu: per.gpu.filter(|_| total_gpus > 0),
             cpus_per_task,
             min_cpus: request.min_cpus.unwrap_or(1).max(match (per.node, request.overcommit) {
                 (Some(n), false) => n.saturating_mul(cpus_per_task),

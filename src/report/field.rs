@@ -21,6 +21,18 @@ pub enum Tells {
     Always,
 }
 
+/// What becomes of a value that is wider than its column. Headers are cut in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It is cut.
+    Always,
+    /// It is cut, but the mark at its end stays (`*` of the default partition).
+    KeepMark(char),
+    /// It is cut in a left-justified column; in a right-justified one it stands out
+    /// (times and node lists of squeue).
+    IfLeft,
+}
+
 /// A field: one row of a table that `-o` and `-O` share.
 pub struct Field<K: Kind + ?Sized> {
     /// The letter of `-o`, if it has one.
@@ -29,8 +41,8 @@ pub struct Field<K: Kind + ?Sized> {
     pub names: &'static [&'static str],
     /// The column's header.
     pub header: &'static str,
-    /// A mark at the value's end that stays when the value is cut (`*` of the default partition).
-    pub mark: Option<char>,
+    /// What becomes of a value that is too wide.
+    pub cut: Cut,
     /// Whether it keeps rows apart.
     pub tells: Tells,
     /// Appends the value of a row.
@@ -66,7 +78,9 @@ impl<K: Kind> Field<K> {
 
     /// The field with this `-O` name, in any case.
     pub fn by_name(name: &str) -> Option<&'static Self> {
-        K::FIELDS.iter().find(|field| field.names.iter().any(|n| n.eq_ignore_ascii_case(name)))
+        K::FIELDS
+            .iter()
+            .find(|field| field.names.iter().any(|n| n.eq_ignore_ascii_case(name)))
     }
 }
 
@@ -116,13 +130,20 @@ impl<K: Kind> Layout<K> {
     /// `%all`: every letter, small ones first, a bar between them.
     pub fn all(capital_suffix: &str) -> impl Iterator<Item = Column<K>> {
         ('a'..='z').chain('A'..='Z').filter_map(move |letter| {
-            let field = K::FIELDS.iter().find(|field| field.letter == Some(letter))?;
+            let field = K::FIELDS
+                .iter()
+                .find(|field| field.letter == Some(letter))?;
             let suffix = match letter {
                 'Z' => capital_suffix.trim_end_matches('|'),
                 'A'..='Y' => capital_suffix,
                 _ => "|",
             };
-            Some(Column { field: Some(field), width: 0, right: false, suffix: suffix.to_owned() })
+            Some(Column {
+                field: Some(field),
+                width: 0,
+                right: false,
+                suffix: suffix.to_owned(),
+            })
         })
     }
 
@@ -130,7 +151,9 @@ impl<K: Kind> Layout<K> {
     pub fn header(&self, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                table::cell(out, column.width, column.right, |out| out.push_str(field.header));
+                table::cell(out, column.width, column.right, |out| {
+                    out.push_str(field.header)
+                });
             }
             out.push_str(&column.suffix);
         }
@@ -141,7 +164,15 @@ impl<K: Kind> Layout<K> {
     pub fn row(&self, row: &K::Row<'_>, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                table::marked_cell(out, column.width, column.right, field.mark, |out| (field.write)(row, out));
+                let (width, right, write) = (column.width, column.right, |out: &mut String| {
+                    (field.write)(row, out)
+                });
+                match field.cut {
+                    Cut::Always => table::cell(out, width, right, write),
+                    Cut::KeepMark(mark) => table::marked_cell(out, width, right, mark, write),
+                    Cut::IfLeft if right => table::uncut_cell(out, width, write),
+                    Cut::IfLeft => table::cell(out, width, right, write),
+                }
             }
             out.push_str(&column.suffix);
         }
@@ -151,10 +182,20 @@ impl<K: Kind> Layout<K> {
 
 impl<K: Kind> Column<K> {
     fn text(text: &str) -> Self {
-        Self { field: None, width: 0, right: false, suffix: text.to_owned() }
+        Self {
+            field: None,
+            width: 0,
+            right: false,
+            suffix: text.to_owned(),
+        }
     }
 
     fn of(field: &'static Field<K>, spec: &format::Spec) -> Self {
-        Self { field: Some(field), width: spec.width, right: spec.right, suffix: spec.suffix.to_owned() }
+        Self {
+            field: Some(field),
+            width: spec.width,
+            right: spec.right,
+            suffix: spec.suffix.to_owned(),
+        }
     }
 }

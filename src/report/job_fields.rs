@@ -5,13 +5,16 @@
 //! reservations), its word for "none" is printed.
 
 use super::{
-    field::{Field, Kind, Tells},
+    field::{Cut, Field, Kind, Tells},
     job_values::{self as values, Context},
     table::number,
 };
 use crate::{
     job::{self, ArrayRef, Job, Requeue},
-    slurm::{array::show_pending, hostlist, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
+    slurm::{
+        array::show_pending, hostlist, idset::IdSet, reason::Reason, state::JobState,
+        time::TimeLimit,
+    },
 };
 
 /// Listings of jobs.
@@ -43,7 +46,13 @@ pub struct Merged {
 impl<'a> JobRow<'a> {
     /// The line of a job as it is.
     pub fn new(job: &'a Job, context: &'a Context<'a>) -> Self {
-        Self { job, element: None, partition: None, merged: None, context }
+        Self {
+            job,
+            element: None,
+            partition: None,
+            merged: None,
+            context,
+        }
     }
 
     /// The element it is about, if it is about one.
@@ -51,7 +60,8 @@ impl<'a> JobRow<'a> {
         if self.merged.is_some() {
             return None;
         }
-        self.element.or_else(|| self.job.array.as_ref().and_then(|array| array.task_id))
+        self.element
+            .or_else(|| self.job.array.as_ref().and_then(|array| array.task_id))
     }
 
     /// The waiting elements it is about, if it is about several.
@@ -67,7 +77,11 @@ impl<'a> JobRow<'a> {
     /// Appends `3`, or `1-10%2`; nothing for a job that is no array.
     fn write_tasks(&self, out: &mut String) {
         if let Some((array, pending)) = self.pending() {
-            out.push_str(&show_pending(pending, array.throttle, self.context.bitstr_len));
+            out.push_str(&show_pending(
+                pending,
+                array.throttle,
+                self.context.bitstr_len,
+            ));
         } else if let Some(task) = self.task() {
             number(out, task);
         }
@@ -91,7 +105,9 @@ impl<'a> JobRow<'a> {
         let requested = &self.job.request.partitions;
         match self.partition {
             Some(partition) => out.push_str(partition),
-            None if self.job.state == JobState::Pending && requested.len() > 1 => join(requested, out),
+            None if self.job.state == JobState::Pending && requested.len() > 1 => {
+                join(requested, out)
+            }
             None => out.push_str(&self.job.partition),
         }
     }
@@ -153,17 +169,27 @@ fn write_limit(limit: TimeLimit, out: &mut String) {
 }
 
 fn write_time_left(row: &JobRow, out: &mut String) {
-    match row.job.time_limit.seconds().and_then(|limit| i64::try_from(limit).ok()) {
+    match row
+        .job
+        .time_limit
+        .seconds()
+        .and_then(|limit| i64::try_from(limit).ok())
+    {
         None => out.push_str("UNLIMITED"),
         Some(limit) => values::write_elapsed(limit - row.job.elapsed(row.context.clock.now()), out),
     }
 }
 
 fn write_end(row: &JobRow, out: &mut String) {
-    if row.job.end_time.is_none() && row.job.start_time.is_some() && row.job.time_limit == TimeLimit::Unlimited {
+    if row.job.end_time.is_none()
+        && row.job.start_time.is_some()
+        && row.job.time_limit == TimeLimit::Unlimited
+    {
         out.push_str("NONE");
     } else {
-        row.context.clock.write_or(values::end_time(row.job), "N/A", out);
+        row.context
+            .clock
+            .write_or(values::end_time(row.job), "N/A", out);
     }
 }
 
@@ -192,13 +218,20 @@ fn write_pending_time(row: &JobRow, out: &mut String) {
     let job = row.job;
     let until = match job.state {
         JobState::Pending => row.context.clock.now(),
-        _ => job.start_time.or(job.end_time).unwrap_or(row.context.clock.now()),
+        _ => job
+            .start_time
+            .or(job.end_time)
+            .unwrap_or(row.context.clock.now()),
     };
     number(out, (until - job.submit_time).max(0));
 }
 
 fn write_planned(job: &Job, out: &mut String) {
-    match job.placement.as_ref().filter(|_| job.state == JobState::Pending) {
+    match job
+        .placement
+        .as_ref()
+        .filter(|_| job.state == JobState::Pending)
+    {
         Some(placement) => out.push_str(&hostlist::compress_sorted(placement.names())),
         None => out.push_str("(null)"),
     }
@@ -210,7 +243,14 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&JobRow<'a>, &mut String),
 ) -> Field<Jobs> {
-    Field { letter, names, header, mark: None, tells: Tells::Never, write }
+    Field {
+        letter,
+        names,
+        header,
+        cut: Cut::Always,
+        tells: Tells::Never,
+        write,
+    }
 }
 
 /// A field about something that no job here has.
@@ -218,6 +258,23 @@ macro_rules! none {
     ($letter:expr, $names:expr, $header:literal, $word:literal) => {
         row($letter, $names, $header, |_, out| out.push_str($word))
     };
+}
+
+/// A field that is not cut in a right-justified column.
+const fn uncut(
+    letter: char,
+    names: &'static [&'static str],
+    header: &'static str,
+    write: for<'a> fn(&JobRow<'a>, &mut String),
+) -> Field<Jobs> {
+    Field {
+        letter: Some(letter),
+        names,
+        header,
+        cut: Cut::IfLeft,
+        tells: Tells::Never,
+        write,
+    }
 }
 
 impl Kind for Jobs {
@@ -258,14 +315,14 @@ const FIELDS: &[Field<Jobs>] = &[
         Some(_) => r.write_tasks(o),
         None => o.push_str("N/A"),
     }),
-    row(Some('l'), &["timelimit"], "TIME_LIMIT", |r, o| write_limit(r.job.time_limit, o)),
-    row(Some('L'), &["timeleft"], "TIME_LEFT", write_time_left),
+    uncut('l', &["timelimit"], "TIME_LIMIT", |r, o| write_limit(r.job.time_limit, o)),
+    uncut('L', &["timeleft"], "TIME_LEFT", write_time_left),
     row(Some('m'), &["minmemory"], "MIN_MEMORY", |r, o| {
         values::write_memory(values::memory(r.job, r.context).0, r.context, o);
     }),
-    row(Some('M'), &["timeused"], "TIME", |r, o| values::write_elapsed(r.job.elapsed(r.context.clock.now()), o)),
+    uncut('M', &["timeused"], "TIME", |r, o| values::write_elapsed(r.job.elapsed(r.context.clock.now()), o)),
     row(Some('n'), &["reqnodes"], "REQ_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.nodelist))),
-    row(Some('N'), &["nodelist"], "NODELIST", |r, o| write_nodes(r.job, o)),
+    uncut('N', &["nodelist"], "NODELIST", |r, o| write_nodes(r.job, o)),
     row(Some('o'), &["command"], "COMMAND", |r, o| write_command(r.job, o)),
     row(Some('O'), &["contiguous"], "CONTIGUOUS", |r, o| flag(r.job.request.contiguous, o)),
     row(Some('p'), &["priority"], "PRIORITY", |r, o| o.push_str(&share(r.job.priority))),
@@ -273,7 +330,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('q'), &["qos"], "QOS", |r, o| o.push_str(r.job.request.qos.as_deref().unwrap_or("normal"))),
     row(Some('Q'), &["prioritylong"], "PRIORITY", |r, o| number(o, r.job.priority)),
     row(Some('r'), &["reason"], "REASON", |r, o| r.write_reason(o)),
-    row(Some('R'), &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes),
+    uncut('R', &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes),
     none!(Some('s'), &["selectjobinfo"], "", ""),
     row(Some('S'), &["starttime"], "START_TIME", |r, o| r.context.clock.write_or(r.job.start_time, "N/A", o)),
     row(Some('t'), &["statecompact"], "ST", |r, o| o.push_str(r.job.shown_state().code())),
@@ -287,7 +344,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('x'), &[], "EXC_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.exclude))),
     none!(Some('X'), &["corespec"], "CORE_SPEC", "N/A"),
     row(Some('y'), &["nice"], "NICE", |r, o| number(o, r.job.request.nice)),
-    row(Some('Y'), &["schednodes"], "SCHEDNODES", |r, o| write_planned(r.job, o)),
+    uncut('Y', &["schednodes"], "SCHEDNODES", |r, o| write_planned(r.job, o)),
     row(Some('z'), &["sct"], "S:C:T", |r, o| {
         o.push_str("*:*:");
         or_any(r.job.request.threads_per_core, "*", o);

@@ -6,10 +6,21 @@ pub mod clock;
 pub mod field;
 pub mod format;
 pub mod job_fields;
+pub mod job_rows;
 pub mod job_values;
 pub mod node_fields;
 pub mod node_groups;
 pub mod node_state;
+#[cfg(test)]
+mod recorded;
+pub mod sacct_fields;
+pub mod sacct_table;
+pub mod sacct_values;
+#[cfg(test)]
+pub(crate) mod sample_jobs;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod show;
 pub mod sort;
 pub mod step_fields;
 pub mod table;

@@ -4,7 +4,7 @@
 //! (`testdata/slurm/fields/sinfo.txt`).
 
 use super::{
-    field::{Field, Kind, Tells},
+    field::{Cut, Field, Kind, Tells},
     node_groups::NodeRow,
     node_state::Shown,
     table::number,
@@ -24,13 +24,22 @@ const fn row(
     tells: Tells,
     write: for<'a> fn(&NodeRow<'a>, &mut String),
 ) -> Field<Nodes> {
-    Field { letter, names, header, mark: None, tells, write }
+    Field {
+        letter,
+        names,
+        header,
+        cut: Cut::Always,
+        tells,
+        write,
+    }
 }
 
 /// The same word for all.
 macro_rules! word {
     ($letter:expr, $names:expr, $header:literal, $word:literal) => {
-        row($letter, $names, $header, Tells::Never, |_, out| out.push_str($word))
+        row($letter, $names, $header, Tells::Never, |_, out| {
+            out.push_str($word)
+        })
     };
 }
 
@@ -86,10 +95,17 @@ fn node_counts(row: &NodeRow) -> [u64; 3] {
 fn write_cpu_counts(row: &NodeRow, out: &mut String) {
     let (mut used, mut idle, mut other, mut total) = (0, 0, 0, 0);
     for node in &row.nodes {
-        let (cpus, in_use) = (u64::from(node.cpus), u64::from(node.cpus_used.min(node.cpus)));
+        let (cpus, in_use) = (
+            u64::from(node.cpus),
+            u64::from(node.cpus_used.min(node.cpus)),
+        );
         used += in_use;
         total += cpus;
-        *if Shown::of(node).is_other() { &mut other } else { &mut idle } += cpus - in_use;
+        *if Shown::of(node).is_other() {
+            &mut other
+        } else {
+            &mut idle
+        } += cpus - in_use;
     }
     write_counts(&[used, idle, other, total], out);
 }
@@ -134,8 +150,14 @@ fn write_gres_used(row: &NodeRow, out: &mut String) {
             out.push_str(kind);
         }
         out.push(':');
-        let ids = row.context.used.get(&(node.name.as_str(), gres.name.as_str(), gres.type_.as_deref()));
-        let count = ids.map_or(node.gres_used.get(index).copied().unwrap_or(0), |ids| ids.len() as u64);
+        let ids = row.context.used.get(&(
+            node.name.as_str(),
+            gres.name.as_str(),
+            gres.type_.as_deref(),
+        ));
+        let count = ids.map_or(node.gres_used.get(index).copied().unwrap_or(0), |ids| {
+            ids.len() as u64
+        });
         number(out, count as i64);
         out.push_str("(IDX:");
         match ids.filter(|ids| !ids.is_empty()) {
@@ -156,7 +178,9 @@ fn write_partition(row: &NodeRow, out: &mut String) {
 fn write_nodes(row: &NodeRow, out: &mut String) {
     match row.nodes.as_slice() {
         [only] => out.push_str(&only.name),
-        nodes => out.push_str(&hostlist::compress_sorted(nodes.iter().map(|node| &node.name))),
+        nodes => out.push_str(&hostlist::compress_sorted(
+            nodes.iter().map(|node| &node.name),
+        )),
     }
 }
 
@@ -165,7 +189,11 @@ fn first<'a>(row: &NodeRow<'a>, of: impl Fn(&'a Node) -> &'a str, out: &mut Stri
 }
 
 fn host_name(node: &Node) -> &str {
-    if node.host.is_empty() { &node.name } else { &node.host }
+    if node.host.is_empty() {
+        &node.name
+    } else {
+        &node.host
+    }
 }
 
 fn free_memory(node: &Node) -> u64 {
@@ -215,7 +243,7 @@ const FIELDS: &[Field<Nodes>] = &[
     word!(Some('O'), &["cpusload"], "CPU_LOAD", "N/A"),
     row(Some('p'), &["prioritytier"], "PRIO_TIER", Tells::Always, |r, o| number(o, r.partition.priority_tier)),
     Field {
-        letter: Some('P'), names: &["partition"], header: "PARTITION", mark: Some('*'), tells: Tells::Always,
+        letter: Some('P'), names: &["partition"], header: "PARTITION", cut: Cut::KeepMark('*'), tells: Tells::Always,
         write: write_partition,
     },
     word!(Some('r'), &["root"], "ROOT", "no"),

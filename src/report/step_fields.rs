@@ -4,7 +4,7 @@
 //! it is at odds with itself: the header of `tres-per-job` is TRES_PER_STEP.
 
 use super::{
-    field::{Field, Kind, Tells},
+    field::{Cut, Field, Kind, Tells},
     job_fields::JobRow,
     job_values::write_elapsed,
     table::number,
@@ -42,11 +42,35 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&StepRow<'a>, &mut String),
 ) -> Field<Steps> {
-    Field { letter, names, header, mark: None, tells: Tells::Never, write }
+    Field {
+        letter,
+        names,
+        header,
+        cut: Cut::Always,
+        tells: Tells::Never,
+        write,
+    }
 }
 
 fn null(_: &StepRow, out: &mut String) {
     out.push_str("(null)");
+}
+
+/// A field that is not cut in a right-justified column.
+const fn uncut(
+    letter: char,
+    names: &'static [&'static str],
+    header: &'static str,
+    write: for<'a> fn(&StepRow<'a>, &mut String),
+) -> Field<Steps> {
+    Field {
+        letter: Some(letter),
+        names,
+        header,
+        cut: Cut::IfLeft,
+        tells: Tells::Never,
+        write,
+    }
 }
 
 impl Kind for Steps {
@@ -61,8 +85,8 @@ const FIELDS: &[Field<Steps>] = &[
     row(Some('i'), &["stepid"], "STEPID", |r, o| r.write_id(o)),
     row(Some('j'), &["stepname"], "NAME", |r, o| o.push_str(&r.step.name)),
     row(Some('l'), &["timelimit"], "TIME_LIMIT", |_, o| o.push_str("UNLIMITED")),
-    row(Some('M'), &["timeused"], "TIME", |r, o| write_elapsed(r.elapsed(), o)),
-    row(Some('N'), &["nodelist"], "NODELIST", |r, o| o.push_str(&hostlist::compress_sorted(&r.step.nodes))),
+    uncut('M', &["timeused"], "TIME", |r, o| write_elapsed(r.elapsed(), o)),
+    uncut('N', &["nodes"], "NODELIST", |r, o| o.push_str(&hostlist::compress_sorted(&r.step.nodes))),
     row(Some('P'), &["partition"], "PARTITION", |r, o| r.job.write_partition(o)),
     row(Some('S'), &["starttime"], "START_TIME", |r, o| r.job.context.clock.write(r.step.start, o)),
     row(Some('u'), &["username"], "USER", |r, o| o.push_str(&r.job.job.request.user.name)),

@@ -4,7 +4,11 @@
 ///
 /// Widths count characters. Slurm counts bytes, and would cut an accented letter in half.
 pub fn cell(out: &mut String, width: usize, right: bool, value: impl FnOnce(&mut String)) {
-    marked_cell(out, width, right, None, value);
+    let start = out.len();
+    value(out);
+    if fill(out, start, width, right) {
+        cut(out, start, width);
+    }
 }
 
 /// The same for a value that may end in `mark`, which then stays when the value is cut.
@@ -12,30 +16,50 @@ pub fn marked_cell(
     out: &mut String,
     width: usize,
     right: bool,
-    mark: Option<char>,
+    mark: char,
     value: impl FnOnce(&mut String),
 ) {
     let start = out.len();
     value(out);
-    if width == 0 {
-        return;
-    }
-    let written = out.get(start..).unwrap_or_default();
-    // Nearly every value is ASCII: its length is that of its bytes.
-    let length = if written.is_ascii() { written.len() } else { written.chars().count() };
-    if length > width {
-        let mark = mark.filter(|mark| written.ends_with(*mark));
-        let kept = width - usize::from(mark.is_some());
-        let cut = written.char_indices().nth(kept).map_or(out.len(), |(at, _)| start + at);
-        out.truncate(cut);
-        out.extend(mark);
-    } else if length < width {
-        let missing = width - length;
-        if right {
-            out.insert_str(start, blanks(missing).as_ref());
-        } else {
-            out.push_str(blanks(missing).as_ref());
+    if fill(out, start, width, right) {
+        let marked = out.ends_with(mark);
+        cut(out, start, width - usize::from(marked));
+        if marked {
+            out.push(mark);
         }
+    }
+}
+
+/// The same, right-justified, for a value that is never cut.
+pub fn uncut_cell(out: &mut String, width: usize, value: impl FnOnce(&mut String)) {
+    let start = out.len();
+    value(out);
+    fill(out, start, width, true);
+}
+
+/// Fills the value that begins at `start` up to `width`; whether it is too wide for that.
+fn fill(out: &mut String, start: usize, width: usize, right: bool) -> bool {
+    let value = out.get(start..).unwrap_or_default();
+    // Nearly every value is ASCII: its length is that of its bytes.
+    let length = if value.is_ascii() {
+        value.len()
+    } else {
+        value.chars().count()
+    };
+    if length < width && right {
+        out.insert_str(start, blanks(width - length).as_ref());
+    } else if length < width {
+        out.push_str(blanks(width - length).as_ref());
+    }
+    width > 0 && length > width
+}
+
+fn cut(out: &mut String, start: usize, width: usize) {
+    let kept = out
+        .get(start..)
+        .and_then(|value| value.char_indices().nth(width));
+    if let Some((at, _)) = kept {
+        out.truncate(start + at);
     }
 }
 
@@ -68,7 +92,12 @@ pub fn number(out: &mut String, value: impl Into<i64>) {
     if value < 0 {
         out.push('-');
     }
-    out.push_str(digits.get(at..).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default());
+    out.push_str(
+        digits
+            .get(at..)
+            .and_then(|d| std::str::from_utf8(d).ok())
+            .unwrap_or_default(),
+    );
 }
 
 /// Appends a number, with a zero before it if it has one digit only.
@@ -99,7 +128,7 @@ mod tests {
         assert_eq!(cell_of("ä", 3, true), "|  ä");
         assert_eq!(cell_of("x", 1234, false).len(), 1235);
         let mut out = String::new();
-        marked_cell(&mut out, 3, true, Some('*'), |out| out.push_str("gpu*"));
+        marked_cell(&mut out, 3, true, '*', |out| out.push_str("gpu*"));
         assert_eq!(out, "gp*"); // sinfo -o %.3P
     }
 

@@ -48,25 +48,15 @@ impl FromStr for NodeCount {
             return Ok(Self { min, max: None });
         };
         // `-4` is `1-4`.
-        let min = if low.is_empty() {
-            1
-        } else {
-            suffixed(low).ok_or_else(|| invalid(low))?
-        };
+        let min = if low.is_empty() { 1 } else { suffixed(low).ok_or_else(|| invalid(low))? };
         if high.is_empty() {
             return Err(NodeCountError::Order { min, max: -1 });
         }
         let max = suffixed(high).ok_or_else(|| invalid(high))?;
         if max < min {
-            return Err(NodeCountError::Order {
-                min,
-                max: i64::from(max),
-            });
+            return Err(NodeCountError::Order { min, max: i64::from(max) });
         }
-        Ok(Self {
-            min,
-            max: Some(max),
-        })
+        Ok(Self { min, max: Some(max) })
     }
 }
 
@@ -87,9 +77,7 @@ fn suffixed(text: &str) -> Option<u32> {
         b'm' | b'M' => (text.get(..text.len() - 1)?, 1 << 20),
         _ => (text, 1),
     };
-    whole(digits)?
-        .checked_mul(factor)
-        .filter(|count| *count <= i32::MAX as u32)
+    whole(digits)?.checked_mul(factor).filter(|count| *count <= i32::MAX as u32)
 }
 
 /// Digits with perhaps a plus sign, within Slurm's 32-bit int.
@@ -104,11 +92,19 @@ fn whole(text: &str) -> Option<u32> {
 pub struct CountError;
 
 /// Reads the number of `-n`, `-c`, `--ntasks-per-node` and their kin: positive,
-/// no suffix (`1k` is refused), a blank or plus sign in front allowed.
+/// no suffix (`1k` is refused), a blank or plus sign in front allowed. A number that
+/// no Slurm int holds is the largest one: the controller then finds it too many.
 pub fn parse_count(text: &str) -> Result<u32, CountError> {
-    whole(text.trim_start())
-        .filter(|count| *count > 0)
-        .ok_or(CountError)
+    const MOST: u32 = i32::MAX as u32;
+    let text = text.trim_start();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(CountError);
+    }
+    match digits.parse().unwrap_or(MOST).min(MOST) {
+        0 => Err(CountError),
+        count => Ok(count),
+    }
 }
 
 #[cfg(test)]
@@ -131,17 +127,11 @@ mod tests {
             ("abc", "\"abc\" is not a valid node count"),
             ("0", "0-0"),
             ("-1", "1-1"),
-            (
-                "2-1",
-                "Maximum node count 1 is less than minimum node count 2",
-            ),
+            ("2-1", "Maximum node count 1 is less than minimum node count 2"),
             ("9", "9-9"),
             ("5-9", "5-9"),
             ("1k", "1024-1024"),
-            (
-                "2-",
-                "Maximum node count -1 is less than minimum node count 2",
-            ),
+            ("2-", "Maximum node count -1 is less than minimum node count 2"),
             ("1-1k", "1-1024"),
             ("1M", "1048576-1048576"),
             ("-5", "1-5"),
@@ -176,22 +166,11 @@ mod tests {
             ("+2", 2),
             (" 3", 3),
             ("2147483647", 2_147_483_647),
+            ("99999999999", 2_147_483_647),
         ] {
             assert_eq!(parse_count(text), Ok(count), "{text}");
         }
-        for bad in [
-            "0",
-            "abc",
-            "1k",
-            "1m",
-            "2.5",
-            "-1",
-            "3 ",
-            "3x",
-            "0x3",
-            "",
-            "2147483648",
-        ] {
+        for bad in ["0", "abc", "1k", "1m", "2.5", "-1", "3 ", "3x", "0x3", ""] {
             assert_eq!(parse_count(bad), Err(CountError), "{bad}");
         }
     }

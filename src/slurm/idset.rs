@@ -323,4 +323,13 @@ mod tests {
         #[test]
         fn any_ranges(text in "[0-9,:-]*") { let _ = text.parse::<IdSet>(); }
     }
+
+    #[test]
+    fn json_and_postcard_come_back() {
+        let set: IdSet = [1, 70, 3].into_iter().collect();
+        let json = serde_json::to_string(&set).unwrap();
+        assert_eq!(serde_json::from_str::<IdSet>(&json).unwrap(), set);
+        let bytes = postcard::to_stdvec(&set).unwrap();
+        assert_eq!(postcard::from_bytes::<IdSet>(&bytes).unwrap(), set);
+    }
 }

@@ -74,34 +74,19 @@ pub fn parse_signal(text: &str) -> Result<i32, SignalError> {
     let word = text.trim();
     let upper = word.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let named = NAMES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, number)| *number);
-    let numbered = || {
-        word.parse()
-            .ok()
-            .filter(|number| (1..=MAX_SIGNAL).contains(number))
-    };
-    named
-        .or_else(numbered)
-        .ok_or_else(|| SignalError(text.to_owned()))
+    let named = NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    let numbered = || word.parse().ok().filter(|number| (1..=MAX_SIGNAL).contains(number));
+    named.or_else(numbered).ok_or_else(|| SignalError(text.to_owned()))
 }
 
 /// The name without SIG (`USR1`), for the signals that have one here.
 pub fn signal_name(signal: i32) -> Option<&'static str> {
-    NAMES
-        .iter()
-        .find(|(_, number)| *number == signal)
-        .map(|(name, _)| *name)
+    NAMES.iter().find(|(_, number)| *number == signal).map(|(name, _)| *name)
 }
 
 /// The words for a death by this signal, as in `srun: error: node1: task 0: Killed`.
 pub fn signal_text(signal: i32) -> String {
-    let text = usize::try_from(signal)
-        .ok()
-        .and_then(|signal| signal.checked_sub(1))
-        .and_then(|at| TEXTS.get(at));
+    let text = usize::try_from(signal).ok().and_then(|signal| signal.checked_sub(1)).and_then(|at| TEXTS.get(at));
     match text {
         Some(text) => (*text).to_owned(),
         // glibc keeps 32 and 33 for itself and counts from 34.
@@ -132,15 +117,10 @@ impl FromStr for WarnSignal {
     fn from_str(text: &str) -> Result<Self, SignalError> {
         let wrong = || SignalError(text.to_owned());
         let (flags, rest) = text.split_once(':').unwrap_or(("", text));
-        let mut warn = Self {
-            batch_only: false,
-            reservation: false,
-            signal: 0,
-            seconds_before: DEFAULT_SECONDS,
-        };
+        let mut warn = Self { batch_only: false, reservation: false, signal: 0, seconds_before: DEFAULT_SECONDS };
         for flag in flags.chars() {
             match flag {
-                'B' | 'b' => warn.batch_only = true,
+                'B' | 'b' if !warn.batch_only => warn.batch_only = true,
                 'R' | 'r' => warn.reservation = true,
                 _ => return Err(wrong()),
             }
@@ -148,11 +128,7 @@ impl FromStr for WarnSignal {
         let signal = match rest.split_once('@') {
             Some((signal, seconds)) => {
                 // `USR1@` is taken, and is at the end itself.
-                let seconds = if seconds.is_empty() {
-                    Some(0)
-                } else {
-                    seconds.parse::<u16>().ok()
-                };
+                let seconds = if seconds.is_empty() { Some(0) } else { seconds.trim_start().parse::<u16>().ok() };
                 warn.seconds_before = seconds.ok_or_else(wrong)?.into();
                 signal
             }
@@ -198,9 +174,7 @@ mod tests {
         ] {
             assert_eq!(parse_signal(text), Ok(signal), "{text}");
         }
-        for bad in [
-            "FOO", "0", "1x", "", "SEGV", "BUS", "CHLD", "RTMIN", "SIG9", "-1", "65", "USR1x",
-        ] {
+        for bad in ["FOO", "0", "1x", "", "SEGV", "BUS", "CHLD", "RTMIN", "SIG9", "-1", "65", "USR1x"] {
             assert_eq!(parse_signal(bad), Err(SignalError(bad.into())), "{bad}");
         }
     }
@@ -227,12 +201,7 @@ mod tests {
     #[test]
     fn warnings() {
         let warn = |batch_only, reservation, signal, seconds_before| {
-            Ok(WarnSignal {
-                batch_only,
-                reservation,
-                signal,
-                seconds_before,
-            })
+            Ok(WarnSignal { batch_only, reservation, signal, seconds_before })
         };
         let table = [
             ("USR1", warn(false, false, 10, 60)),
@@ -249,25 +218,8 @@ mod tests {
         for (text, result) in table {
             assert_eq!(text.parse::<WarnSignal>(), result, "{text}");
         }
-        for bad in [
-            "FOO",
-            "@60",
-            "USR1@x",
-            "USR1@-1",
-            "USR1@65536",
-            "0",
-            "",
-            "B:",
-            "B",
-            "R@60",
-            "B:@60",
-            "X:USR1",
-        ] {
-            assert_eq!(
-                bad.parse::<WarnSignal>(),
-                Err(SignalError(bad.into())),
-                "{bad}"
-            );
+        for bad in ["FOO", "@60", "USR1@x", "USR1@-1", "USR1@65536", "0", "", "B:", "B", "R@60", "B:@60", "X:USR1"] {
+            assert_eq!(bad.parse::<WarnSignal>(), Err(SignalError(bad.into())), "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     agent::{Host, Launch, Layout, wire::Control},
     config::Config,
     engine::{Report, Start},
-    host::{directory, ipc},
+    host::directory,
     job::JobId,
 };
 use std::{
@@ -103,7 +103,7 @@ impl Launcher {
                 .arg(node.to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
-                .current_dir("/")
+                // No working directory is set (it is `/` already): without, this is a vfork.
                 .spawn()?;
             children.push(child);
         }
@@ -122,10 +122,10 @@ impl Launcher {
     /// Asks the agent on the job's first node. One that is gone will be missed by its watch.
     pub fn control(&mut self, id: JobId, control: Control) {
         let socket = Layout::new(&self.spool, id).socket(0);
-        tokio::spawn(async move {
-            if let Err(error) = watch::ask(&socket, &control).await {
-                tracing::warn!(job = id, %error, "agent not reached");
-            }
+        // It waits for the answer, ten seconds at most; the controller does not wait with it.
+        tokio::task::spawn_blocking(move || match crate::agent::wire::control(&socket, &control) {
+            Ok(answer) => tracing::debug!(job = id, ?answer, "agent asked"),
+            Err(error) => tracing::warn!(job = id, %error, "agent not reached"),
         });
     }
 

@@ -4,6 +4,8 @@ mod backfill;
 mod inventory;
 mod launch;
 mod place;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 mod imp;

@@ -131,11 +131,10 @@ fn gpu_layout(needs: &Needs, chosen: &[&Room], tasks: &[u32]) -> Option<Vec<Vec<
             let mut out = vec![Vec::new(); chosen.len()];
             for gres in list {
                 let available: Vec<u64> = chosen.iter().map(|r| free_of(r.slot, gres)).collect();
-                let total_tasks: u64 = tasks.iter().map(|t| u64::from(*t)).sum();
                 let mut left = gres.count;
-                let mut give: Vec<u64> = match needs.tasks_per_node.is_none() && needs.tasks.is_some() && gres.count % total_tasks.max(1) == 0 && needs.max_nodes.is_some() {
-                    true => tasks.iter().map(|t| u64::from(*t) * gres.count / total_tasks.max(1)).collect(),
-                    false => vec![1; chosen.len()],
+                let mut give: Vec<u64> = match needs.tasks_per_gpu {
+                    Some(share) => tasks.iter().map(|t| u64::from(t.div_ceil(share.max(1)))).collect(),
+                    None => vec![1; chosen.len()],
                 };
                 for (count, most) in give.iter_mut().zip(&available) {
                     *count = (*count).min(left).min(*most);

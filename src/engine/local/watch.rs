@@ -5,7 +5,7 @@
 //! to its socket tells that it is gone.
 
 use crate::{
-    agent::{Event, EventKind, Layout, wire::{Answer, Control, Request}},
+    agent::{Event, EventKind, Layout},
     engine::{News, Report},
     host::ipc,
     job::JobId,
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{UnixDatagram, UnixStream},
     process::Child,
     sync::{Notify, mpsc::UnboundedSender},
@@ -183,16 +183,6 @@ impl EventReader {
             })
             .collect()
     }
-}
-
-/// Sends a [`Control`] to an agent and waits for its answer.
-pub async fn ask(socket: &Path, control: &Control) -> io::Result<Answer> {
-    let mut stream = connect(socket).await?;
-    stream.write_all(&ipc::frame(&Request::Control(control.clone()))?).await?;
-    let length = stream.read_u32().await?.min(ipc::MAX_FRAME);
-    let mut body = vec![0; length as usize];
-    stream.read_exact(&mut body).await?;
-    ipc::parse(&body)
 }
 
 /// Connects without blocking for long: the other end is on this machine.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::{
     Command, Options, Parsed, Refusal, Setting, Source, env, exclusions, foreign, getopt,
-    parse::{apply, parse_words},
+    parse::{apply, parse_words, refuse},
 };
 use crate::slurm::directives::{self, Directives};
 
@@ -22,21 +22,26 @@ pub struct Script {
 pub type ReadScript<'a> = dyn FnMut(&Options, &[OsString]) -> Result<Option<Script>, Refusal> + 'a;
 
 /// Options that count on the command line only; a directive may say them, and is not heard (directives.txt).
-const NOT_IN_SCRIPTS: [&str; 7] = [
-    "help",
-    "usage",
-    "version",
-    "quiet",
-    "verbose",
-    "ignore-pbs",
-    "wrap",
-];
+const NOT_IN_SCRIPTS: [&str; 7] = ["help", "usage", "version", "quiet", "verbose", "ignore-pbs", "wrap"];
 
 /// Parses sbatch's command line, its variables, and the directives of the script.
 ///
 /// Precedence: directive, variable, command line. The script is not read when the
 /// command line asks for help or is in error.
 pub fn parse_batch(
+    args: &[OsString],
+    env: &dyn Fn(&str) -> Option<String>,
+    read_script: &mut ReadScript<'_>,
+) -> Result<(Parsed, Option<Script>), Refusal> {
+    let (parsed, script) = read_batch(args, env, read_script)?;
+    if !parsed.asks_for_help() {
+        refuse(&parsed.options)?;
+    }
+    Ok((parsed, script))
+}
+
+/// The same, with the options in it that are refused here: for those who want to see them all.
+pub fn read_batch(
     args: &[OsString],
     env: &dyn Fn(&str) -> Option<String>,
     read_script: &mut ReadScript<'_>,
@@ -65,10 +70,7 @@ pub(super) fn apply_directives(options: &mut Options, found: Directives) -> Resu
         take(options, given.row.name, given.value)?;
     }
     if let Some(word) = scan.operands.first() {
-        let message = format!(
-            "Invalid directive found in batch script: {}",
-            getopt::shown(word)
-        );
+        let message = format!("Invalid directive found in batch script: {}", getopt::shown(word));
         return Err(Refusal::error(Command::Sbatch, 255, message));
     }
     for (name, value) in foreign {
@@ -84,12 +86,6 @@ fn take(options: &mut Options, name: &str, value: Option<String>) -> Result<(), 
     let Some(row) = super::table::row(Command::Sbatch, name) else {
         return Ok(());
     };
-    let setting = Setting {
-        row,
-        value,
-        source: Source::Directive,
-        variable: None,
-        on: true,
-    };
+    let setting = Setting { row, value, source: Source::Directive, variable: None, on: true };
     apply(options, setting)
 }

@@ -1,30 +1,31 @@
 //! Values, checked by kind where Slurm's commands check them: before anything is sent.
 //! What the controller checks in Slurm (`--array`, `--dependency`, `--gres`, node
 //! names, features) is left to the controller. Messages and exit codes: sbatch.txt.
-//!
-//! The small grammars here will give way to those of `slurm::time`, `slurm::memory`,
-//! `slurm::count`, `slurm::begin` and `slurm::signal`.
 
 use super::{Command, Kind, Refusal, Row};
+use crate::slurm::{
+    begin,
+    count::{NodeCount, parse_count},
+    memory::parse_mem,
+    signal::WarnSignal,
+    time::TimeLimit,
+};
+use chrono::DateTime;
 
 /// Checks an option's argument; `None` is an optional argument left out.
 pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<(), Refusal> {
     let Some(value) = value else { return Ok(()) };
     let bad = |message: String| Err(Refusal::error(command, 255, message));
     let invalid = |ok: bool| {
-        if ok {
-            Ok(())
-        } else {
-            bad(format!("Invalid --{} specification", row.name))
-        }
+        if ok { Ok(()) } else { bad(format!("Invalid --{} specification", row.name)) }
     };
     match row.kind {
-        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path => {
+        Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path | Kind::RootOnly => {
             Ok(())
         }
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
-        Kind::Begin => begin(command, row.name, value),
+        Kind::Begin => point_in_time(command, row.name, value),
         Kind::Count => count(command, &row.display_name(), value, true),
         Kind::CountOrZero => count(command, &row.display_name(), value, false),
         Kind::CpuFreq => cpu_freq(command, value),
@@ -42,28 +43,21 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::MemBind => bad(format!("unrecognized --mem-bind argument \"{value}\"")),
         Kind::GpuBind if words_of(value, GPU_BIND) => Ok(()),
         Kind::GpuBind => bad(format!("Invalid --gpu-bind argument: gpu:{value}")),
-        Kind::Memory => invalid(memory(value)),
-        Kind::Minutes | Kind::Time => invalid(time(value)),
+        Kind::Memory => invalid(parse_mem(value).is_ok()),
+        Kind::Minutes | Kind::Time => invalid(value.parse::<TimeLimit>().is_ok()),
         Kind::Nice => nice(value).map_or_else(bad, Ok),
-        Kind::NodeCount => node_count(value).map_or_else(bad, Ok),
+        Kind::NodeCount => value.parse::<NodeCount>().map_or_else(|e| bad(e.to_string()), |_| Ok(())),
         Kind::OpenMode => invalid(value.starts_with(['a', 'A', 't', 'T'])),
         Kind::Priority => priority(value).map_or_else(bad, Ok),
         Kind::Profile if value.split(',').all(|p| one_of(p, PROFILES)) => Ok(()),
         Kind::Profile => bad(format!("invalid --profile={value} option")),
         Kind::Propagate => propagate(command, value),
-        Kind::RootOnly => bad(format!("--{} only permitted by root user", row.name)),
-        Kind::Signal => invalid(signal(value)),
+        Kind::Signal => invalid(value.parse::<WarnSignal>().is_ok()),
         Kind::Switches => {
             let (switches, _) = value.split_once('@').unwrap_or((value, ""));
             count(command, &row.display_name(), switches, true)
         }
-        Kind::Units
-            if value
-                .to_ascii_uppercase()
-                .starts_with(['K', 'M', 'G', 'T', 'P']) =>
-        {
-            Ok(())
-        }
+        Kind::Units if value.to_ascii_uppercase().starts_with(['K', 'M', 'G', 'T', 'P']) => Ok(()),
         Kind::Units => {
             let shown = value.chars().next().map_or_else(String::new, String::from);
             let message = format!("Invalid unit type '{shown}'. Possible options are 'KMGTP'");
@@ -80,25 +74,9 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
     }
 }
 
-const HINTS: &[&str] = &[
-    "compute_bound",
-    "memory_bound",
-    "multithread",
-    "nomultithread",
-    "help",
-];
-const PROFILES: &[&str] = &[
-    "none",
-    "all",
-    "energy",
-    "task",
-    "lustre",
-    "network",
-    "filesystem",
-];
-const RLIMITS: &[&str] = &[
-    "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK",
-];
+const HINTS: &[&str] = &["compute_bound", "memory_bound", "multithread", "nomultithread", "help"];
+const PROFILES: &[&str] = &["none", "all", "energy", "task", "lustre", "network", "filesystem"];
+const RLIMITS: &[&str] = &["AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK"];
 const MAIL_TYPES: &[&str] = &[
     "NONE",
     "BEGIN",
@@ -116,13 +94,11 @@ const MAIL_TYPES: &[&str] = &[
 ];
 
 const MEM_BIND: &[&str] = &[
-    "q", "quiet", "v", "verbose", "no", "none", "rank", "local", "p", "prefer", "sort", "nosort",
-    "map_mem", "mask_mem", "help",
+    "q", "quiet", "v", "verbose", "no", "none", "rank", "local", "p", "prefer", "sort", "nosort", "map_mem",
+    "mask_mem", "help",
 ];
-const GPU_BIND: &[&str] = &[
-    "closest", "map", "map_gpu", "mask", "mask_gpu", "none", "per_task", "q", "quiet", "single",
-    "v", "verbose",
-];
+const GPU_BIND: &[&str] =
+    &["closest", "map", "map_gpu", "mask", "mask_gpu", "none", "per_task", "q", "quiet", "single", "v", "verbose"];
 
 /// A list whose first word is known; what stands behind a `:` belongs to a word.
 fn words_of(list: &str, known: &[&str]) -> bool {
@@ -147,9 +123,7 @@ fn leading(text: &str) -> Option<(i64, &str)> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     let (digits, rest) = digits.split_at_checked(end)?;
     if digits.is_empty() {
         return None;
@@ -160,141 +134,26 @@ fn leading(text: &str) -> Option<(i64, &str)> {
 
 /// `Invalid numeric value "x" for --ntasks.`, exit 1.
 fn count(command: Command, what: &str, text: &str, positive: bool) -> Result<(), Refusal> {
-    match whole(text) {
-        Some(n) if n > 0 || (n == 0 && !positive) => Ok(()),
-        // Nothing counts as 0.
-        None if text.is_empty() && !positive => Ok(()),
-        _ => {
-            let message = format!("Invalid numeric value \"{text}\" for {what}.");
-            Err(Refusal::error(command, 1, message))
-        }
-    }
-}
-
-/// To be replaced by `slurm::time::TimeLimit`.
-fn time(text: &str) -> bool {
-    if text == "-1" || one_of(text, &["infinite", "unlimited"]) {
-        return true;
-    }
-    let (mut numbers, mut dashes, mut colons, mut inside) = (0, 0, 0, false);
-    for c in text.chars() {
-        match c {
-            '0'..='9' => {
-                numbers += usize::from(!inside);
-                inside = true;
-            }
-            '-' if colons == 0 => {
-                inside = false;
-                dashes += 1;
-            }
-            ':' => {
-                inside = false;
-                colons += 1;
-            }
-            _ => return false,
-        }
-    }
-    let least = match (dashes, colons) {
-        (0 | 1, 0) => 1,
-        (0, 1 | 2) => colons + 1,
-        (1, 1 | 2) => colons + 2,
-        _ => return false,
-    };
-    numbers >= least
-}
-
-/// To be replaced by `slurm::memory`.
-fn memory(text: &str) -> bool {
-    let Some((number, unit)) = leading(text) else {
-        return false;
-    };
-    let unit = unit.to_ascii_lowercase();
-    let known = matches!(
-        unit.as_str(),
-        "" | "k" | "kb" | "m" | "mb" | "g" | "gb" | "t" | "tb"
-    );
-    known && (0..i64::MAX).contains(&number)
-}
-
-/// To be replaced by `slurm::count`.
-fn node_count(text: &str) -> Result<(), String> {
-    let one = |part: &str| -> Result<i64, String> {
-        let (number, unit) = leading(part).unwrap_or((0, part));
-        if leading(part).is_none() && !part.is_empty() {
-            return Err(format!("\"{part}\" is not a valid node count"));
-        }
-        match unit {
-            "" => Ok(number),
-            "k" | "K" => Ok(number.saturating_mul(1024)),
-            "m" | "M" => Ok(number.saturating_mul(1024 * 1024)),
-            _ => Err(format!("\"{part}\" is not a valid node count")),
-        }
-    };
-    if text.is_empty() {
-        return Err("\"\" is not a valid node count".to_owned());
-    }
-    let Some((least, most)) = text.split_once('-') else {
-        return one(text).map(|_| ());
-    };
-    let least = if least.is_empty() { 1 } else { one(least)? };
-    let most = if most.is_empty() { -1 } else { one(most)? };
-    if most < least {
-        return Err(format!(
-            "Maximum node count {most} is less than minimum node count {least}"
-        ));
-    }
-    Ok(())
-}
-
-/// To be replaced by `slurm::begin`, which has the words and forms in full.
-fn begin(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
-    let wrong = Refusal::error(command, 255, format!("Invalid --{name} specification"));
-    if text.is_empty() {
-        return Err(wrong);
-    }
-    let starts = text.trim_start().to_ascii_lowercase();
-    let words = [
-        "now",
-        "today",
-        "tomorrow",
-        "midnight",
-        "noon",
-        "fika",
-        "teatime",
-        "elevenses",
-    ];
-    if starts.starts_with(|c: char| c.is_ascii_digit())
-        || words.iter().any(|w| starts.starts_with(w))
-    {
+    // Nothing counts as 0.
+    let zero = || !positive && (text.is_empty() || whole(text) == Some(0));
+    if parse_count(text).is_ok() || zero() {
         return Ok(());
     }
-    let mut lines = vec![format!("Invalid time specification (pos=0): {text}")];
-    lines.extend(wrong.lines);
-    Err(Refusal { lines, exit: 255 })
+    let message = format!("Invalid numeric value \"{text}\" for {what}.");
+    Err(Refusal::error(command, 1, message))
 }
 
-/// To be replaced by `slurm::signal`: [{R|B|RB}:]signal[@seconds].
-fn signal(text: &str) -> bool {
-    let (flags, rest) = text.split_once(':').unwrap_or(("", text));
-    if !flags.chars().all(|c| matches!(c, 'B' | 'b' | 'R' | 'r')) {
-        return false;
+/// `--begin`, `--deadline`: two lines where the text cannot be read.
+fn point_in_time(command: Command, name: &str, text: &str) -> Result<(), Refusal> {
+    // Only the form is looked at; what a time of day means today is the request's to say.
+    let some_day = DateTime::from_timestamp(1_000_000_000, 0).unwrap_or_default();
+    let Err(error) = begin::parse(text, some_day) else { return Ok(()) };
+    let mut refusal = Refusal::error(command, 255, format!("Invalid --{name} specification"));
+    if error.position.is_some() {
+        refusal.lines.insert(0, error.to_string());
     }
-    let (signal, seconds) = rest.split_once('@').unwrap_or((rest, ""));
-    let seconds_good =
-        seconds.is_empty() || whole(seconds).is_some_and(|s| (0..=65535).contains(&s));
-    let name = signal.to_ascii_uppercase();
-    let name = name.strip_prefix("SIG").unwrap_or(&name);
-    let signal_good = match whole(signal) {
-        Some(number) => number != 0,
-        None => SIGNALS.contains(&name),
-    };
-    seconds_good && signal_good
+    Err(refusal)
 }
-
-const SIGNALS: &[&str] = &[
-    "HUP", "INT", "QUIT", "ABRT", "KILL", "ALRM", "TERM", "USR1", "USR2", "URG", "CONT", "STOP",
-    "TSTP", "TTIN", "TTOU", "XCPU",
-];
 
 fn mail_type(text: &str) -> bool {
     // One known word is enough: `FOO,END` is accepted (sbatch 22.05).
@@ -304,9 +163,7 @@ fn mail_type(text: &str) -> bool {
 fn nice(text: &str) -> Result<(), String> {
     const LIMIT: i64 = 2_147_483_645;
     match leading(text) {
-        Some((n, _)) if n.abs() > LIMIT => {
-            Err(format!("Invalid --nice value, out of range (+/- {LIMIT})"))
-        }
+        Some((n, _)) if n.abs() > LIMIT => Err(format!("Invalid --nice value, out of range (+/- {LIMIT})")),
         _ => Ok(()),
     }
 }
@@ -340,11 +197,7 @@ fn distribution(command: Command, text: &str) -> Result<(), Refusal> {
             return Err(wrong);
         }
     }
-    if parts.all(|p| one_of(p, &["pack", "nopack"])) {
-        Ok(())
-    } else {
-        Err(wrong)
-    }
+    if parts.all(|p| one_of(p, &["pack", "nopack"])) { Ok(()) } else { Err(wrong) }
 }
 
 fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
@@ -360,15 +213,12 @@ fn cpu_freq(command: Command, text: &str) -> Result<(), Refusal> {
         "schedutil",
         "userspace",
     ];
-    let unknown = text
-        .split(['-', ':'])
-        .find(|w| whole(w).is_none() && !one_of(w, WORDS));
+    let unknown = text.split(['-', ':']).find(|w| whole(w).is_none() && !one_of(w, WORDS));
     match unknown {
         None => Ok(()),
         Some(_) => {
             let message = format!("unrecognized --cpu-freq argument \"{text}\"");
-            Err(Refusal::error(command, 255, message)
-                .and_error(command, "Invalid --cpu-freq argument"))
+            Err(Refusal::error(command, 255, message).and_error(command, "Invalid --cpu-freq argument"))
         }
     }
 }
@@ -381,10 +231,8 @@ fn propagate(command: Command, text: &str) -> Result<(), Refusal> {
     let known = |limit: &str| RLIMITS.contains(&limit.trim_start_matches("RLIMIT_"));
     match text.split(',').find(|l| !l.is_empty() && !known(l)) {
         None => Ok(()),
-        Some(limit) => Err(
-            Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
-                .and_error(command, format!("--propagate={text} is not valid.")),
-        ),
+        Some(limit) => Err(Refusal::error(command, 1, format!("Bad rlimit name: {limit}"))
+            .and_error(command, format!("--propagate={text} is not valid."))),
     }
 }
 
@@ -410,8 +258,7 @@ fn acctg_freq(text: &str) -> bool {
     text.is_empty()
         || text.split(',').all(|part| match part.split_once('=') {
             Some((what, every)) => {
-                one_of(what, &["task", "energy", "network", "filesystem"])
-                    && whole(every).is_some_and(|n| n >= 0)
+                one_of(what, &["task", "energy", "network", "filesystem"]) && whole(every).is_some_and(|n| n >= 0)
             }
             None => whole(part).is_some_and(|n| n >= 0),
         })

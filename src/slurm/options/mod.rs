@@ -25,7 +25,7 @@ mod generated;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{ReadScript, Script, parse_batch};
+pub use batch::{ReadScript, Script, parse_batch, read_batch};
 pub use command::Command;
 pub use explain::{Explained, compatibility_markdown, explain};
 pub use help::{help, usage, version};

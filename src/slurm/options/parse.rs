@@ -2,9 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{
-    Arg, Class, Command, Options, Refusal, Setting, Source, check, env, exclusions, getopt,
-};
+use super::{Arg, Class, Command, Kind, Options, Refusal, Setting, Source, check, env, exclusions, getopt};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +17,12 @@ pub struct Parsed {
 ///
 /// With `--help`, `--usage`, `--version` (`--helpformat` of sacct) nothing else is
 /// checked: look for these first. For sbatch use [`super::parse_batch`], which reads the script's directives too.
-pub fn parse(
-    command: Command,
-    args: &[OsString],
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Parsed, Refusal> {
+pub fn parse(command: Command, args: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<Parsed, Refusal> {
     let mut parsed = parse_words(command, args)?;
     if !parsed.asks_for_help() {
         env::read(&mut parsed.options, env)?;
         exclusions::check(&mut parsed.options)?;
+        refuse(&parsed.options)?;
     }
     Ok(parsed)
 }
@@ -35,26 +30,15 @@ pub fn parse(
 /// The command line alone.
 pub(super) fn parse_words(command: Command, args: &[OsString]) -> Result<Parsed, Refusal> {
     let scan = getopt::scan(command, args, true)?;
-    let mut parsed = Parsed {
-        options: Options::new(command),
-        operands: scan.operands,
-    };
-    let at_once = scan
-        .options
-        .last()
-        .filter(|g| getopt::AT_ONCE.contains(&g.row.name));
+    let mut parsed = Parsed { options: Options::new(command), operands: scan.operands };
+    let at_once = scan.options.last().filter(|g| getopt::AT_ONCE.contains(&g.row.name));
     let given = match at_once {
         Some(given) => vec![given.clone()],
         None => scan.options,
     };
     for given in given {
-        let setting = Setting {
-            row: given.row,
-            value: given.value,
-            source: Source::CommandLine,
-            variable: None,
-            on: true,
-        };
+        let setting =
+            Setting { row: given.row, value: given.value, source: Source::CommandLine, variable: None, on: true };
         apply(&mut parsed.options, setting)?;
     }
     Ok(parsed)
@@ -67,23 +51,31 @@ impl Parsed {
     }
 }
 
-/// Checks one option and takes it.
+/// Checks one option's value and takes it.
 pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refusal> {
-    let command = options.command();
-    if setting.on {
-        if setting.row.arg != Arg::None {
-            check::value(command, setting.row, setting.value.as_deref())?;
-        }
-        if let Some(Class::Refused(instead)) = options.class(setting.row) {
-            return Err(refused(command, &setting, instead));
-        }
+    if setting.on && setting.row.arg != Arg::None {
+        check::value(options.command(), setting.row, setting.value.as_deref())?;
     }
     options.push(setting);
     Ok(())
 }
 
+/// The first option, as they were read, that is refused here. Last of all checks: what Slurm has
+/// to say of a request comes before what we do.
+pub(super) fn refuse(options: &Options) -> Result<(), Refusal> {
+    for setting in options.occurrences().filter(|s| s.on) {
+        if let Some(Class::Refused(instead)) = options.class(setting.row) {
+            return Err(refused(options.command(), setting, instead));
+        }
+    }
+    Ok(())
+}
+
 fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     let option = setting.row.display_name();
+    if setting.row.kind == Kind::RootOnly {
+        return Refusal::error(command, 255, format!("{option} only permitted by root user"));
+    }
     // Behind `=` stands the whole message: Slurm's own words, mostly.
     if let Some(words) = instead.strip_prefix('=') {
         return Refusal::error(command, 1, words);

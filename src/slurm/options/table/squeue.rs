@@ -1,7 +1,7 @@
 //! squeue.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Class::Inert, Command::Squeue, Kind::*, Row, Section::Help};
+use crate::slurm::options::{Class, Command::Squeue, Kind::*, Row, Section::Help};
 
 const NONE: &[&str] = &[];
 
@@ -31,7 +31,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("array", HONOURED, &["SQUEUE_ARRAY"], "display one job array element per line").short('r'),
     flag("array-unique", HONOURED, &["SQUEUE_ARRAY_UNIQUE"], "display one unique pending job array element per line"),
     Row::alias("cluster", "clusters"),
-    list("clusters", "cluster_name", ONE_CLUSTER, &["SLURM_CLUSTERS"], "cluster to issue commands to").short('M'),
+    list("clusters", "cluster_name", HONOURED, &["SLURM_CLUSTERS"], "cluster to issue commands to").short('M'),
     flag("expand-patterns", NOT_YET, NONE, "expand file name patterns in StdErr, StdIn and StdOut"),
     list("Format", "format", HONOURED, &["SQUEUE_FORMAT2"], "format specification by field names").short('O'),
     list("format", "format", HONOURED, &["SQUEUE_FORMAT"], "format specification").short('o'),
@@ -43,7 +43,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::optional("json", Text, "data_parser", "produce JSON output").takes(Squeue, JSON, NONE),
     flag("local", FEDERATION, &["SQUEUE_LOCAL"], "report information only about jobs on the local cluster"),
     flag("long", HONOURED, NONE, "long report").short('l'),
-    list("licenses", "license names", Inert("no job has a license"), &["SQUEUE_LICENSES"], "comma separated list of license names to view").short('L'),
+    list("licenses", "license names", HONOURED, &["SQUEUE_LICENSES"], "comma separated list of license names to view").short('L'),
     flag("me", HONOURED, NONE, "equivalent to --user=<my username>"),
     list("name", "job_name(s)", HONOURED, &["SQUEUE_NAMES"], "comma separated list of job names to view").short('n'),
     flag("noconvert", HONOURED, NONE, "don't convert units from their original type (e.g. 2048M won't be converted to 2G)"),
@@ -54,7 +54,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("notme", HONOURED, NONE, "equivalent to --user for all but me"),
     flag("only-job-state", HONOURED, NONE, "only query the state of jobs"),
     list("partitions", "partition(s)", HONOURED, &["SQUEUE_PARTITION"], "comma separated list of partitions to view, default is all partitions").short('p'),
-    flag("priority", NOT_YET, &["SQUEUE_PRIORITY"], "one line for each partition a job is submitted to, by priority").short('P'),
+    flag("priority", HONOURED, &["SQUEUE_PRIORITY"], "one line for each partition a job is submitted to, by priority").short('P'),
     list("qos", "qos(s)", HONOURED, &["SQUEUE_QOS"], "comma separated list of qos's to view, default is all qos's").short('q'),
     list("reservation", "name", HONOURED, NONE, "reservation to view, default is all").short('R'),
     flag("sib", FEDERATION, &["SQUEUE_SIB", "SQUEUE_SIBLING"], "report information about all sibling jobs on a federated cluster"),

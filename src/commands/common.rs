@@ -1,0 +1,41 @@
+//! What several commands do alike before they ask.
+
+use crate::{
+    controller::api::Cluster,
+    slurm::options::{self, Command, Parsed, Refusal},
+};
+
+/// What `--help`, `--usage` or `--version` print, if one of them was given.
+pub(crate) fn asked_for(parsed: &Parsed, command: Command) -> Option<String> {
+    let options = &parsed.options;
+    if options.is_set("help") {
+        Some(options::help(command))
+    } else if options.is_set("usage") {
+        Some(options::usage(command))
+    } else if options.is_set("version") {
+        Some(format!("{}\n", options::version()))
+    } else {
+        None
+    }
+}
+
+/// `--iterate`: seconds, at least one; `None` for anything else. Reads as far as there are digits, as atoi(3).
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    let digits = text.trim_start();
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits.get(..end)?.parse().ok().filter(|seconds| *seconds > 0)
+}
+
+/// `--clusters`: there is one cluster. Its name and `all` are right, others are unknown (squeue.txt).
+pub(crate) fn check_cluster(command: Command, names: Option<&str>, cluster: &Cluster) -> Result<(), Refusal> {
+    let unknown = names.into_iter().flat_map(|names| names.split(',')).find(|name| {
+        !name.is_empty() && !name.eq_ignore_ascii_case("all") && *name != cluster.name
+    });
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(Refusal::error(command, 1, format!("No cluster '{name}' known by database.")).and_error(
+            command,
+            format!("'{name}' can't be reached now, or it is an invalid entry for --cluster.  Use 'sacctmgr list clusters' to see available clusters."),
+        )),
+    }
+}

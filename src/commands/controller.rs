@@ -1,0 +1,97 @@
+//! `skyslurm controller start|stop|restart|status`.
+
+use super::terminal;
+use crate::{
+    controller::{
+        api::{Call, Reply},
+        client::Client,
+        start,
+    },
+    host::directory,
+};
+use std::{
+    ffi::OsString,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const USAGE: &str = "Usage: skyslurm controller start|stop|restart|status\n";
+
+/// Runs `skyslurm controller`.
+pub fn run(args: Vec<OsString>) -> u8 {
+    let state = directory::state();
+    match args.first().and_then(|a| a.to_str()) {
+        Some("start") => begin(&state),
+        Some("stop") => end(&state),
+        Some("restart") => match end(&state) {
+            0 => begin(&state),
+            code => code,
+        },
+        Some("status") => status(&state),
+        // What `start` calls; in the foreground for those who want to watch it.
+        Some("run") => start::run(&state),
+        Some("--help" | "-h") => terminal::print(USAGE),
+        _ => {
+            terminal::eprint(USAGE.trim_end());
+            1
+        }
+    }
+}
+
+fn begin(state: &Path) -> u8 {
+    if Client::running(state).is_some() {
+        return terminal::print("The controller is running already.\n");
+    }
+    match start::start(state) {
+        Ok(()) => status(state),
+        Err(why) => {
+            terminal::eprint(&format!("skyslurm: error: the controller could not be started: {why}"));
+            1
+        }
+    }
+}
+
+fn end(state: &Path) -> u8 {
+    let Some(mut client) = Client::running(state) else {
+        return terminal::print("No controller is running.\n");
+    };
+    // One of another version does not understand; its process is told as any other is.
+    if client.ask(&Call::Stop).is_err() {
+        let pid = std::fs::read_to_string(state.join("controller.pid")).ok().and_then(|t| t.trim().parse().ok());
+        if let Some(pid) = pid {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+        }
+    }
+    let until = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < until {
+        if Client::running(state).is_none() {
+            return terminal::print("The controller has ended; running jobs go on.\n");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    terminal::eprint("skyslurm: error: the controller does not end");
+    1
+}
+
+fn status(state: &Path) -> u8 {
+    let Some(mut client) = Client::running(state) else {
+        terminal::print(&format!("state directory: {}\nNo controller is running.\n", state.display()));
+        return 1;
+    };
+    match client.ask(&Call::Status) {
+        Ok(Reply::Status(s)) => terminal::print(&format!(
+            "pid: {}\nversion: {}\nstate directory: {}\njobs pending: {}\njobs running: {}\nlast job id: {}\n",
+            s.pid,
+            s.version,
+            state.display(),
+            s.pending,
+            s.running,
+            s.last_job_id
+        )),
+        Ok(_) => 1,
+        Err(error) => {
+            terminal::eprint(&format!("skyslurm: error: {error}"));
+            1
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `skyslurm explain SCRIPT [OPTIONS]`: every option that sbatch would find, who set it, and what
+//! becomes of it. Nothing is sent.
+
+use super::{sbatch::read_script, terminal};
+use crate::slurm::options::{Explained, Refusal, explain, read_batch};
+use std::ffi::OsString;
+
+const USAGE: &str = "\
+Usage: skyslurm explain SCRIPT [OPTIONS]
+
+Says of every option that `sbatch OPTIONS SCRIPT` would find, on the command line, in the
+script's directives and in the environment, what becomes of it. Nothing is submitted.
+";
+
+/// Runs `skyslurm explain`; `args` without its own name.
+pub fn run(args: Vec<OsString>) -> u8 {
+    match args.first().and_then(|a| a.to_str()) {
+        None | Some("--help" | "-h") => terminal::print(USAGE),
+        _ => match page(&args, &|name| std::env::var(name).ok()) {
+            Ok(text) => terminal::print(&text),
+            Err(refusal) => terminal::refuse(&refusal),
+        },
+    }
+}
+
+/// What is printed. The script stands first, or last as with sbatch.
+fn page(args: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<String, Refusal> {
+    let (script, options) = match args.split_first() {
+        Some((first, rest)) if !first.as_encoded_bytes().starts_with(b"-") => (Some(first.clone()), rest),
+        _ => (None, args),
+    };
+    let (parsed, _) = read_batch(options, env, &mut |options, operands| match &script {
+        Some(script) => read_script(options, std::slice::from_ref(script)),
+        None => read_script(options, operands),
+    })?;
+    let explained = explain(&parsed.options);
+    let mut text = table(&explained);
+    let refused: Vec<&str> =
+        explained.iter().filter(|e| e.class.starts_with("refused")).map(|e| e.option.as_str()).collect();
+    if !refused.is_empty() {
+        text.push_str(&format!("\nsbatch refuses this job because of {}.\n", refused.join(", ")));
+    }
+    Ok(text)
+}
+
+/// Aligned columns; the last one says what becomes of the option and may be long.
+fn table(rows: &[Explained]) -> String {
+    if rows.is_empty() {
+        return "No option is set.\n".to_owned();
+    }
+    let shown = |e: &Explained| match &e.value {
+        Some(value) => format!("{}={value}", e.option),
+        None => e.option.clone(),
+    };
+    let width = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
+    let first = width(&mut rows.iter().map(|e| shown(e).chars().count()));
+    let second = width(&mut rows.iter().map(|e| e.source.chars().count()));
+    let mut text = String::new();
+    for row in rows {
+        text.push_str(&format!("{:first$}  {:second$}  {}\n", shown(row), row.source, row.class));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(directives: &str, args: &[&str], env: &[(&str, &str)]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("job.sh");
+        std::fs::write(&script, format!("#!/bin/bash\n{directives}\ntrue\n")).unwrap();
+        let args: Vec<OsString> =
+            std::iter::once(script.into_os_string()).chain(args.iter().map(OsString::from)).collect();
+        let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        page(&args, &env).unwrap_or_else(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn every_source_and_class() {
+        let text = explained(
+            "#SBATCH --time=5 --job-name=a\n#SBATCH --mail-type=END -B 2:2:2",
+            &["-N2", "--dependency=afterok:1"],
+            &[("SBATCH_TIMELIMIT", "10")],
+        );
+        insta::assert_snapshot!(text, @"
+        --dependency=afterok:1   command line      refused: job dependencies are not supported yet; submit the job after its predecessor has ended
+        --extra-node-info=2:2:2  directive         approximated: sockets, cores and threads are not told apart: a CPU is a CPU
+        --job-name=a             directive         honoured
+        --mail-type=END          directive         approximated: no mail is sent yet
+        --nodes=2                command line      honoured
+        --time=10                SBATCH_TIMELIMIT  honoured
+
+        sbatch refuses this job because of --dependency.
+        ");
+    }
+
+    #[test]
+    fn errors_are_sbatch_s() {
+        let text = explained("", &["--nonsense"], &[]);
+        assert_eq!(text, "sbatch: unrecognized option '--nonsense'\nTry \"sbatch --help\" for more information");
+        assert_eq!(explained("", &["--mem=x"], &[]), "sbatch: error: Invalid --mem specification");
+    }
+
+    #[test]
+    fn nothing_to_explain() {
+        assert_eq!(explained("", &[], &[]), "No option is set.\n");
+    }
+}

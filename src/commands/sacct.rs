@@ -1,0 +1,297 @@
+//! sacct(1): jobs and steps on record.
+
+mod query;
+
+use super::{
+    ask::{self, AskError, Said},
+    check_cluster,
+    terminal::{eprint, refuse},
+};
+use crate::{
+    controller::client::Client,
+    job::{Job, JobId},
+    report::{
+        clock::{Clock, local},
+        job_values,
+        sacct_fields::Row,
+        sacct_table::{self, Column, Layout},
+        sacct_values::{Context, Units},
+    },
+    slurm::{
+        array::BITSTR_LEN,
+        errno::Errno,
+        options::{self, Command::Sacct, Options, Refusal},
+    },
+};
+use chrono::{Local, TimeZone};
+use query::Query;
+use std::{collections::HashMap, ffi::OsString};
+
+const DEFAULT: &str = "jobid,jobname,partition,account,alloccpus,state,exitcode";
+const BRIEF: &str = "jobid,state,exitcode";
+const LONG: &str = "jobid,jobidraw,jobname,partition,maxvmsize,maxvmsizenode,maxvmsizetask,avevmsize,maxrss,maxrssnode,\
+    maxrsstask,averss,maxpages,maxpagesnode,maxpagestask,avepages,mincpu,mincpunode,mincputask,avecpu,ntasks,alloccpus,\
+    elapsed,state,exitcode,avecpufreq,reqcpufreqmin,reqcpufreqmax,reqcpufreqgov,reqmem,consumedenergy,maxdiskread,\
+    maxdiskreadnode,maxdiskreadtask,avediskread,maxdiskwrite,maxdiskwritenode,maxdiskwritetask,avediskwrite,reqtres,\
+    alloctres,tresusageinave,tresusageinmax,tresusageinmaxnode,tresusageinmaxtask,tresusageinmin,tresusageinminnode,\
+    tresusageinmintask,tresusageintot,tresusageoutmax,tresusageoutmaxnode,tresusageoutmaxtask,tresusageoutave,\
+    tresusageouttot";
+
+/// Runs `sacct` with these arguments (without its own name) and gives the exit code.
+pub fn run(args: Vec<OsString>) -> u8 {
+    let parsed = match options::parse(Sacct, &args, &ask::env) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return refuse(&refusal),
+    };
+    let options = &parsed.options;
+    for (name, text) in [
+        ("help", options::help as fn(_) -> _),
+        ("usage", options::usage),
+        ("version", |_| options::version().to_owned()),
+        ("helpformat", |_| sacct_table::help_format()),
+    ] {
+        if options.is_set(name) {
+            return Said::out(format!("{}\n", text(Sacct).trim_end_matches('\n'))).print();
+        }
+    }
+    let (columns, query) = match columns(options).and_then(|c| Ok((c, Query::read(&parsed, Local::now())?))) {
+        Ok(read) => read,
+        Err(refusal) => return refuse(&refusal),
+    };
+    options.warnings().iter().for_each(|line| eprint(line));
+    if options.is_set("verbose") {
+        eprint(&window_in_words(&query));
+    }
+    match listing(options, &columns, &query) {
+        Ok(Ok(out)) => Said::out(out).print(),
+        Ok(Err(refusal)) => refuse(&refusal),
+        Err(error) => Said::error(format!("sacct: error: {error}")).print(),
+    }
+}
+
+/// The columns: `--format`, `--brief`, `--long`, `SACCT_FORMAT`, or the usual ones.
+fn columns(options: &Options) -> Result<Vec<Column>, Refusal> {
+    let given: Vec<&str> = options.all("format").collect();
+    let text = match given.as_slice() {
+        [] if options.is_set("brief") => BRIEF.to_owned(),
+        [] if options.is_set("long") => LONG.to_owned(),
+        [] => ask::env("SACCT_FORMAT").filter(|text| !text.is_empty()).unwrap_or_else(|| DEFAULT.to_owned()),
+        given => given.join(","),
+    };
+    sacct_table::columns(&text).map_err(|error| Refusal::error(Sacct, 1, error.to_string()))
+}
+
+fn layout(options: &Options) -> Layout {
+    let delimiter = || options.get("delimiter").unwrap_or("|").to_owned();
+    match (options.is_set("parsable2"), options.is_set("parsable")) {
+        (true, _) => Layout::Parsable2(delimiter()),
+        (false, true) => Layout::Parsable(delimiter()),
+        (false, false) => Layout::Columns,
+    }
+}
+
+fn units(options: &Options) -> Units {
+    match options.get("units").and_then(|unit| unit.chars().next()) {
+        _ if options.is_set("noconvert") => Units::AsIs,
+        Some(unit) => Units::Fixed(unit.to_ascii_uppercase()),
+        None => Units::Best,
+    }
+}
+
+fn window_in_words(query: &Query) -> String {
+    let word = |when: i64| match (when, Local.timestamp_opt(when, 0).single()) {
+        (0, _) | (_, None) => "Epoch 0".to_owned(),
+        (_, Some(time)) => time.format("%a %b %e %H:%M:%S %Y").to_string(),
+    };
+    format!("sacct: Jobs Eligible in the time window from {} to {}", word(query.since), word(query.until))
+}
+
+fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Result<String, Refusal>, AskError> {
+    let mut client = Client::connect()?;
+    let jobs = match ask::accounting(&mut client, query.filter()) {
+        // An id that never was is an empty listing.
+        Err(AskError::Refused(Errno::InvalidJobId)) => Vec::new(),
+        other => other?,
+    };
+    let cluster = ask::cluster(&mut client)?;
+    if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster) {
+        return Ok(Err(refusal));
+    }
+    let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
+    let units = units(options);
+    let context = Context {
+        jobs: job_values::Context {
+            cluster: &cluster.name,
+            partitions: &cluster.partitions,
+            clock: Clock::new(local, ask::env("SLURM_TIME_FORMAT").as_deref(), cluster.now),
+            bitstr_len,
+            noconvert: units == Units::AsIs,
+        },
+        units,
+    };
+    let mut out = String::new();
+    if !options.is_set("noheader") {
+        sacct_table::header(columns, &layout(options), &mut out);
+    }
+    rows(&jobs, query, columns, &layout(options), options.is_set("array"), &context, &mut out);
+    Ok(Ok(out))
+}
+
+/// Appends the rows of the jobs that match: a job, then its steps. The waiting rest of an array
+/// comes behind the elements that have started.
+fn rows(
+    jobs: &[Job],
+    query: &Query,
+    columns: &[Column],
+    layout: &Layout,
+    each: bool,
+    context: &Context,
+    out: &mut String,
+) {
+    let mut shown: Vec<&Job> = jobs.iter().filter(|job| query.matches(job)).collect();
+    let mut last_of_array: HashMap<JobId, JobId> = HashMap::new();
+    for job in shown.iter().filter(|job| job.array.is_some()) {
+        let last = last_of_array.entry(job.array_job_id()).or_default();
+        *last = job.id.max(*last);
+    }
+    if !last_of_array.is_empty() {
+        shown.sort_by_key(|job| match job.array.as_ref().filter(|array| array.task_id.is_none()) {
+            Some(array) => (last_of_array.get(&array.job_id).copied().unwrap_or(job.id), true),
+            None => (job.id, false),
+        });
+    }
+    for job in shown {
+        if query.shows_job(job) {
+            let pending =
+                job.array.as_ref().filter(|array| each && array.task_id.is_none()).map(|array| &array.pending);
+            match pending {
+                Some(pending) => pending.iter().for_each(|task| {
+                    let row = Row { job, step: None, element: Some(task), context };
+                    sacct_table::row(columns, layout, &row, out);
+                }),
+                None => sacct_table::row(columns, layout, &Row { job, step: None, element: None, context }, out),
+            }
+        }
+        for step in &job.steps {
+            if query.shows_step(job, &step.id.to_string()) {
+                sacct_table::row(columns, layout, &Row { job, step: Some(step), element: None, context }, out);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        job::{ArrayRef, ExitStatus, Step, StepId, Usage},
+        report::{clock::utc, sample_jobs},
+        slurm::{array::ArraySpec, state::JobState},
+    };
+    use std::sync::Arc;
+
+    fn listed(words: &str, jobs: &[Job]) -> String {
+        let args: Vec<OsString> = words.split_whitespace().map(Into::into).collect();
+        let parsed = options::parse(Sacct, &args, &|_| None).unwrap();
+        let query = Query::read(&parsed, Local.timestamp_opt(sample_jobs::START + 30, 0).unwrap()).unwrap();
+        let partitions = [sample_jobs::gpu()];
+        let clock = Clock::new(utc, None, sample_jobs::START + 30);
+        let jobs_context =
+            job_values::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
+        let context = Context { jobs: jobs_context, units: units(&parsed.options) };
+        let (columns, layout) = (columns(&parsed.options).unwrap(), layout(&parsed.options));
+        let mut out = String::new();
+        rows(jobs, &query, &columns, &layout, parsed.options.is_set("array"), &context, &mut out);
+        out
+    }
+
+    fn array() -> Vec<Job> {
+        let spec = Arc::new(ArraySpec::parse("1-4%2", 1001).unwrap());
+        let of = |id, task_id, pending: &[u32], state| {
+            let mut job = sample_jobs::job(id, |request| request.name = "arr".into(), state);
+            let pending = pending.iter().copied().collect();
+            job.array = Some(ArrayRef { job_id: 127, spec: spec.clone(), throttle: Some(2), task_id, pending });
+            job.cancelled_by = Some(2001);
+            job
+        };
+        let mut batch = step(StepId::Batch);
+        batch.exit = ExitStatus::signaled(15);
+        batch.state = JobState::Cancelled;
+        let mut jobs = vec![
+            of(127, None, &[3, 4], JobState::Cancelled),
+            of(128, Some(1), &[], JobState::Cancelled),
+            of(129, Some(2), &[], JobState::Cancelled),
+        ];
+        jobs[1].steps = vec![batch];
+        jobs
+    }
+
+    fn step(id: StepId) -> Step {
+        Step {
+            id,
+            name: "batch".into(),
+            state: JobState::Completed,
+            nodes: vec!["node1".into()],
+            tasks: 1,
+            cpus: 1,
+            memory: 0,
+            gpus: 0,
+            tasks_per_node: vec![1],
+            start: sample_jobs::START,
+            end: Some(sample_jobs::START + 2),
+            exit: ExitStatus::default(),
+            usage: Usage::default(),
+            cancelled_by: None,
+            command: String::new(),
+        }
+    }
+
+    /// scancel.txt, sacct.txt
+    #[test]
+    fn arrays_are_listed_as_recorded() {
+        let expected = "\
+127_1                     CANCELLED by 2001 
+127_2                     CANCELLED by 2001 
+127_[3-4%2]               CANCELLED by 2001 
+";
+        assert_eq!(listed("-n -X -j 127 -o jobid,state%30", &array()), expected);
+        let ids = |words: &str| listed(&format!("-P -o jobid {words}"), &array()).replace('\n', " ");
+        assert_eq!(ids("-j 127"), "127_1 127_1.batch 127_2 127_[3-4%2] ");
+        assert_eq!(ids("-j 127_1"), "127_1 127_1.batch ");
+        assert_eq!(ids("-j 127_1.batch"), "127_1.batch ");
+        assert_eq!(ids("-j 128 -X"), "127_1 ");
+        assert_eq!(ids("-X -j 127_[1-2]"), "127_1 127_2 ");
+        assert_eq!(ids("-X -j 127 --array"), "127_1 127_2 127_3 127_4 ");
+        assert_eq!(ids("-X -j 127_9"), "");
+        assert_eq!(ids("-j 999999"), "");
+    }
+
+    #[test]
+    fn formats_are_chosen() {
+        let jobs = [sample_jobs::job(9, |_| {}, JobState::Failed)];
+        assert_eq!(listed("-b -j 9", &jobs), "9                FAILED      0:0 \n");
+        assert_eq!(listed("-P -o jobid -o state -j 9", &jobs), "9|FAILED\n");
+        assert_eq!(
+            listed("-j 9 --units=G -o reqmem,reqtres%40", &jobs),
+            "     3.91G         billing=2,cpu=2,mem=3.91G,node=1 \n"
+        );
+        assert_eq!(listed("-l -P -j 9", &jobs).matches('|').count(), 53);
+        let args = ["-o", "jobid,bogus"].map(OsString::from);
+        let parsed = options::parse(Sacct, &args, &|_| None).unwrap();
+        let refusal = columns(&parsed.options).err().unwrap();
+        assert_eq!(
+            (refusal.lines.join(""), refusal.exit),
+            ("sacct: error: Invalid field requested: \"bogus\"".to_owned(), 1)
+        );
+    }
+
+    /// Ten thousand jobs in a few ms, of which a debug build takes ten times as many.
+    #[test]
+    fn many_jobs_are_listed_quickly() {
+        let one = sample_jobs::job(1, |_| {}, JobState::Completed);
+        let many: Vec<Job> = (1..=10_000).map(|id| Job { id, ..one.clone() }).collect();
+        let begun = std::time::Instant::now();
+        assert_eq!(listed("-a", &many).lines().count(), 10_000);
+        assert!(begun.elapsed().as_millis() < 2000);
+    }
+}

@@ -1,0 +1,223 @@
+//! sbatch(1): puts a batch script into the queue.
+
+use super::{
+    check_cluster,
+    submitter::{environment, submitter},
+    terminal,
+};
+use crate::{
+    controller::{
+        api::{Call, Reply, Submission},
+        client::Client,
+    },
+    host::directory,
+    job::{Job, resolve},
+    slurm::{
+        directives,
+        errno::Errno,
+        hostlist,
+        options::{Command, Options, Parsed, Refusal, Script, help, parse_batch, usage, version},
+        state::JobState,
+    },
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, Read},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
+
+const COMMAND: Command = Command::Sbatch;
+
+/// Runs sbatch; `args` without the program's name.
+pub fn run(args: Vec<OsString>) -> u8 {
+    match submit(&args) {
+        Ok(code) => code,
+        Err(refusal) => terminal::refuse(&refusal),
+    }
+}
+
+fn submit(args: &[OsString]) -> Result<u8, Refusal> {
+    let env = |name: &str| std::env::var(name).ok();
+    let (parsed, script) = parse_batch(args, &env, &mut read_script)?;
+    let options = &parsed.options;
+    for (name, text) in [("help", help as fn(Command) -> String), ("usage", usage)] {
+        if options.is_set(name) {
+            return Ok(terminal::print(&text(COMMAND)));
+        }
+    }
+    if options.is_set("version") {
+        return Ok(terminal::print(&format!("{}\n", version())));
+    }
+    for warning in options.warnings() {
+        terminal::eprint(&warning);
+    }
+    let submission = submission(args, &parsed, script)?;
+    let test_only = options.is_set("test-only");
+    let call = if test_only { Call::TestOnly(submission) } else { Call::Submit(submission) };
+    let client = |e: crate::controller::client::ClientError| Refusal::error(COMMAND, 1, e.to_string());
+    let mut controller = Client::connect_at(&directory::state()).map_err(client)?;
+    if options.get("clusters").is_some()
+        && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(client)?
+    {
+        check_cluster(COMMAND, options.get("clusters"), &cluster)?;
+    }
+    match controller.ask(&call).map_err(client)? {
+        Reply::Submitted(id) => {
+            let printed = announce(options, id);
+            match options.is_set("wait") {
+                true => match controller.ask(&Call::Wait(id)).map_err(client)? {
+                    Reply::Jobs(jobs) => Ok(exit_code(&jobs)),
+                    _ => Ok(1),
+                },
+                false => Ok(printed),
+            }
+        }
+        Reply::WouldStart { id, start, cpus, nodes, partition } => {
+            let start = chrono::DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&chrono::Local);
+            terminal::eprint(&format!(
+                "sbatch: Job {id} to start at {} using {cpus} processors on nodes {} in partition {partition}",
+                start.format("%Y-%m-%dT%H:%M:%S"),
+                hostlist::compress(&nodes),
+            ));
+            Ok(0)
+        }
+        Reply::Refused { errno, before, hint } => Err(refused(test_only, errno, &before, hint)),
+        other => Err(Refusal::error(COMMAND, 1, format!("the controller answered what was not asked: {other:?}"))),
+    }
+}
+
+/// Slurm's way to say that the controller refused.
+fn refused(test_only: bool, errno: Errno, before: &[String], hint: Option<String>) -> Refusal {
+    let mut lines: Vec<String> = before.iter().map(|line| format!("sbatch: error: {line}")).collect();
+    lines.push(match test_only {
+        true => format!("allocation failure: {errno}"),
+        // Found before a real sbatch would ask its controller.
+        false if errno == Errno::InvalidGres => format!("sbatch: error: {errno}"),
+        false => format!("sbatch: error: Batch job submission failed: {errno}"),
+    });
+    lines.extend(hint.map(|hint| format!("sbatch: {hint}")));
+    Refusal { lines, exit: 1 }
+}
+
+/// What sbatch prints of a job that was submitted.
+fn announce(options: &Options, id: u32) -> u8 {
+    let cluster = options.get("clusters");
+    let text = match (options.is_set("parsable"), cluster) {
+        (true, None) => format!("{id}\n"),
+        (true, Some(name)) => format!("{id};{name}\n"),
+        (false, _) if options.is_set("quiet") => return 0,
+        (false, None) => format!("Submitted batch job {id}\n"),
+        (false, Some(name)) => format!("Submitted batch job {id} on cluster {name}\n"),
+    };
+    terminal::print(&text)
+}
+
+/// `--wait`: the highest exit code; 1 for a job that a signal or something else ended; 0 for one
+/// that was cancelled before it began. (`sbatch.txt`)
+fn exit_code(jobs: &[Job]) -> u8 {
+    let code = |job: &Job| match (job.state, job.exit) {
+        (JobState::Completed, _) => 0,
+        (JobState::Cancelled, _) if job.placement.is_none() => 0,
+        (JobState::Failed, exit) if exit.signal() == 0 => exit.code().max(1),
+        _ => 1,
+    };
+    jobs.iter().map(code).max().unwrap_or(1)
+}
+
+fn submission(args: &[OsString], parsed: &Parsed, script: Option<Script>) -> Result<Box<Submission>, Refusal> {
+    let options = &parsed.options;
+    let line: Vec<OsString> = std::iter::once("sbatch".into()).chain(args.iter().cloned()).collect();
+    let mut request = resolve::resolve(COMMAND, options, submitter(&line))?;
+    let array = resolve::array(options).map_err(|errno| refused(options.is_set("test-only"), errno, &[], None))?;
+    let name_from = |path: &OsStr| Path::new(path).file_name().unwrap_or(path).to_string_lossy().into_owned();
+    let named = options.get("job-name").is_some();
+    let script = match (options.get("wrap"), script, parsed.operands.first()) {
+        (Some(command), ..) => {
+            if !named {
+                request.name = "wrap".into();
+            }
+            format!("#!/bin/sh\n# This script was created by sbatch --wrap.\n\n{command}\n").into_bytes()
+        }
+        (None, Some(script), Some(file)) => {
+            if !named {
+                request.name = name_from(file);
+            }
+            let path = find_script(file).unwrap_or_else(|| file.into());
+            request.command = Some(std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned());
+            request.args = parsed.operands.iter().skip(1).map(|arg| arg.as_bytes().to_vec()).collect();
+            script.bytes
+        }
+        (None, Some(script), None) => {
+            if !named {
+                request.name = "sbatch".into();
+            }
+            script.bytes
+        }
+        (None, None, _) => return Err(Refusal::error(COMMAND, 1, "Batch script is empty!")),
+    };
+    if let Some(file) = options.get("nodefile") {
+        request.nodelist = node_file(file)?;
+    }
+    let environment = match options.get("export-file") {
+        Some(file) => export_file(file)?,
+        None => environment(),
+    };
+    Ok(Box::new(Submission { request, array, script, environment }))
+}
+
+/// The script that the operands name, or stdin; `None` for `--wrap`.
+pub(super) fn read_script(options: &Options, operands: &[OsString]) -> Result<Option<Script>, Refusal> {
+    if options.is_set("wrap") {
+        return match operands {
+            [] => Ok(None),
+            _ => Err(Refusal::error(COMMAND, 1, "Script arguments not permitted with --wrap option")),
+        };
+    }
+    let mut bytes = Vec::new();
+    let name = match operands.first() {
+        None => {
+            let _ = io::stdin().lock().read_to_end(&mut bytes);
+            "stdin".to_owned()
+        }
+        Some(file) => {
+            let shown = file.to_string_lossy().into_owned();
+            let opened = find_script(file).and_then(|path| fs::File::open(path).ok());
+            let unable = || Refusal::error(COMMAND, 1, format!("Unable to open file {shown}"));
+            let mut opened = opened.ok_or_else(unable)?;
+            // What can be opened and not read (a directory) is an empty script to sbatch.
+            let _ = opened.read_to_end(&mut bytes);
+            shown
+        }
+    };
+    directives::check_script(&bytes)?;
+    Ok(Some(Script { bytes, name }))
+}
+
+/// The file that an operand names: as it stands, or without a `/` on the PATH.
+fn find_script(name: &OsStr) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if name.as_bytes().contains(&b'/') || path.exists() {
+        return Some(path.to_owned());
+    }
+    let search = std::env::var_os("PATH")?;
+    std::env::split_paths(&search).map(|dir| dir.join(path)).find(|path| path.is_file())
+}
+
+/// `--nodefile`: hostlists, on lines or between commas and blanks.
+fn node_file(file: &str) -> Result<Vec<String>, Refusal> {
+    let text = fs::read_to_string(file)
+        .map_err(|_| Refusal::error(COMMAND, 1, format!("Unable to open {file}: No such file or directory")))?;
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(",");
+    hostlist::expand(&joined).map_err(|_| Refusal::error(COMMAND, 1, Errno::InvalidNodeName.to_string()))
+}
+
+/// `--export-file`: `NAME=value`, each ended by NUL, from a file or a file descriptor.
+fn export_file(file: &str) -> Result<Vec<u8>, Refusal> {
+    let path = match file.parse::<u32>() {
+        Ok(fd) => PathBuf::from(format!("/proc/self/fd/{fd}")),
+        Err(_) => PathBuf::from(OsString::from_vec(file.as_bytes().to_vec())),
+    };
+    fs::read(path).map_err(|e| Refusal::error(COMMAND, 1, format!("Unable to read --export-file {file}: {e}")))
+}

@@ -1,0 +1,120 @@
+//! Which jobs a scancel command line is about, of those there are.
+
+use super::plan::Plan;
+use crate::{
+    agent::wire::Target,
+    controller::api::{Filter, SignalJob},
+    job::{Job, StepId},
+    slurm::{
+        array::{BITSTR_LEN, JobIdSpec, TaskSel},
+        idset::IdSet,
+    },
+};
+
+/// A job, some elements of an array or a step that will be signalled.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// What is asked of the controller.
+    pub order: SignalJob,
+    /// How it is called in messages.
+    pub shown: String,
+    /// What `--interactive` asks.
+    pub question: String,
+}
+
+/// What the controller is asked for: it leaves out what certainly does not match.
+pub fn filter(plan: &Plan) -> Filter {
+    Filter {
+        ids: plan.ids.iter().map(|(_, id)| JobIdSpec { step: None, ..id.clone() }).collect(),
+        uids: plan.user.iter().map(|u| u.1).collect(),
+        names: plan.name.iter().cloned().collect(),
+        partitions: plan.partition.iter().cloned().collect(),
+        states: plan.state.into_iter().collect(),
+        accounts: plan.account.iter().cloned().collect(),
+        ..Filter::default()
+    }
+}
+
+/// The jobs to signal, and the written ids that are nobody's.
+pub fn choose(plan: &Plan, jobs: &[Job]) -> (Vec<Chosen>, Vec<String>) {
+    let live = || jobs.iter().filter(|job| !job.is_finished());
+    if plan.ids.is_empty() {
+        let whole =
+            live().filter(|job| matches(plan, job)).filter_map(|job| chosen(plan, job, &JobIdSpec::job(job.id)));
+        return (whole.collect(), Vec::new());
+    }
+    let (mut all, mut unknown) = (Vec::new(), Vec::new());
+    for (written, id) in &plan.ids {
+        let named: Vec<&Job> = live().filter(|job| is_named(id, job)).collect();
+        // With filters a job may be there and not have been sent: only without them it is unknown.
+        if named.is_empty() && !plan.filters() {
+            unknown.push(written.clone());
+        }
+        all.extend(named.into_iter().filter(|job| matches(plan, job)).filter_map(|job| chosen(plan, job, id)));
+    }
+    (all, unknown)
+}
+
+/// The order for an id that is sent as it was written.
+pub fn direct(plan: &Plan, id: &JobIdSpec) -> SignalJob {
+    let step = id.step.as_deref().and_then(|s| s.parse().ok()).map(StepId::Number);
+    SignalJob { id: id.clone(), signal: plan.sends(step.is_some()), target: step.map_or(plan.target(), Target::Step) }
+}
+
+fn is_named(id: &JobIdSpec, job: &Job) -> bool {
+    match (&id.tasks, &job.array) {
+        (None, _) => id.job == job.id || id.job == job.array_job_id(),
+        (Some(_), None) => false,
+        (Some(tasks), Some(array)) => {
+            id.job == array.job_id
+                && match array.task_id {
+                    Some(task) => tasks.contains(task),
+                    None => array.pending.iter().any(|task| tasks.contains(task)),
+                }
+        }
+    }
+}
+
+fn matches(plan: &Plan, job: &Job) -> bool {
+    let request = &job.request;
+    let is = |wanted: &Option<String>, has: Option<&str>| wanted.as_deref().is_none_or(|w| has == Some(w));
+    let on_nodes = |nodes: &[String]| {
+        job.placement.as_ref().is_some_and(|p| p.names().any(|name| nodes.iter().any(|n| n == name)))
+    };
+    is(&plan.account, request.account.as_deref())
+        && is(&plan.name, Some(&request.name))
+        && (is(&plan.partition, Some(&job.partition))
+            || request.partitions.iter().any(|p| Some(p) == plan.partition.as_ref()))
+        && is(&plan.qos, Some(request.qos.as_deref().unwrap_or("normal")))
+        && is(&plan.wckey, request.wckey.as_deref())
+        && plan.reservation.is_none()
+        && plan.state.is_none_or(|state| state == job.state || Some(state) == job.flag)
+        && plan.user.as_ref().is_none_or(|user| user.1 == request.user.uid)
+        && plan.nodelist.as_ref().is_none_or(|nodes| on_nodes(&nodes.1))
+}
+
+/// The part of `job` that `id` names.
+fn chosen(plan: &Plan, job: &Job, id: &JobIdSpec) -> Option<Chosen> {
+    let tasks = match &job.array {
+        None => None,
+        Some(array) => Some(match array.task_id {
+            Some(task) => TaskSel::One(task),
+            None => {
+                let wanted = |task: &u32| id.tasks.as_ref().is_none_or(|tasks| tasks.contains(*task));
+                let some: IdSet = array.pending.iter().filter(wanted).collect();
+                if some.is_empty() {
+                    return None;
+                }
+                TaskSel::Set(some)
+            }
+        }),
+    };
+    let exact = JobIdSpec { job: job.array_job_id(), tasks, step: id.step.clone(), het: None };
+    let shown = match &id.step {
+        Some(step) => format!("{}.{step}", job.shown_id(BITSTR_LEN)),
+        None => job.shown_id(BITSTR_LEN),
+    };
+    let kind = if id.step.is_some() { "step_id" } else { "job_id" };
+    let question = format!("Cancel {kind}={shown} name={} partition={} [y/n]? ", job.request.name, job.partition);
+    Some(Chosen { order: direct(plan, &exact), shown, question })
+}

@@ -1,0 +1,253 @@
+//! scontrol(1): show and change jobs, show nodes, partitions and the configuration.
+
+mod help;
+mod hosts;
+mod jobs;
+mod keyword;
+mod show;
+mod update;
+mod write;
+
+use super::{
+    ask::{self, AskError, Said},
+    terminal::{eprint, refuse},
+};
+use crate::{
+    controller::{
+        api::{Call, Filter, Reply},
+        client::Client,
+    },
+    host::{hardware, user},
+    slurm::{
+        array::JobIdSpec,
+        options::{self, Command::Scontrol},
+    },
+};
+use jobs::Order;
+use keyword::{Keyword, row};
+use std::ffi::OsString;
+
+/// A command as it was typed, and what the options say of its output.
+pub(crate) struct Words<'a> {
+    /// The keyword as it was typed.
+    keyword: &'a str,
+    /// What follows it.
+    args: &'a [String],
+    /// `--oneliner`
+    oneliner: bool,
+    /// `--details`
+    details: bool,
+}
+
+impl Words<'_> {
+    fn too_few(&self) -> Said {
+        Said::error(format!("too few arguments for keyword:{}", self.keyword))
+    }
+
+    fn too_many(&self) -> Said {
+        Said::error(format!("too many arguments for keyword:{}", self.keyword))
+    }
+}
+
+/// What a keyword does.
+#[derive(Clone, Copy)]
+enum Means {
+    Show,
+    Change(Order),
+    Update,
+    Write,
+    Ping,
+    Version,
+    Help,
+    Nothing,
+    Unsupported(&'static str),
+}
+
+const ADMIN: &str = "there is nothing to administrate: `skyslurm controller` starts and stops the controller";
+const SUSPEND: &str = "jobs cannot be suspended here";
+const NO_SESSION: &str =
+    "it changes the output of an interactive session, and there is none: use the option of that name";
+
+/// scontrol's keywords and how short they may be, as the real one takes them.
+#[rustfmt::skip]
+const KEYWORDS: &[Keyword<Means>] = &[
+    row("show", 3, Means::Show),
+    row("hold", 4, Means::Change(Order::Hold)),
+    row("holdu", 5, Means::Change(Order::Hold)),
+    row("uhold", 5, Means::Change(Order::Hold)),
+    row("release", 3, Means::Change(Order::Release)),
+    row("requeue", 3, Means::Change(Order::Requeue { hold: false })),
+    row("requeuehold", 11, Means::Change(Order::Requeue { hold: true })),
+    row("update", 1, Means::Update),
+    row("write", 5, Means::Write),
+    row("ping", 3, Means::Ping),
+    row("version", 4, Means::Version),
+    row("help", 2, Means::Help),
+    row("exit", 2, Means::Nothing),
+    row("quit", 4, Means::Nothing),
+    row("oneliner", 1, Means::Unsupported(NO_SESSION)),
+    row("details", 1, Means::Unsupported(NO_SESSION)),
+    row("all", 3, Means::Unsupported(NO_SESSION)),
+    row("hide", 2, Means::Unsupported(NO_SESSION)),
+    row("quiet", 4, Means::Unsupported(NO_SESSION)),
+    row("verbose", 4, Means::Unsupported(NO_SESSION)),
+    row("cluster", 2, Means::Unsupported("there is one cluster only")),
+    row("suspend", 2, Means::Unsupported(SUSPEND)),
+    row("resume", 3, Means::Unsupported(SUSPEND)),
+    row("top", 3, Means::Unsupported("use `scontrol update JobId=ID Nice=N`")),
+    row("notify", 1, Means::Unsupported("there is no way to talk to a running job yet")),
+    row("wait_job", 2, Means::Unsupported("jobs start on nodes that are ready")),
+    row("listpids", 1, Means::Unsupported("process ids are not known to the controller")),
+    row("pidinfo", 3, Means::Unsupported("process ids are not known to the controller")),
+    row("completing", 2, Means::Unsupported("use `squeue --states=COMPLETING`")),
+    row("errnumstr", 2, Means::Unsupported("see slurm_errno.h")),
+    row("create", 2, Means::Unsupported("partitions are made in the configuration file")),
+    row("delete", 3, Means::Unsupported("partitions are made in the configuration file")),
+    row("reboot", 3, Means::Unsupported(ADMIN)),
+    row("reconfigure", 3, Means::Unsupported("use `skyslurm controller restart`")),
+    row("shutdown", 8, Means::Unsupported("use `skyslurm controller stop`")),
+    row("setdebug", 8, Means::Unsupported(ADMIN)),
+    row("setdebugflags", 9, Means::Unsupported(ADMIN)),
+    row("schedloglevel", 3, Means::Unsupported(ADMIN)),
+    row("takeover", 8, Means::Unsupported(ADMIN)),
+    row("abort", 5, Means::Unsupported(ADMIN)),
+    row("token", 5, Means::Unsupported(ADMIN)),
+    row("cancel_reboot", 3, Means::Unsupported(ADMIN)),
+    row("fsdampeningfactor", 3, Means::Unsupported(ADMIN)),
+];
+
+/// Runs `scontrol` with these arguments (without its own name) and gives the exit code.
+pub fn run(args: Vec<OsString>) -> u8 {
+    let parsed = match options::parse(Scontrol, &args, &ask::env) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return refuse(&refusal),
+    };
+    let options = &parsed.options;
+    if options.is_set("version") {
+        return Said::out(version()).print();
+    }
+    if options.is_set("help") || options.is_set("usage") {
+        return Said::out(help::text()).print();
+    }
+    options.warnings().iter().for_each(|line| eprint(line));
+    let operands: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let [keyword, args @ ..] = operands.as_slice() else {
+        return Said::error("scontrol: error: there is no interactive mode: give a command, see `scontrol help`")
+            .print();
+    };
+    if let Err(exit) = ask::right_cluster(Scontrol, options) {
+        return exit;
+    }
+    let (oneliner, details) = (options.is_set("oneliner"), options.is_set("details"));
+    let mut said = match answer(&Words { keyword, args, oneliner, details }) {
+        Ok(said) => said,
+        Err(error) => Said::error(format!("scontrol: error: {error}")),
+    };
+    if options.is_set("quiet") {
+        said.err.clear();
+    }
+    said.print()
+}
+
+fn answer(words: &Words) -> Result<Said, AskError> {
+    let keyword = words.keyword;
+    let Some(means) = keyword::find(KEYWORDS, keyword) else {
+        return Ok(Said::error(format!("invalid keyword: {keyword}")));
+    };
+    match means {
+        Means::Show => show::run(words),
+        Means::Change(order) => jobs::run(words, order),
+        Means::Update => update::run(words),
+        Means::Write => write::run(words),
+        Means::Ping if !words.args.is_empty() => Ok(words.too_many()),
+        Means::Ping => Ok(ping()),
+        Means::Version if !words.args.is_empty() => {
+            Ok(Said::error(format!("too many arguments for {keyword} keyword")))
+        }
+        Means::Version => Ok(Said::out(version())),
+        Means::Help => Ok(Said::out(help::text())),
+        Means::Nothing if !words.args.is_empty() => Ok(words.too_many()),
+        Means::Nothing => Ok(Said::default()),
+        Means::Unsupported(instead) => {
+            Ok(Said::error(format!("scontrol: error: {keyword} is not supported: {instead}")))
+        }
+    }
+}
+
+fn version() -> String {
+    format!("{}\n", options::version())
+}
+
+/// Whether the controller answers (it is started if none runs).
+fn ping() -> Said {
+    let status = Client::connect().and_then(|mut client| client.ask(&Call::Status));
+    let up = matches!(status, Ok(Reply::Status(_)));
+    let state = if up { "UP" } else { "DOWN" };
+    let err = status.err().map(|error| format!("scontrol: error: {error}"));
+    Said {
+        out: format!("Slurmctld(primary) at {} is {state}\n", hardware::host_name()),
+        err: err.into_iter().collect(),
+        exit: u8::from(!up),
+    }
+}
+
+/// This user's jobs of a name.
+fn jobs_named(client: &mut Client, name: &str) -> Result<Vec<JobIdSpec>, AskError> {
+    let filter = Filter { names: vec![name.to_owned()], uids: vec![user::uid()], ..Filter::default() };
+    let mut ids: Vec<u32> = ask::jobs(client, filter)?.iter().map(|job| job.id).collect();
+    ids.dedup();
+    Ok(ids.into_iter().map(JobIdSpec::job).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> (String, u8) {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let (keyword, args) = words.split_first().unwrap();
+        let said = answer(&Words { keyword, args, oneliner: false, details: false }).unwrap();
+        (said.out + &said.err.join("\n"), said.exit)
+    }
+
+    /// Asked of the real one; none of them needs a controller.
+    #[test]
+    fn messages_are_slurms() {
+        for (line, answer) in [
+            ("nosuch", "invalid keyword: nosuch"),
+            ("sh", "invalid keyword: sh"),
+            ("hol 1", "invalid keyword: hol"),
+            ("requeueh 1", "invalid keyword: requeueh"),
+            ("show", "too few arguments for keyword:show"),
+            ("show nosuch", "invalid entity:nosuch for keyword:show "),
+            ("show p", "invalid entity:p for keyword:show "),
+            ("show nodename=node1", "invalid entity:nodename=node1 for keyword:show "),
+            ("show hosts a", "invalid entity:hosts for keyword:show "),
+            ("show hostnames a b", "too many arguments for keyword:show"),
+            ("show hostlist", "invalid encode argument"),
+            ("hold", "too few arguments for keyword:hold"),
+            ("rel", "too few arguments for keyword:rel"),
+            ("requeue", "too few arguments for keyword:requeue"),
+            ("write", "too few arguments for keyword:write"),
+            ("write nosuch", "invalid write argument:nosuch"),
+            ("write batch_script 1 a b", "too many arguments for keyword:write"),
+            ("write batch_script abc -", "job script retrieval failed: Invalid job id specified"),
+            ("vers x", "too many arguments for vers keyword"),
+            ("ping x", "too many arguments for keyword:ping"),
+            ("exit 5", "too many arguments for keyword:exit"),
+            ("update", "too few arguments for update keyword"),
+            ("suspend 7", "scontrol: error: suspend is not supported: jobs cannot be suspended here"),
+        ] {
+            assert_eq!(said(line), (answer.to_owned(), 1), "{line}");
+        }
+    }
+
+    #[test]
+    fn host_lists_need_no_controller() {
+        assert_eq!(said("show hostnames n[1-2]"), ("n1\nn2\n".into(), 0));
+        assert_eq!(said("show hostn n[1-2]"), ("n1\nn2\n".into(), 0));
+        assert_eq!(said("sho hostlistsorted b,a"), ("a,b\n".into(), 0));
+        assert_eq!(said("version").0, format!("{}\n", options::version()));
+        assert!(said("help").0.contains("hostnames"));
+    }
+}

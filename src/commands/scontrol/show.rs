@@ -1,0 +1,273 @@
+//! `scontrol show ENTITY [ID]`.
+
+use super::{Words, hosts, keyword, keyword::Keyword, keyword::row};
+use crate::{
+    commands::ask::{self, AskError, Said},
+    controller::{
+        api::{Cluster, Filter},
+        client::Client,
+    },
+    host::hardware,
+    job::Job,
+    report::{
+        clock::{Clock, local},
+        job_values::Context,
+        show::{self, Style},
+    },
+    slurm::{
+        array::{BITSTR_LEN, JobIdSpec, TaskSel},
+        errno::Errno,
+        hostlist,
+    },
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entity {
+    Config,
+    HostNames,
+    HostList {
+        sorted: bool,
+    },
+    Job,
+    Node,
+    Partition,
+    Step,
+    /// There are none here: what Slurm says then.
+    None(&'static str),
+}
+
+/// The entities and how short they may be, as the real one takes them.
+#[rustfmt::skip]
+const ENTITIES: &[Keyword<Entity>] = &[
+    row("config", 1, Entity::Config),
+    row("hostnames", 5, Entity::HostNames),
+    row("hostlistsorted", 9, Entity::HostList { sorted: true }),
+    row("hostlist", 5, Entity::HostList { sorted: false }),
+    row("jobs", 1, Entity::Job),
+    row("jobid", 4, Entity::Job),
+    row("nodes", 1, Entity::Node),
+    row("partitions", 2, Entity::Partition),
+    row("partitionname", 11, Entity::Partition),
+    row("steps", 2, Entity::Step),
+    row("stepid", 5, Entity::Step),
+    row("reservations", 1, Entity::None("No reservations in the system")),
+    row("reservationname", 13, Entity::None("No reservations in the system")),
+    row("licenses", 2, Entity::None("No licenses configured in Slurm.")),
+    row("frontend", 2, Entity::None("No frontend nodes in the system")),
+];
+
+/// Shows something.
+pub fn run(words: &Words) -> Result<Said, AskError> {
+    let [word, rest @ ..] = words.args else { return Ok(words.too_few()) };
+    let (name, id) = match (word.split_once('='), rest) {
+        (_, [_, _, ..]) => return Ok(words.too_many()),
+        (Some((name, id)), []) => (name, Some(id)),
+        (Some(_), _) => return Ok(words.too_many()),
+        (None, rest) => (word.as_str(), rest.first().map(String::as_str)),
+    };
+    let Some(entity) = keyword::find(ENTITIES, name) else {
+        return Ok(Said::error(format!("invalid entity:{word} for keyword:{} ", words.keyword)));
+    };
+    match entity {
+        Entity::HostNames => Ok(hosts::names(id, ask::env("SLURM_NODELIST").as_deref())),
+        Entity::HostList { sorted } => Ok(hosts::list(id, sorted)),
+        Entity::None(sentence) => Ok(Said::out(format!("{sentence}\n"))),
+        Entity::Job => jobs(words, id),
+        Entity::Step => steps(words, id),
+        Entity::Config => Ok(Said::out(show::config(&cluster()?.0, &hardware::host_name()))),
+        Entity::Node => cluster().map(|(cluster, clock)| nodes(&cluster, &clock, style(words), id)),
+        Entity::Partition => cluster().map(|(cluster, _)| partitions(&cluster, style(words), id)),
+    }
+}
+
+fn style(words: &Words) -> Style {
+    Style { oneliner: words.oneliner, details: words.details }
+}
+
+fn cluster() -> Result<(Cluster, Clock), AskError> {
+    let cluster = ask::cluster(&mut Client::connect()?)?;
+    let clock = clock(&cluster);
+    Ok((cluster, clock))
+}
+
+fn clock(cluster: &Cluster) -> Clock {
+    Clock::new(local, ask::env("SLURM_TIME_FORMAT").as_deref(), cluster.now)
+}
+
+fn context<'a>(cluster: &'a Cluster, clock: &Clock) -> Context<'a> {
+    let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
+    Context {
+        cluster: &cluster.name,
+        partitions: &cluster.partitions,
+        clock: clock.clone(),
+        bitstr_len,
+        noconvert: false,
+    }
+}
+
+/// Jobs, the cluster they are in, and its clock.
+type Loaded = (Vec<Job>, Cluster, Clock);
+
+/// Asks for jobs; the controller's refusal is for the caller to word.
+fn load(filter: Filter) -> Result<Result<Loaded, Errno>, AskError> {
+    let mut client = Client::connect()?;
+    let jobs = match ask::jobs(&mut client, filter) {
+        Err(AskError::Refused(errno)) => return Ok(Err(errno)),
+        other => other?,
+    };
+    let cluster = ask::cluster(&mut client)?;
+    let clock = clock(&cluster);
+    Ok(Ok((jobs, cluster, clock)))
+}
+
+fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
+    let Ok(wanted) = id.map(str::parse::<JobIdSpec>).transpose() else {
+        return Ok(Said::error(format!("scontrol_print_job error: {}", Errno::InvalidJobId)));
+    };
+    let ids = wanted.iter().map(|id| JobIdSpec { tasks: None, step: None, ..id.clone() }).collect();
+    let (jobs, cluster, clock) = match load(Filter { ids, ..Filter::default() })? {
+        Ok((jobs, ..)) if jobs.is_empty() && wanted.is_some() => return Ok(no_jobs(Errno::InvalidJobId)),
+        Ok(loaded) => loaded,
+        Err(errno) => return Ok(no_jobs(errno)),
+    };
+    Ok(job_records(&jobs, wanted.as_ref(), &context(&cluster, &clock), style(words)))
+}
+
+fn no_jobs(errno: Errno) -> Said {
+    Said::error(format!("slurm_load_jobs error: {errno}"))
+}
+
+/// The records of jobs, or of the elements that `wanted` names.
+fn job_records(jobs: &[Job], wanted: Option<&JobIdSpec>, context: &Context, style: Style) -> Said {
+    let mut out = String::new();
+    for job in jobs {
+        let element = match (wanted.and_then(|id| id.tasks.as_ref()), &job.array) {
+            (None, _) => None,
+            (Some(_), None) => continue,
+            (Some(tasks), Some(array)) => match (array.task_id, tasks) {
+                (Some(task), tasks) if tasks.contains(task) => None,
+                (None, TaskSel::One(task)) if array.pending.contains(*task) => Some(*task),
+                (None, tasks) if array.pending.iter().any(|task| tasks.contains(task)) => None,
+                _ => continue,
+            },
+        };
+        show::job(job, element, context, style, &mut out);
+    }
+    match wanted {
+        _ if !out.is_empty() => Said::out(out),
+        Some(id) => Said { exit: 1, ..Said::out(format!("Job {id} not found\n")) },
+        None => Said::out("No jobs in the system\n".to_owned()),
+    }
+}
+
+fn steps(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
+    let no_step = |errno: Errno| Said::error(format!("slurm_get_job_steps error: {errno}"));
+    let Ok(wanted) = id.map(str::parse::<JobIdSpec>).transpose() else {
+        return Ok(no_step(Errno::InvalidJobId));
+    };
+    let ids = wanted.iter().map(|id| JobIdSpec { step: None, ..id.clone() }).collect();
+    let (jobs, _, clock) = match load(Filter { ids, ..Filter::default() })? {
+        Ok((jobs, ..)) if jobs.is_empty() && wanted.is_some() => return Ok(no_step(Errno::InvalidJobId)),
+        Ok(loaded) => loaded,
+        Err(errno) => return Ok(no_step(errno)),
+    };
+    let mut out = String::new();
+    let step = wanted.as_ref().and_then(|id| id.step.as_deref());
+    for job in &jobs {
+        for one in job.steps.iter().filter(|s| s.end.is_none() && step.is_none_or(|id| s.id.to_string() == id)) {
+            show::step(job, one, &clock, style(words), &mut out);
+        }
+    }
+    Ok(match wanted {
+        _ if !out.is_empty() => Said::out(out),
+        Some(id) => Said { exit: 1, ..Said::out(format!("Job step {id} not found\n")) },
+        None => Said::out("No job steps in the system\n".to_owned()),
+    })
+}
+
+fn nodes(cluster: &Cluster, clock: &Clock, style: Style, list: Option<&str>) -> Said {
+    let mut said = Said::default();
+    let names = match list.map(hostlist::expand).transpose() {
+        Ok(names) => names,
+        Err(error) => return Said::error(format!("scontrol: error: {error}")),
+    };
+    let Some(names) = names else {
+        cluster.nodes.iter().for_each(|node| show::node(node, cluster, clock, style, &mut said.out));
+        if said.out.is_empty() {
+            said.out.push_str("No nodes in the system\n");
+        }
+        return said;
+    };
+    for name in names {
+        match cluster.nodes.iter().find(|node| node.name == name) {
+            Some(node) => show::node(node, cluster, clock, style, &mut said.out),
+            None => {
+                said.out.push_str(&format!("Node {name} not found\n"));
+                said.exit = 1;
+            }
+        }
+    }
+    said
+}
+
+fn partitions(cluster: &Cluster, style: Style, name: Option<&str>) -> Said {
+    let mut said = Said::default();
+    let wanted = || cluster.partitions.iter().filter(|p| name.is_none_or(|name| p.name == name));
+    wanted().for_each(|partition| show::partition(partition, cluster, style, &mut said.out));
+    match name {
+        _ if !said.out.is_empty() => said,
+        Some(name) => Said { exit: 1, ..Said::out(format!("Partition {name} not found\n")) },
+        None => Said::out("No partitions in the system\n".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        job::ArrayRef,
+        report::{clock::utc, sample_jobs},
+        slurm::{array::ArraySpec, state::JobState},
+    };
+    use std::sync::Arc;
+
+    fn lines(said: &Said) -> Vec<&str> {
+        said.out.lines().filter_map(|l| l.split(" ArrayTaskThrottle").next()).filter(|l| l.starts_with("Job")).collect()
+    }
+
+    #[test]
+    fn elements_are_found() {
+        let spec = Arc::new(ArraySpec::parse("1-5%2", 1001).unwrap());
+        let mut waits = sample_jobs::job(813, |_| {}, JobState::Pending);
+        let pending = (3..=5).collect();
+        waits.array = Some(ArrayRef { job_id: 813, spec: spec.clone(), throttle: Some(2), task_id: None, pending });
+        let mut runs = sample_jobs::job(815, |_| {}, JobState::Running);
+        let pending = Default::default();
+        runs.array = Some(ArrayRef { job_id: 813, spec, throttle: Some(2), task_id: Some(1), pending });
+        let cluster = Cluster { partitions: vec![sample_jobs::gpu()], ..Cluster::default() };
+        let context = context(&cluster, &Clock::new(utc, None, sample_jobs::START));
+        let show = |id: &str| {
+            job_records(&[waits.clone(), runs.clone()], Some(&id.parse().unwrap()), &context, Style::default())
+        };
+        assert_eq!(
+            lines(&show("813")),
+            ["JobId=813 ArrayJobId=813 ArrayTaskId=3-5%2", "JobId=815 ArrayJobId=813 ArrayTaskId=1"]
+        );
+        assert_eq!(lines(&show("813_1")), ["JobId=815 ArrayJobId=813 ArrayTaskId=1"]);
+        assert_eq!(lines(&show("813_4")), ["JobId=813 ArrayJobId=813 ArrayTaskId=4"]);
+        assert_eq!(lines(&show("813_9")), ["Job 813_9 not found"]);
+        assert_eq!(show("813_9").exit, 1);
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let cluster = Cluster { partitions: vec![sample_jobs::gpu()], ..Cluster::default() };
+        let clock = Clock::new(utc, None, 0);
+        let said = nodes(&cluster, &clock, Style::default(), Some("nosuch"));
+        assert_eq!((said.out.as_str(), said.exit), ("Node nosuch not found\n", 1));
+        let said = partitions(&cluster, Style::default(), Some("nosuch"));
+        assert_eq!((said.out.as_str(), said.exit), ("Partition nosuch not found\n", 1));
+        let none = job_records(&[], None, &context(&cluster, &clock), Style::default());
+        assert_eq!((none.out.as_str(), none.exit), ("No jobs in the system\n", 0));
+    }
+}

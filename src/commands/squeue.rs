@@ -1,0 +1,522 @@
+//! squeue: the jobs and steps in the queue.
+
+use crate::{
+    commands::terminal::{eprint, print, refuse},
+    controller::{
+        api::{Call, Cluster, Filter, Reply},
+        client::{Client, ClientError},
+    },
+    job::Job,
+    report::{
+        clock::{self, Clock, Zone},
+        field::Layout,
+        job_fields::Jobs,
+        job_rows::{Selection, States},
+        job_values::Context,
+        sort,
+        step_fields::Steps,
+    },
+    slurm::{
+        array::{BITSTR_LEN, JobIdSpec},
+        errno::Errno,
+        options::{self, Command, Options, Parsed, Refusal, Source},
+        state::JobState,
+    },
+};
+use std::{
+    ffi::OsString,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+const DEFAULT: &str = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
+const LONG: &str = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
+const START: &str = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
+const STEPS: &str = "%.15i %.8j %.9P %.8u %.9M %N";
+
+/// The states squeue lists when one is wrong (squeue.txt).
+const VALID_STATES: &str = "PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,COMPLETING,CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,SIGNALING,SPECIAL_EXIT,STAGE_OUT,STOPPED";
+
+/// States that Slurm knows and no job here is ever in.
+const OTHER_STATES: &[&str] = &[
+    "RESV_DEL_HOLD",
+    "RD",
+    "REQUEUE_FED",
+    "RF",
+    "POWER_UP_NODE",
+    "PO",
+    "EXPEDITING",
+    "EG",
+    "LAUNCH_FAILED",
+    "RECONFIG_FAIL",
+    "UPDATE_DB",
+];
+
+/// Runs squeue; the exit code.
+pub fn run(args: Vec<OsString>) -> u8 {
+    let env = |name: &str| std::env::var(name).ok();
+    let parsed = match options::parse(Command::Squeue, &args, &env) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return refuse(&refusal),
+    };
+    if let Some(text) = super::asked_for(&parsed, Command::Squeue) {
+        return print(&text);
+    }
+    parsed
+        .options
+        .warnings()
+        .iter()
+        .for_each(|line| eprint(line));
+    let users = Users {
+        me: crate::host::user::uid(),
+        by_name: |name| crate::host::user::by_name(name).map(|u| u.uid),
+        by_uid: |uid| crate::host::user::by_uid(uid).is_some(),
+    };
+    let query = match Query::new(&parsed, &env, &users) {
+        Ok(query) => query,
+        Err(refusal) => return refuse(&refusal),
+    };
+    query.complaints.iter().for_each(|line| eprint(line));
+    let mut client = match Client::connect() {
+        Ok(client) => client,
+        Err(error) => return query.unreachable(&error),
+    };
+    loop {
+        let code = once(&mut client, &query);
+        match query.iterate {
+            Some(seconds) => {
+                print("\n");
+                std::thread::sleep(Duration::from_secs(seconds));
+            }
+            None => return code,
+        }
+    }
+}
+
+/// Asks once and prints.
+fn once(client: &mut Client, query: &Query) -> u8 {
+    let cluster = match client.ask(&Call::Cluster) {
+        Ok(Reply::Cluster(cluster)) => *cluster,
+        Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
+        Ok(_) => return query.failed(Errno::ConnectFailure),
+        Err(error) => return query.unreachable(&error),
+    };
+    let jobs = match client.ask(&Call::Jobs(query.filter())) {
+        Ok(Reply::Jobs(jobs)) => jobs,
+        Ok(Reply::Refused {
+            errno: Errno::InvalidJobId,
+            ..
+        }) if !query.asks_for_one() => Vec::new(),
+        Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
+        Ok(_) => return query.failed(Errno::ConnectFailure),
+        Err(error) => return query.unreachable(&error),
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(cluster.now, |d| d.as_secs() as i64);
+    match query.render(&jobs, &cluster, now, clock::local) {
+        Ok(text) => print(&text),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// What must be known of this machine's users to read the options.
+pub struct Users {
+    /// Who runs the command.
+    pub me: u32,
+    /// The id of a user.
+    pub by_name: fn(&str) -> Option<u32>,
+    /// Whether there is a user with this id.
+    pub by_uid: fn(u32) -> bool,
+}
+
+/// Jobs or steps, in which columns.
+enum Table {
+    Jobs(Layout<Jobs>),
+    Steps(Layout<Steps>),
+}
+
+/// What a squeue command line asks for.
+pub struct Query {
+    table: Table,
+    selection: Selection,
+    sort: Vec<sort::Key>,
+    header: bool,
+    date: bool,
+    clusters: Option<String>,
+    nodes: Option<String>,
+    iterate: Option<u64>,
+    bitstr_len: usize,
+    time_format: Option<String>,
+    noconvert: bool,
+    verbose: bool,
+    /// Lines for stderr about what could not be read and does not matter much.
+    pub complaints: Vec<String>,
+}
+
+fn error(message: impl AsRef<str>) -> Refusal {
+    Refusal::error(Command::Squeue, 1, message)
+}
+
+fn list(text: Option<&str>) -> Option<Vec<String>> {
+    text.map(|text| {
+        text.split(',')
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    })
+}
+
+impl Query {
+    /// Reads the options.
+    pub fn new(
+        parsed: &Parsed,
+        env: &dyn Fn(&str) -> Option<String>,
+        users: &Users,
+    ) -> Result<Self, Refusal> {
+        let options = &parsed.options;
+        let mut complaints = Vec::new();
+        let mut operands = parsed
+            .operands
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned());
+        let steps = options.is_set("steps");
+        let start = options.is_set("start") && !steps;
+        let mut jobs_text = options.get("jobs").map(str::to_owned);
+        let mut steps_text = options.get("steps").map(str::to_owned);
+        // `-j` and `-s` take their list as a word of its own, too.
+        if options.is_set("jobs") && jobs_text.is_none() {
+            jobs_text = operands.next();
+        } else if steps && steps_text.is_none() {
+            steps_text = operands.next();
+        }
+        if let Some(word) = operands.next() {
+            let mut refusal = error(format!("Unrecognized option: {word}"));
+            refusal
+                .lines
+                .extend(options::usage(Command::Squeue).lines().map(str::to_owned));
+            return Err(refusal);
+        }
+        let iterate = options.get("iterate").map(super::seconds);
+        if iterate == Some(None) {
+            let mut refusal = error(format!(
+                "--iterate={}",
+                options.get("iterate").unwrap_or_default()
+            ));
+            refusal.lines.push(String::new());
+            return Err(refusal);
+        }
+        let table = table(options, steps, start, &mut complaints)?;
+        let sort = match options.get("sort") {
+            Some(text) if steps => sort::keys(text),
+            Some(text) => sort::job_keys(text)
+                .map_err(|c| error(format!("Invalid sort specification: {c}")))?,
+            None if steps => sort::keys("P,i"),
+            None if start => sort::keys("S"),
+            None => sort::keys("P,t,-p"),
+        };
+        let unfold = options.is_set("array");
+        let selection = Selection {
+            ids: jobs_text.as_deref().map(job_ids).transpose()?,
+            uids: match options.is_set("me") {
+                true => Some(vec![users.me]),
+                false => options
+                    .get("users")
+                    .map(|text| uids(text, users, &mut complaints)),
+            },
+            not_uid: options.is_set("notme").then_some(users.me),
+            names: list(options.get("name")),
+            partitions: list(options.get("partitions")),
+            accounts: list(options.get("accounts")),
+            qos: list(options.get("qos")),
+            nodes: None,
+            states: match options.get("states") {
+                Some(text) => states(text)?,
+                None if start => States::These(vec![JobState::Pending]),
+                None => States::Active,
+            },
+            licenses: list(options.get("licenses")),
+            reservation: options.is_set("reservation"),
+            unfold,
+            unique: options.is_set("array-unique"),
+            by_partition: options.is_set("priority"),
+            steps: steps_text.as_deref().map(step_ids).transpose()?,
+        };
+        let bitstr_len = env("SLURM_BITSTR_LEN")
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(BITSTR_LEN);
+        Ok(Self {
+            table,
+            selection,
+            sort,
+            header: !options.is_set("noheader"),
+            date: options.is_set("long") || options.is_set("iterate") || options.is_set("verbose"),
+            clusters: options.get("clusters").map(str::to_owned),
+            nodes: options.get("nodelist").map(str::to_owned),
+            iterate: iterate.flatten(),
+            bitstr_len: if unfold { 0 } else { bitstr_len },
+            time_format: env("SLURM_TIME_FORMAT"),
+            noconvert: options.is_set("noconvert"),
+            verbose: options.is_set("verbose"),
+            complaints,
+        })
+    }
+
+    fn asks_for_one(&self) -> bool {
+        matches!(self.selection.ids.as_deref(), Some([_]))
+    }
+
+    /// What to ask the controller for. What is left out here is left out again by the selection:
+    /// a job that is asked for by its id must come even if it is over, for an unknown id is an error.
+    pub fn filter(&self) -> Filter {
+        let selection = &self.selection;
+        if let Some(ids) = selection.ids.as_ref().filter(|ids| !ids.is_empty()) {
+            return Filter {
+                ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(),
+                ..Filter::default()
+            };
+        }
+        let states = match &selection.states {
+            States::All => Vec::new(),
+            States::Active => JobState::all()
+                .filter(|state| !state.is_finished())
+                .collect(),
+            States::These(states) => states.clone(),
+        };
+        Filter {
+            uids: selection.uids.clone().unwrap_or_default(),
+            states,
+            ..Filter::default()
+        }
+    }
+
+    /// The whole output, from what the controller answered.
+    pub fn render(
+        &self,
+        jobs: &[Job],
+        cluster: &Cluster,
+        now: i64,
+        zone: Zone,
+    ) -> Result<String, Refusal> {
+        if self.asks_for_one() && jobs.is_empty() {
+            return Err(load_error(Errno::InvalidJobId));
+        }
+        super::check_cluster(Command::Squeue, self.clusters.as_deref(), cluster)?;
+        let mut selection = self.selection.clone();
+        if let Some(text) = &self.nodes {
+            selection.nodes = Some(node_names(text, cluster)?);
+        }
+        let context = Context {
+            cluster: &cluster.name,
+            partitions: &cluster.partitions,
+            clock: Clock::new(zone, self.time_format.as_deref(), now),
+            bitstr_len: self.bitstr_len,
+            noconvert: self.noconvert,
+        };
+        let mut out = String::with_capacity(128 * (jobs.len() + 2));
+        if self.date {
+            out.push_str(&context.clock.ctime());
+            out.push('\n');
+        }
+        if self.verbose {
+            out.push_str(&format!("last_update_time={now} records={}\n", jobs.len()));
+        }
+        if self.header && self.clusters.is_some() {
+            out.push_str(&format!("CLUSTER: {}\n", cluster.name));
+        }
+        match &self.table {
+            Table::Jobs(layout) => {
+                let mut rows = selection.rows(jobs, &context);
+                sort::jobs(&mut rows, &self.sort);
+                write(layout, &rows, self.header, &mut out);
+            }
+            Table::Steps(layout) => {
+                let mut rows = selection.step_rows(jobs, &context);
+                sort::steps(&mut rows, &self.sort);
+                write(layout, &rows, self.header, &mut out);
+            }
+        }
+        Ok(out)
+    }
+
+    fn failed(&self, errno: Errno) -> u8 {
+        refuse(&load_error(errno))
+    }
+
+    fn unreachable(&self, error: &ClientError) -> u8 {
+        eprint(&format!("squeue: error: {error}"));
+        self.failed(Errno::ConnectFailure)
+    }
+}
+
+fn write<K: crate::report::field::Kind>(
+    layout: &Layout<K>,
+    rows: &[K::Row<'_>],
+    header: bool,
+    out: &mut String,
+) {
+    if header {
+        layout.header(out);
+    }
+    for row in rows {
+        layout.row(row, out);
+    }
+}
+
+/// squeue prints this without its own name (squeue.txt).
+fn load_error(errno: Errno) -> Refusal {
+    Refusal {
+        lines: vec![format!("slurm_load_jobs error: {errno}")],
+        exit: 1,
+    }
+}
+
+/// The columns: `-o` or `-O`, the variables unless an option asks for another default, or the default.
+fn table(
+    options: &Options,
+    steps: bool,
+    start: bool,
+    complaints: &mut Vec<String>,
+) -> Result<Table, Refusal> {
+    let long = options.is_set("long");
+    let by_hand = |name| {
+        options
+            .get(name)
+            .filter(|_| options.source(name) == Some(Source::CommandLine))
+    };
+    let by_variable = |name| {
+        options
+            .get(name)
+            .filter(|_| !(long || steps || options.is_set("start")))
+    };
+    let (short, names) = match (by_hand("format"), by_hand("Format")) {
+        (Some(_), Some(_)) => {
+            return Err(error("-O (--Format) is incompatible with -o (--format)"));
+        }
+        (Some(_), None) if long => {
+            let words = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
+            return Err(Refusal::fatal(Command::Squeue, words));
+        }
+        (None, None) => match by_variable("format") {
+            Some(format) => (Some(format), None),
+            None => (None, by_variable("Format")),
+        },
+        given => given,
+    };
+    Ok(if steps {
+        let layout = match names {
+            Some(names) => Layout::long(names),
+            None => Layout::short(short.unwrap_or(STEPS), "|"),
+        };
+        let unknown = layout.unknown.iter();
+        complaints.extend(
+            unknown
+                .map(|key| format!("squeue: error: Invalid job step format specification: {key}")),
+        );
+        Table::Steps(layout)
+    } else {
+        let default = match (start, long) {
+            (true, _) => START,
+            (false, true) => LONG,
+            (false, false) => DEFAULT,
+        };
+        let layout = match names {
+            Some(names) => Layout::long(names),
+            None => Layout::short(short.unwrap_or(default), "|"),
+        };
+        let unknown = layout.unknown.iter();
+        complaints.extend(
+            unknown.map(|key| format!("squeue: error: Invalid job format specification: {key}")),
+        );
+        Table::Jobs(layout)
+    })
+}
+
+/// `--jobs`: ids, elements; steps are taken for their jobs. Blanks around an id do not matter.
+fn job_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
+    let text: String = text.split_whitespace().collect();
+    JobIdSpec::parse_list(&text).map_err(|bad| error(format!("Invalid job id: {}", bad.0)))
+}
+
+/// `--steps=LIST`: a step must be named (squeue.txt).
+fn step_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
+    let bad = |word: &str| {
+        let shown = if word.contains('.') {
+            word.to_owned()
+        } else {
+            format!("{word}.??")
+        };
+        error(format!("Invalid job_step id: {shown}"))
+    };
+    let words = text.split(',').filter(|word| !word.is_empty());
+    words
+        .map(|word| match word.parse::<JobIdSpec>() {
+            Ok(id) if id.step.is_some() => Ok(id),
+            _ => Err(bad(word)),
+        })
+        .collect()
+}
+
+/// `--users`: names and ids; one that nobody has is told and passed over.
+fn uids(text: &str, users: &Users, complaints: &mut Vec<String>) -> Vec<u32> {
+    let mut uids = Vec::new();
+    for word in text.split(',').filter(|word| !word.is_empty()) {
+        let known =
+            (users.by_name)(word).or_else(|| word.parse().ok().filter(|uid| (users.by_uid)(*uid)));
+        match known {
+            Some(uid) => uids.push(uid),
+            None => complaints.extend([
+                format!("squeue: error: Invalid user: {word}"),
+                String::new(),
+            ]),
+        }
+    }
+    uids
+}
+
+/// `--states`
+fn states(text: &str) -> Result<States, Refusal> {
+    if text.eq_ignore_ascii_case("all") {
+        return Ok(States::All);
+    }
+    let mut states = Vec::new();
+    for word in text.split(',').filter(|word| !word.is_empty()) {
+        match JobState::parse(word) {
+            Some(state) => states.push(state),
+            None if OTHER_STATES
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(word)) => {}
+            None => {
+                let mut refusal = error(format!("Invalid job state specified: {word}"));
+                refusal.lines.push(format!(
+                    "squeue: error: Valid job states include: {VALID_STATES}"
+                ));
+                refusal.lines.push(String::new());
+                return Err(refusal);
+            }
+        }
+    }
+    Ok(States::These(states))
+}
+
+/// `--nodelist`: node names or host names, which must exist.
+fn node_names(text: &str, cluster: &Cluster) -> Result<Vec<String>, Refusal> {
+    let names = crate::slurm::hostlist::expand(text)
+        .map_err(|_| error(format!("Invalid node name {text}")))?;
+    names
+        .into_iter()
+        .map(|name| {
+            let found = cluster
+                .nodes
+                .iter()
+                .find(|n| n.name == name)
+                .or_else(|| cluster.nodes.iter().find(|n| n.host == name));
+            found
+                .map(|node| node.name.clone())
+                .ok_or_else(|| error(format!("Invalid node name {name}")))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "squeue_tests.rs"]
+mod tests;

@@ -1,0 +1,75 @@
+//! What sbatch, salloc and srun say of who called them, and from where.
+
+use crate::{
+    host::{hardware, user},
+    job::{Submitter, User},
+};
+use nix::sys::{
+    resource::{Resource, getrlimit},
+    stat::{Mode, umask},
+};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
+
+/// The limits `--propagate` names. sbatch(1)
+const LIMITS: [(&str, Resource); 10] = [
+    ("AS", Resource::RLIMIT_AS),
+    ("CORE", Resource::RLIMIT_CORE),
+    ("CPU", Resource::RLIMIT_CPU),
+    ("DATA", Resource::RLIMIT_DATA),
+    ("FSIZE", Resource::RLIMIT_FSIZE),
+    ("MEMLOCK", Resource::RLIMIT_MEMLOCK),
+    ("NOFILE", Resource::RLIMIT_NOFILE),
+    ("NPROC", Resource::RLIMIT_NPROC),
+    ("RSS", Resource::RLIMIT_RSS),
+    ("STACK", Resource::RLIMIT_STACK),
+];
+
+/// The caller of this command.
+pub fn submitter(args: &[OsString]) -> Submitter {
+    let (uid, gid) = (user::uid(), user::gid());
+    let mask = umask(Mode::empty());
+    umask(mask);
+    let limit = |(name, resource): (&str, Resource)| getrlimit(resource).ok().map(|(soft, _)| (name.to_owned(), soft));
+    Submitter {
+        user: User {
+            uid,
+            gid,
+            name: user::name_of(uid),
+            group: user::group_name(gid).unwrap_or_else(|| gid.to_string()),
+        },
+        directory: directory(),
+        host: hardware::host_name(),
+        umask: mask.bits(),
+        rlimits: LIMITS.into_iter().filter_map(limit).collect(),
+        command_line: args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
+        now: chrono::Local::now(),
+    }
+}
+
+/// The working directory as the shell calls it (`PWD`), if that is the one; a link in it is kept so.
+fn directory() -> String {
+    let real = env::current_dir().unwrap_or_else(|_| "/tmp".into());
+    let same = |pwd: &OsString| {
+        use std::os::unix::fs::MetadataExt;
+        let id = |path: &OsStr| std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+        pwd.as_bytes().starts_with(b"/") && id(pwd).is_some() && id(pwd) == id(real.as_os_str())
+    };
+    let shown = env::var_os("PWD").filter(same).unwrap_or_else(|| real.clone().into_os_string());
+    shown.to_string_lossy().into_owned()
+}
+
+/// This process's environment: `NAME=value`, each ended by NUL.
+pub fn environment() -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in env::vars_os() {
+        block.extend(name.into_vec());
+        block.push(b'=');
+        block.extend(value.into_vec());
+        block.push(0);
+    }
+    block
+}

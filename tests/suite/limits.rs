@@ -1,0 +1,69 @@
+//! Time limits, warnings, requeues.
+
+use crate::harness::{Lab, ONE};
+use std::time::{Duration, Instant};
+
+/// The smallest limit is a minute, so that this takes a little more; all of it at once.
+#[test]
+fn a_job_ends_at_its_time_limit() {
+    let lab = Lab::new(&ONE.replace("cpus = 2", "cpus = 8"));
+    let start = Instant::now();
+    let obeys = lab.submit("-t 1 -o obeys --wrap 'echo up; sleep 3600'");
+    let stubborn = lab.submit("-t 1 -o stubborn --wrap 'trap \"echo asked\" TERM; while :; do sleep 0.05; done'");
+    let step = lab.submit("-t 1 -o step --wrap 'srun sleep 3600'");
+    let shortened = lab.submit("-t 10 -o shortened --wrap 'echo up; sleep 3600'");
+    let longer = lab.submit("-t 1 -o longer --wrap 'echo up; sleep 3600'");
+    lab.until_file("shortened", "up");
+    lab.until_file("longer", "up");
+    lab.sh(&format!("scontrol update jobid={shortened} timelimit=1; scontrol update jobid={longer} timelimit=2")).ok();
+    let ids = format!("{obeys},{stubborn},{step},{shortened}");
+    let until = Instant::now() + Duration::from_secs(100);
+    while !lab.sh(&format!("squeue -h -j {ids}")).stdout.is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(start.elapsed() >= Duration::from_secs(60), "too early: {:?}", start.elapsed());
+    assert_eq!(lab.sh(&format!("sacct -n -X -P -j {ids} -o state,exitcode | sort | uniq -c")).ok().trim(), "4 TIMEOUT|0:0");
+    assert_eq!(lab.sh(&format!("squeue -h -j {longer} -o %T")).ok(), "RUNNING\n");
+    assert!(lab.read("obeys").contains("CANCELLED AT") && lab.read("obeys").contains("DUE TO TIME LIMIT ***"), "{}", lab.read("obeys"));
+    assert!(lab.read("stubborn").contains("asked\n"));
+    assert!(lab.read("step").contains(&format!("*** STEP {step}.0 ON solo CANCELLED AT ")), "{}", lab.read("step"));
+}
+
+#[test]
+fn a_warning_comes_before_the_limit() {
+    let lab = Lab::new(ONE);
+    // 58 seconds before the end of a minute.
+    lab.submit("-t 1 --signal=B:USR1@58 -o batch --wrap 'trap \"echo warned; exit 0\" USR1; while :; do sleep 0.05; done'");
+    lab.submit("-t 1 --signal=USR2@58 -o step --wrap 'srun bash -c \"trap \\\"echo step warned; exit 0\\\" USR2; while :; do sleep 0.05; done\"'");
+    lab.until_file("batch", "warned");
+    lab.until_file("step", "step warned");
+    lab.until("squeue -h", "");
+    assert_eq!(lab.sh("sacct -n -X -P -o state").ok(), "COMPLETED\nCOMPLETED\n");
+}
+
+#[test]
+fn a_requeued_job_runs_again() {
+    let lab = Lab::new(ONE);
+    let script = "--wrap 'echo start ${SLURM_RESTART_COUNT-0}; [ \"$SLURM_RESTART_COUNT\" = 1 ] || sleep 3600'";
+    let id = lab.submit(&format!("--requeue --open-mode=append -o out {script}"));
+    lab.until_file("out", "start 0");
+    lab.sh(&format!("scontrol requeue {id}")).ok();
+    lab.until_true("the job to be in the queue again", || lab.sh(&format!("squeue -h -j {id} -o '%T %r'")).stdout != "RUNNING None\n");
+    lab.until_file("out", "DUE TO JOB REQUEUE");
+    // Slurm lets it wait two minutes; whoever is in a hurry changes that.
+    lab.sh(&format!("scontrol update jobid={id} starttime=now")).ok();
+    lab.until_file("out", "start 1");
+    lab.until_state(id, "COMPLETED");
+    assert_eq!(lab.sh(&format!("sacct -n -X -P -j {id} -o state")).ok(), "COMPLETED\n");
+    assert_eq!(lab.sh(&format!("sacct -n -X -P -D -j {id} -o state")).ok(), "REQUEUED\nCOMPLETED\n");
+}
+
+#[test]
+fn a_job_may_refuse_to_be_requeued() {
+    let lab = Lab::new(ONE);
+    let id = lab.submit("--no-requeue -o out --wrap 'echo up; sleep 3600'");
+    lab.until_file("out", "up");
+    let out = lab.sh(&format!("scontrol requeue {id}"));
+    assert!(!out.stderr.is_empty(), "{out:?}");
+    assert_eq!(lab.sh(&format!("squeue -h -j {id} -o %T")).ok(), "RUNNING\n");
+}

@@ -1,4 +1,5 @@
 complete -c sacct -s A -l accounts -d 'use this comma separated list of accounts to select jobs to display' -r
+complete -c sacct -s M -l clusters -l cluster -d 'only send data about these clusters' -r
 complete -c sacct -l delimiter -d 'characters used to separate the fields with -p or -P; default is \'|\'' -r
 complete -c sacct -s E -l endtime -d 'select jobs eligible before this time' -r
 complete -c sacct -s o -l format -l fields -d 'comma separated list of fields ("--helpformat" lists them)' -r

@@ -1,4 +1,5 @@
 complete -c scancel -s A -l account -d 'act only on jobs charging this account' -r
+complete -c scancel -s M -l clusters -l cluster -d 'clusters to issue commands to' -r
 complete -c scancel -s n -l name -l jobname -d 'act only on jobs with this name' -r
 complete -c scancel -s w -l nodelist -d 'act only on jobs on these nodes' -r
 complete -c scancel -s p -l partition -d 'act only on jobs in this partition' -r

@@ -11,13 +11,13 @@ use std::{
 };
 
 /// Over so many bytes that wait to be sent, nothing more is taken in for a connection.
-pub(super) const FULL: usize = 256 << 10;
+const FULL: usize = 256 << 10;
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
 
 /// One connection. Today a Unix socket; an encrypted one would have the same face.
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: UnixStream,
     input: Vec<u8>,
     output: Vec<u8>,

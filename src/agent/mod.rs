@@ -16,7 +16,7 @@ mod event;
 mod events;
 mod launch;
 mod limit;
-mod link;
+pub(crate) mod link;
 mod login;
 mod namespace;
 mod output;

@@ -1,13 +1,19 @@
 //! Asking the controller from a command, and what a command has to say afterwards.
 
-use super::terminal::{eprint, print};
+use super::{
+    check_cluster,
+    terminal::{eprint, print, refuse},
+};
 use crate::{
     controller::{
         api::{Call, Cluster, Filter, Reply},
         client::{Client, ClientError},
     },
     job::Job,
-    slurm::errno::Errno,
+    slurm::{
+        errno::Errno,
+        options::{Command, Options},
+    },
 };
 
 /// Why a question went unanswered.
@@ -59,6 +65,17 @@ impl Said {
 /// The value of an environment variable, for the option parser.
 pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Whether `--clusters` names this one. If not, that is said, and the exit code is the error.
+pub(crate) fn right_cluster(command: Command, options: &Options) -> Result<(), u8> {
+    let Some(names) = options.get("clusters") else { return Ok(()) };
+    let known = Client::connect().map_err(AskError::from).and_then(|mut client| cluster(&mut client));
+    match known.map(|cluster| check_cluster(command, Some(names), &cluster)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(refusal)) => Err(refuse(&refusal)),
+        Err(error) => Err(Said::error(format!("{}: error: {error}", command.name())).print()),
+    }
 }
 
 /// Jobs in memory.

@@ -12,6 +12,7 @@ pub mod scancel;
 pub mod scontrol;
 pub mod sinfo;
 pub mod squeue;
+pub mod srun;
 pub mod submitter;
 pub mod terminal;
 
@@ -71,9 +72,6 @@ fn run(command: Command, args: Vec<OsString>) -> u8 {
         Command::Scontrol => scontrol::run(args),
         Command::Sinfo => sinfo::run(args),
         Command::Squeue => squeue::run(args),
-        other => {
-            terminal::eprint(&format!("{}: error: not there yet", other.name()));
-            1
-        }
+        Command::Srun => srun::run(args),
     }
 }

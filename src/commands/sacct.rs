@@ -4,6 +4,7 @@ mod query;
 
 use super::{
     ask::{self, AskError, Said},
+    check_cluster,
     terminal::{eprint, refuse},
 };
 use crate::{
@@ -62,7 +63,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         eprint(&window_in_words(&query));
     }
     match listing(options, &columns, &query) {
-        Ok(out) => Said::out(out).print(),
+        Ok(Ok(out)) => Said::out(out).print(),
+        Ok(Err(refusal)) => refuse(&refusal),
         Err(error) => Said::error(format!("sacct: error: {error}")).print(),
     }
 }
@@ -104,7 +106,7 @@ fn window_in_words(query: &Query) -> String {
     format!("sacct: Jobs Eligible in the time window from {} to {}", word(query.since), word(query.until))
 }
 
-fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<String, AskError> {
+fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Result<String, Refusal>, AskError> {
     let mut client = Client::connect()?;
     let jobs = match ask::accounting(&mut client, query.filter()) {
         // An id that never was is an empty listing.
@@ -112,6 +114,9 @@ fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Strin
         other => other?,
     };
     let cluster = ask::cluster(&mut client)?;
+    if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster) {
+        return Ok(Err(refusal));
+    }
     let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
     let units = units(options);
     let context = Context {
@@ -129,7 +134,7 @@ fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Strin
         sacct_table::header(columns, &layout(options), &mut out);
     }
     rows(&jobs, query, columns, &layout(options), options.is_set("array"), &context, &mut out);
-    Ok(out)
+    Ok(Ok(out))
 }
 
 /// Appends the rows of the jobs that match: a job, then its steps. The waiting rest of an array

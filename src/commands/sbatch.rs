@@ -1,6 +1,7 @@
 //! sbatch(1): puts a batch script into the queue.
 
 use super::{
+    check_cluster,
     submitter::{environment, submitter},
     terminal,
 };
@@ -57,6 +58,11 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     let call = if test_only { Call::TestOnly(submission) } else { Call::Submit(submission) };
     let client = |e: crate::controller::client::ClientError| Refusal::error(COMMAND, 1, e.to_string());
     let mut controller = Client::connect_at(&directory::state()).map_err(client)?;
+    if options.get("clusters").is_some()
+        && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(client)?
+    {
+        check_cluster(COMMAND, options.get("clusters"), &cluster)?;
+    }
     match controller.ask(&call).map_err(client)? {
         Reply::Submitted(id) => {
             let printed = announce(options, id);

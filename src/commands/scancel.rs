@@ -4,7 +4,7 @@ mod plan;
 mod select;
 
 use super::{
-    ask::{self, AskError},
+    ask::{self, AskError, Said},
     terminal::{eprint, print, refuse},
 };
 use crate::{
@@ -43,12 +43,12 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Err(refusal) => return refuse(&refusal),
     };
     parsed.options.warnings().iter().for_each(|line| eprint(line));
+    if let Err(exit) = ask::right_cluster(Scancel, &parsed.options) {
+        return exit;
+    }
     match carry_out(&plan, &mut io::stdin().lock()) {
         Ok(exit) => exit,
-        Err(error) => {
-            eprint(&format!("scancel: error: {error}"));
-            1
-        }
+        Err(error) => Said::error(format!("scancel: error: {error}")).print(),
     }
 }
 

@@ -135,6 +135,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return Said::error("scontrol: error: there is no interactive mode: give a command, see `scontrol help`")
             .print();
     };
+    if let Err(exit) = ask::right_cluster(Scontrol, options) {
+        return exit;
+    }
     let (oneliner, details) = (options.is_set("oneliner"), options.is_set("details"));
     let mut said = match answer(&Words { keyword, args, oneliner, details }) {
         Ok(said) => said,

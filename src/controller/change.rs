@@ -3,7 +3,7 @@
 use super::{
     api::{Change, Setting},
     core::Core,
-    submit::priority,
+    submit::{memory_of, priority},
 };
 use crate::{
     agent::wire::Control,
@@ -76,7 +76,7 @@ impl Core {
                 Ok(())
             }
             JobState::Running | JobState::Suspended => Err(Errno::JobNotPending),
-            _ => Err(Errno::AlreadyDone),
+            _ => Err(Errno::JobFinished),
         }
     }
 
@@ -93,7 +93,7 @@ impl Core {
                 Ok(())
             }
             JobState::Running | JobState::Suspended => Err(Errno::JobNotPending),
-            _ => Err(Errno::AlreadyDone),
+            _ => Err(Errno::JobFinished),
         }
     }
 
@@ -131,7 +131,7 @@ impl Core {
     fn update(&mut self, id: JobId, settings: &[Setting], now: i64) -> Result<(), Errno> {
         let job = self.table.get(id).ok_or(Errno::InvalidJobId)?;
         if job.state.is_finished() {
-            return Err(Errno::AlreadyDone);
+            return Err(Errno::JobFinished);
         }
         let partitions = self.engine.partitions();
         let mut changed = job.clone();
@@ -207,7 +207,7 @@ impl Core {
         }
         if pending {
             let name = changed.partition.split(',').next().unwrap_or_default();
-            let memory = partitions.iter().find(|p| p.name == name).and_then(|p| p.default_memory_per_cpu);
+            let memory = partitions.iter().find(|p| p.name == name).and_then(memory_of);
             let needs = Needs::of(&request, memory);
             self.engine.fits(&needs, name, self.config.controller.enforce_part_limits).map_err(|unfit| unfit.errno)?;
             let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);

@@ -10,6 +10,12 @@ use crate::{
     slurm::{array::TaskSel, errno::Errno},
 };
 
+/// A time as scontrol shows it.
+fn local_time(time: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(time, 0).unwrap_or_default().with_timezone(&chrono::Local);
+    time.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
 impl Filter {
     /// Whether a job is one of those asked for; `since` and `until` apart.
     pub fn takes(&self, job: &Job) -> bool {
@@ -96,7 +102,7 @@ impl Core {
         let state = self.state_dir.display();
         let mut all = vec![
             ("AccountingStorageType", "skyslurm/sqlite".to_owned()),
-            ("BOOT_TIME", self.since.to_string()),
+            ("BOOT_TIME", local_time(self.since)),
             ("ClusterName", c.cluster_name.clone()),
             ("DefMemPerCPU", memory.map_or("UNLIMITED".into(), |m| m.to_string())),
             ("EnforcePartLimits", if c.enforce_part_limits { "ALL" } else { "NO" }.into()),

@@ -41,8 +41,8 @@ impl Core {
         match obstacle {
             None => {
                 self.table.enqueue(id, tier);
-                if self.table.get(id).is_some_and(|j| !matches!(j.reason, Reason::Resources | Reason::Priority)) {
-                    self.set_reason(id, Reason::None);
+                if self.table.get(id).is_some_and(|j| j.reason != Reason::Resources) {
+                    self.set_reason(id, Reason::Priority);
                 }
                 self.reschedule = true;
             }

@@ -94,12 +94,14 @@ impl Core {
             let fits = match settings.enforce_part_limits && exceeds(limit, partition.max_time) {
                 true => Err(Unfit { errno: Errno::TimeLimit, before: None }),
                 false => {
-                    let needs = Needs::of(&request, partition.default_memory_per_cpu);
+                    let needs = Needs::of(&request, memory_of(partition));
                     self.engine.fits(&needs, &partition.name, settings.enforce_part_limits)
                 }
             };
             match fits {
                 Ok(()) => fitting.push(partition),
+                // Nodes are not looked at for a job that is held (sbatch.txt).
+                Err(why) if request.hold && why.errno == Errno::NodeConfigurationUnavailable => fitting.push(partition),
                 Err(why) => unfit = unfit.or(Some(why)),
             }
         }
@@ -113,7 +115,7 @@ impl Core {
         };
         // As `DefMemPerCPU` does: the job has asked for it, and shows it (`SLURM_MEM_PER_CPU`).
         request.memory = request.memory.or(first.default_memory_per_cpu.map(Memory::PerCpu));
-        let needs = Needs::of(&request, None);
+        let needs = Needs::of(&request, memory_of(first));
         let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);
@@ -147,7 +149,10 @@ impl Core {
             priority,
             partition,
             time_limit: limit,
-            min_nodes: needs.shown_nodes(gpus),
+            min_nodes: match &request.nodes {
+                Some(nodes) if nodes.min == 0 => 0,
+                _ => needs.shown_nodes(gpus),
+            },
             min_cpus: needs.shown_cpus(),
             submit_time: now,
             eligible_time: None,
@@ -169,8 +174,7 @@ impl Core {
     pub(super) fn needs_of(&self, job: &Job) -> Needs {
         let all = self.engine.partitions();
         let name = job.partition.split(',').next().unwrap_or_default();
-        let memory = all.iter().find(|p| p.name == name).and_then(|p| p.default_memory_per_cpu);
-        Needs::of(&job.request, memory)
+        Needs::of(&job.request, all.iter().find(|p| p.name == name).and_then(memory_of))
     }
 
     /// A job as the engine is shown it.
@@ -189,6 +193,11 @@ impl Core {
 pub(super) fn priority(request: &Request, id: JobId) -> u32 {
     let base = request.priority.unwrap_or(FIRST_PRIORITY.saturating_sub(id));
     base.saturating_add_signed(request.nice.saturating_neg()).max(1)
+}
+
+/// Memory per CPU of a job that asks for none, MiB.
+pub(super) fn memory_of(partition: &Partition) -> Option<u64> {
+    partition.default_memory_per_cpu.or(partition.memory_share)
 }
 
 /// The time limit a job gets in a partition.

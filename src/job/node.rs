@@ -62,8 +62,10 @@ pub struct Partition {
     pub max_time: TimeLimit,
     /// Higher goes first.
     pub priority_tier: u16,
-    /// Memory per CPU for jobs that ask for none, MiB.
+    /// `DefMemPerCPU`: memory per CPU that jobs which ask for none are taken to have asked for, MiB.
     pub default_memory_per_cpu: Option<u64>,
+    /// Memory per CPU that such jobs are given where there is no such default, MiB.
+    pub memory_share: Option<u64>,
     /// What it is of the engine: `local`, or a SkyPilot infra or pool.
     pub infra: String,
     /// Whether it takes and starts jobs.

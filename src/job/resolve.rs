@@ -159,7 +159,7 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         distribution_text,
         hint: read.text("hint"),
         threads_per_core: read.count("threads-per-core")?,
-        profile: read.text("profile"),
+        profile: options.get("profile").map(capitalised),
         time: read.parse("time")?,
         time_min: read.parse("time-min")?,
         begin: read.with("begin", |text| begin::parse(text, who.now).ok())?,
@@ -248,6 +248,12 @@ fn leading_number(text: &str) -> i32 {
     let text = text.trim_start();
     let end = text.char_indices().find(|(i, c)| !(c.is_ascii_digit() || *i == 0 && matches!(c, '-' | '+'))).map_or(text.len(), |(i, _)| i);
     text[..end].parse().unwrap_or(0)
+}
+
+/// `none` as Slurm hands it on: `None`.
+fn capitalised(words: &str) -> String {
+    let word = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
+    words.split(',').map(word).collect::<Vec<_>>().join(",")
 }
 
 /// A directory as seen from another.

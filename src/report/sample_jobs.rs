@@ -65,6 +65,7 @@ pub fn gpu() -> Partition {
         max_time: TimeLimit::Minutes(7 * 1440),
         priority_tier: 1,
         default_memory_per_cpu: Some(2000),
+        memory_share: None,
         infra: "local".into(),
         up: true,
     }

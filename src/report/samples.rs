@@ -43,6 +43,7 @@ pub fn cluster() -> Cluster {
         max_time: TimeLimit::Minutes(minutes[1]),
         priority_tier,
         default_memory_per_cpu: Some(2000),
+        memory_share: None,
         infra: "local".into(),
         up: true,
     };

@@ -73,6 +73,9 @@ pub enum Errno {
     /// Job is no longer pending execution.
     #[error("Job is no longer pending execution")]
     JobNotPending,
+    /// Job has already finished.
+    #[error("Job has already finished")]
+    JobFinished,
     /// Job is not running.
     #[error("Job is not running")]
     JobNotRunning,
@@ -123,6 +126,7 @@ impl Errno {
             Errno::InvalidGres => 2072,
             Errno::JobNotPending => 2073,
             Errno::InvalidArray => 2081,
+            Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
             Errno::InvalidNice => 2123,
         }

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A job in a directory of its own: `work` is where it was submitted.
-struct Run {
+pub struct Run {
     dir: TempDir,
     launch: Launch,
     request: Request,
@@ -39,7 +39,7 @@ struct Run {
 
 impl Run {
     /// A batch job on one node with one CPU.
-    fn new(script: &str) -> Self {
+    pub fn new(script: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let layout = Layout::new(&state.join("spool"), 7);
@@ -119,7 +119,7 @@ impl Run {
     }
 
     /// On so many nodes with so many CPUs each, and as many tasks.
-    fn nodes(mut self, cpus: &[u32]) -> Self {
+    pub fn nodes(mut self, cpus: &[u32]) -> Self {
         let share = |(i, n): (usize, &u32)| NodeShare {
             node: format!("node{}", i + 1),
             cpus: (0..*n).collect(),
@@ -138,17 +138,17 @@ impl Run {
         self
     }
 
-    fn ask(mut self, change: impl FnOnce(&mut Request)) -> Self {
+    pub fn ask(mut self, change: impl FnOnce(&mut Request)) -> Self {
         change(&mut self.request);
         self
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Launch)) -> Self {
+    pub fn with(mut self, change: impl FnOnce(&mut Launch)) -> Self {
         change(&mut self.launch);
         self
     }
 
-    fn start(mut self) -> Self {
+    pub fn start(mut self) -> Self {
         self.launch.job.request = Arc::new(self.request.clone());
         let script = self.launch.spool.dir.join("slurm_script");
         fs::write(&script, &self.script).unwrap();
@@ -173,7 +173,7 @@ impl Run {
     }
 
     /// Waits for the end of all agents, and gives back what they told.
-    fn finish(&mut self) -> Vec<EventKind> {
+    pub fn finish(&mut self) -> Vec<EventKind> {
         for agent in &mut self.agents {
             let since = Instant::now();
             while agent.try_wait().unwrap().is_none() {
@@ -191,16 +191,16 @@ impl Run {
             .collect()
     }
 
-    fn work(&self, name: &str) -> PathBuf {
+    pub fn work(&self, name: &str) -> PathBuf {
         self.dir.path().join("work").join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.work(name)).unwrap_or_default()
     }
 
     /// stdout of the script, with times taken out.
-    fn output(&self) -> String {
+    pub fn output(&self) -> String {
         let text = self.text("slurm-7.out");
         let words = text.split(' ').map(|w| {
             if w.contains('T') && w.starts_with("20") && w.len() == 19 {
@@ -213,13 +213,13 @@ impl Run {
     }
 
     /// Runs to the end and gives back stdout.
-    fn run(self) -> (String, Vec<EventKind>, Self) {
+    pub fn run(self) -> (String, Vec<EventKind>, Self) {
         let mut run = self.start();
         let events = run.finish();
         (run.output(), events, run)
     }
 
-    fn wait_for(&self, file: &str) {
+    pub fn wait_for(&self, file: &str) {
         let since = Instant::now();
         while !self.work(file).exists() {
             assert!(
@@ -231,7 +231,7 @@ impl Run {
         }
     }
 
-    fn tell(&self, control: &Control) -> wire::Answer {
+    pub fn tell(&self, control: &Control) -> wire::Answer {
         wire::control(&self.launch.spool.socket(0), control).unwrap()
     }
 }
@@ -245,7 +245,7 @@ impl Drop for Run {
     }
 }
 
-fn ended(events: &[EventKind]) -> (JobState, String, String) {
+pub fn ended(events: &[EventKind]) -> (JobState, String, String) {
     match events.last() {
         Some(EventKind::Ended {
             state,
@@ -257,7 +257,7 @@ fn ended(events: &[EventKind]) -> (JobState, String, String) {
     }
 }
 
-fn step(events: &[EventKind], wanted: StepId) -> (JobState, String) {
+pub fn step(events: &[EventKind], wanted: StepId) -> (JobState, String) {
     let end = events.iter().find_map(|e| match e {
         EventKind::StepEnded {
             id, state, exit, ..
@@ -269,7 +269,7 @@ fn step(events: &[EventKind], wanted: StepId) -> (JobState, String) {
 
 const BASH: &str = "#!/bin/bash\n";
 
-fn bash(text: &str) -> Run {
+pub fn bash(text: &str) -> Run {
     Run::new(&format!("{BASH}{text}\n"))
 }
 

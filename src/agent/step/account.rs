@@ -54,7 +54,7 @@ pub(in crate::agent) enum NoPlan {
     #[error("Unable to create step for job {0}: Invalid generic resource (gres) specification")]
     NoSuchGpus(u32),
     /// Fewer nodes than asked for.
-    #[error("Only allocated {0} nodes asked for {1}")]
+    #[error("Only allocated {0} nodes asked for {1}\nAre required nodes explicitly excluded?")]
     TooFewNodes(usize, u32),
 }
 
@@ -167,24 +167,6 @@ impl Account {
                 .nodes
                 .get(*index)
                 .ok_or(NoPlan::NoSuchNodes(self.job))?;
-            let cpus = if request.exact {
-                (ids.len() as u32).saturating_mul(per_task).min(node.cpus)
-            } else {
-                node.cpus
-            };
-            let memory = match (request.memory_per_node, request.memory_per_cpu) {
-                (Some(m), _) => m,
-                (None, Some(m)) => m.saturating_mul(cpus.into()).min(node.memory),
-                (None, None) => 0,
-            };
-            let available = if empty {
-                node.memory
-            } else {
-                node.memory.saturating_sub(node.memory_used)
-            };
-            if memory > available && node.memory > 0 {
-                return Err(NoPlan::TooMuchMemory(self.job));
-            }
             let count = match request.gpus {
                 Gpus::None => 0,
                 Gpus::All if self.gpus_unasked => node.gpus.len() as u32,
@@ -200,13 +182,42 @@ impl Account {
                     here
                 }
             };
+            let cpus = match request.cpus_per_gpu {
+                _ if !request.exact && request.cpus_per_gpu.is_none() => node.cpus,
+                each => {
+                    let of_gpus = each.unwrap_or(0).saturating_mul(count);
+                    (ids.len() as u32)
+                        .saturating_mul(per_task)
+                        .max(of_gpus)
+                        .min(node.cpus)
+                }
+            };
+            let memory = match (
+                request.memory_per_node,
+                request.memory_per_cpu,
+                request.memory_per_gpu,
+            ) {
+                (Some(m), ..) => m,
+                (None, Some(m), _) => m.saturating_mul(cpus.into()).min(node.memory),
+                (None, None, Some(m)) => m.saturating_mul(count.into()).min(node.memory),
+                (None, None, None) => 0,
+            };
+            let available = if empty {
+                node.memory
+            } else {
+                node.memory.saturating_sub(node.memory_used)
+            };
+            if memory > available && node.memory > 0 {
+                return Err(NoPlan::TooMuchMemory(self.job));
+            }
             let mut free = node.gpus.clone();
             if !empty {
                 free.difference_with(&node.gpus_used);
             }
-            let gpus = free
-                .take_first(count as usize)
-                .ok_or(NoPlan::NoSuchGpus(self.job))?;
+            if free.len() < count as usize {
+                return Err(NoPlan::NoSuchGpus(self.job));
+            }
+            let gpus = free.take_first(count as usize).unwrap_or_default();
             nodes.push(Share {
                 index: *index,
                 cpus,

@@ -404,6 +404,8 @@ impl Agent {
             FromClient::Resize(rows, columns) => {
                 self.tell_parts(step, &ToPart::Resize(rows, columns))
             }
+            // Where the job ends, its steps have been told so, and have their time.
+            FromClient::Kill | FromClient::Terminate if self.ending.is_some() => {}
             FromClient::Kill => self.cancel_step(step, SIGKILL, ""),
             FromClient::Terminate => {
                 self.cancel_step(step, SIGTERM, "");

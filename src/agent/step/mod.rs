@@ -25,6 +25,8 @@ pub struct StepRequest {
     pub nodes: Option<(u32, u32)>,
     /// `--cpus-per-task`
     pub cpus_per_task: Option<u32>,
+    /// `--cpus-per-gpu`
+    pub cpus_per_gpu: Option<u32>,
     /// `--ntasks-per-node`
     pub tasks_per_node: Option<u32>,
     /// `--nodelist`
@@ -45,6 +47,8 @@ pub struct StepRequest {
     pub memory_per_node: Option<u64>,
     /// Memory that is taken from the job's, MiB per CPU.
     pub memory_per_cpu: Option<u64>,
+    /// Memory that is taken from the job's, MiB per GPU.
+    pub memory_per_gpu: Option<u64>,
     /// GPUs.
     pub gpus: Gpus,
     /// `--gpus-per-task`, or as many tasks to each GPU as `--ntasks-per-gpu` says.

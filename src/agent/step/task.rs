@@ -266,13 +266,7 @@ impl<'a> Starter<'a> {
             .nodes
             .get(self.launching.node)
             .map_or("", String::as_str);
-        let mut vars = output::vars(&self.launch.job, node, self.launching.node);
-        if self.launch.job.request.kind == crate::job::Kind::Interactive
-            || !self.launching.request.name.is_empty()
-        {
-            vars.job_name = self.launch.job.request.name.clone();
-        }
-        vars
+        output::vars(&self.launch.job, node, self.launching.node)
     }
 
     /// Where the program is, as slurmstepd looks for it: a relative path from the directory, a bare name on the PATH.

@@ -45,7 +45,7 @@ impl Local {
 fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
     let all = || inventory.slots.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
     let share = inventory.slots.iter().map(|s| s.memory / u64::from(s.cpus.max(1))).min();
-    let memory = config.controller.default_memory_per_cpu.as_ref().map(|m| m.0.0).or(share);
+    let memory = config.controller.default_memory_per_cpu.as_ref().map(|m| m.0.0);
     let mut out: Vec<Partition> = config
         .partition
         .iter()
@@ -58,6 +58,7 @@ fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
             max_time: p.max_time.as_ref().map_or(TimeLimit::Unlimited, |t| t.0),
             priority_tier: p.priority_tier.unwrap_or(1),
             default_memory_per_cpu: p.default_memory_per_cpu.as_ref().map(|m| m.0.0).or(memory),
+            memory_share: share,
             infra: "local".into(),
             up: true,
         })
@@ -71,6 +72,7 @@ fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
             max_time: TimeLimit::Unlimited,
             priority_tier: 1,
             default_memory_per_cpu: memory,
+            memory_share: share,
             infra: "local".into(),
             up: true,
         });

@@ -184,7 +184,7 @@ impl Inventory {
             state: slot.state,
             reason: None,
             since: self.since,
-            host: self.host.clone(),
+            host: if self.is_virtual { slot.name.clone() } else { self.host.clone() },
             address: self.address(index),
         }
     }

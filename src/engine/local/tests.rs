@@ -125,6 +125,7 @@ fn partition() -> Partition {
         max_time: TimeLimit::Unlimited,
         priority_tier: 1,
         default_memory_per_cpu: Some(2000),
+        memory_share: None,
         infra: "local".into(),
         up: true,
     }

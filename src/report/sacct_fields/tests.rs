@@ -134,7 +134,8 @@ fn every_field_is_as_recorded() {
 
 #[test]
 fn values_that_are_cut_are_marked() {
-    let mut job = sample_jobs::job(89, |request| request.name = "a-very-long-job-name-indeed".into(), JobState::Cancelled);
+    let mut job =
+        sample_jobs::job(89, |request| request.name = "a-very-long-job-name-indeed".into(), JobState::Cancelled);
     job.cancelled_by = Some(2001);
     assert!(
         shown(&job, DEFAULT, &Layout::Columns)

@@ -26,7 +26,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("completion", NOT_YET, "use job completion instead of accounting data").short('c'),
     value("constraints", "constraint,...", NOT_YET, "select jobs by their constraints").short('C'),
     Row::alias("cluster", "clusters"),
-    value("clusters", "names", ONE_CLUSTER, "only send data about these clusters").short('M'),
+    value("clusters", "names", HONOURED, "only send data about these clusters").short('M'),
     value("delimiter", "characters", HONOURED, "characters used to separate the fields with -p or -P; default is '|'"),
     flag("duplicates", HONOURED, "display all of a job's records when it was requeued, not only the last").short('D'),
     value("endtime", "time", HONOURED, "select jobs eligible before this time").short('E'),

@@ -31,7 +31,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("batch", HONOURED, &["SCANCEL_BATCH"], "signal batch shell for specified job").short('b'),
     flag("ctld", HONOURED, &["SCANCEL_CTLD"], "send request directly to slurmctld"),
     Row::alias("cluster", "clusters"),
-    value("clusters", "names", ONE_CLUSTER, &["SLURM_CLUSTERS"], "clusters to issue commands to").short('M'),
+    value("clusters", "names", HONOURED, &["SLURM_CLUSTERS"], "clusters to issue commands to").short('M'),
     flag("cron", Inert("there are no jobs of scrontab"), NONE, "confirm the cancellation of a job of scrontab").short('c'),
     flag("full", HONOURED, &["SCANCEL_FULL"], "signal batch shell and all steps for specified job").short('f'),
     flag("help", HONOURED, NONE, "show this help message").section(Help),

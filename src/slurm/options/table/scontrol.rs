@@ -18,7 +18,7 @@ const fn flag(
 pub(super) static ROWS: &[Row] = &[
     flag("all", HIDDEN, &["SCONTROL_ALL"], "equivalent to \"all\" command").short('a'),
     Row::alias("cluster", "clusters"),
-    Row::value("clusters", Text, "names", "equivalent to \"cluster\" command").short('M').takes(Scontrol, ONE_CLUSTER, &["SLURM_CLUSTERS"]),
+    Row::value("clusters", Text, "names", "equivalent to \"cluster\" command").short('M').takes(Scontrol, HONOURED, &["SLURM_CLUSTERS"]),
     flag("details", HONOURED, NONE, "equivalent to \"details\" command").short('d'),
     flag("federation", FEDERATION, &["SCONTROL_FEDERATION"], "report federated job information if a member of one"),
     flag("future", NOT_YET, &["SCONTROL_FUTURE"], "report information about nodes in \"FUTURE\" state").short('F'),

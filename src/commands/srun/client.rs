@@ -1,0 +1,520 @@
+//! srun at work: between its step, its files, and whoever sends it signals.
+
+use super::{
+    output::Output,
+    request::Plan,
+    tasks::Tasks,
+    terminal::{self, Raw},
+};
+use crate::{
+    agent::{
+        link::Link,
+        step::{Bytes, FromClient, FromPart, Source, ToClient, error_text},
+        wire::Request,
+    },
+    commands::terminal::eprint,
+    slurm::filename::{Vars, expand},
+};
+use nix::{
+    errno::Errno,
+    libc,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+    },
+};
+use std::{
+    env,
+    fs::File,
+    io::{self, Read},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    time::{Duration, Instant},
+};
+
+/// A second ^C within so long is one that is meant.
+const TWICE: Duration = Duration::from_secs(1);
+
+/// How much of stdin is read at once.
+const READ: usize = 64 << 10;
+
+/// Runs the step of `plan` through the agent at the other end of `stream`.
+pub(super) fn run(plan: Plan, stream: UnixStream) -> u8 {
+    plan.warnings.iter().for_each(|line| eprint(line));
+    match Client::new(plan, stream) {
+        Ok(client) => client.run(),
+        Err(text) => {
+            eprint(&format!("srun: error: {text}"));
+            1
+        }
+    }
+}
+
+enum Input {
+    Stdin,
+    File(File),
+    None,
+}
+
+struct Client {
+    plan: Plan,
+    link: Link,
+    signals: SignalFd,
+    input: Input,
+    /// What was sent is not taken yet.
+    input_due: bool,
+    output: Output,
+    error: Option<Output>,
+    tasks: Option<Tasks>,
+    step: Option<u32>,
+    kill_wait: u32,
+    /// `Job step aborted` was said.
+    aborted: bool,
+    /// A second ^C came.
+    interrupted: bool,
+    /// The step was told to end for what its tasks did.
+    terminated: bool,
+    last_interrupt: Option<Instant>,
+    last_sent: Option<Instant>,
+    first_exit: Option<Instant>,
+    raw: Option<Raw>,
+    exit: Option<u8>,
+}
+
+impl Client {
+    fn new(plan: Plan, stream: UnixStream) -> Result<Self, String> {
+        let system = |e: io::Error| e.to_string();
+        let mut wanted = SigSet::empty();
+        for signal in [
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGCONT,
+            Signal::SIGALRM,
+            Signal::SIGUSR1,
+            Signal::SIGUSR2,
+            Signal::SIGWINCH,
+            Signal::SIGPIPE,
+        ] {
+            wanted.add(signal);
+        }
+        wanted.thread_block().map_err(|e| e.to_string())?;
+        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .map_err(|e| e.to_string())?;
+        let input = match (&plan.request.input, &plan.input) {
+            (Source::Client, Some(pattern)) => {
+                let file = File::open(expand(pattern, &vars(&plan, None)));
+                Input::File(
+                    file.map_err(|e| format!("Could not open stdin file: {}", error_text(&e)))?,
+                )
+            }
+            (Source::Client | Source::Rank(_), _) => Input::Stdin,
+            _ => Input::None,
+        };
+        // What cannot be opened is found out before the step begins, not after.
+        let output = open(&plan, plan.output.as_deref(), "stdout")?;
+        let error = match plan.error_is_output {
+            true => None,
+            false => Some(open(&plan, plan.error.as_deref(), "stderr")?),
+        };
+        Ok(Self {
+            link: Link::new(stream).map_err(system)?,
+            signals,
+            input,
+            input_due: false,
+            output: Output::new(false, output, None),
+            error: error.map(|file| Output::new(true, file, None)),
+            plan,
+            tasks: None,
+            step: None,
+            kill_wait: 30,
+            aborted: false,
+            interrupted: false,
+            terminated: false,
+            last_interrupt: None,
+            last_sent: None,
+            first_exit: None,
+            raw: None,
+            exit: None,
+        })
+    }
+
+    fn run(mut self) -> u8 {
+        let request = Request::Step(Box::new(std::mem::take(&mut self.plan.request)));
+        self.link.send(&request);
+        if let Request::Step(request) = request {
+            self.plan.request = *request;
+        }
+        loop {
+            if let Some(exit) = self.exit {
+                drop(self.raw.take());
+                return exit;
+            }
+            if self.link.closed {
+                drop(self.raw.take());
+                eprint("srun: error: The agent of the job is gone");
+                return self.tasks.as_ref().map_or(1, |t| t.exit_code().max(1));
+            }
+            if let Err(error) = self.turn() {
+                eprint(&format!("srun: error: {error}"));
+                return 1;
+            }
+        }
+    }
+
+    /// Waits for something and does what is due. What the agent said comes before signals: it may say what they mean.
+    fn turn(&mut self) -> io::Result<()> {
+        let wants_input = self.step.is_some() && !self.input_due;
+        let input: Option<BorrowedFd> = match &self.input {
+            // SAFETY: descriptor 0 is nobody's to close but this process's at its end.
+            Input::Stdin if wants_input => Some(unsafe { BorrowedFd::borrow_raw(0) }),
+            Input::File(file) if wants_input => Some(file.as_fd()),
+            _ => None,
+        };
+        let mut link_flags = PollFlags::POLLIN;
+        link_flags.set(PollFlags::POLLOUT, self.link.waiting() > 0);
+        let mut fds = vec![
+            PollFd::new(self.link.fd(), link_flags),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(input.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let timeout = match self.until_impatient() {
+            Some(wait) => PollTimeout::try_from(wait.as_millis().min(3_600_000) as i32 + 1)
+                .unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
+        };
+        match poll(&mut fds, timeout) {
+            Err(Errno::EINTR) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => {}
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        drop(fds);
+        if ready.first() == Some(&true) {
+            self.link.flush();
+            self.link.fill();
+            while self.exit.is_none()
+                && let Some(said) = self.link.receive()
+            {
+                self.on_agent(said);
+            }
+        }
+        if ready.get(1) == Some(&true) {
+            while let Ok(Some(info)) = self.signals.read_signal() {
+                self.on_signal(info.ssi_signo as i32);
+            }
+        }
+        if ready.get(2) == Some(&true) {
+            self.read_input();
+        }
+        if self.until_impatient() == Some(Duration::ZERO) {
+            self.first_exit = None;
+            self.lose_patience();
+        }
+        Ok(())
+    }
+
+    fn on_agent(&mut self, said: ToClient) {
+        let job = self.plan.request.job;
+        match said {
+            ToClient::Busy => self.info(&format!(
+                "srun: Job {job} step creation temporarily disabled, retrying (Requested nodes are busy)"
+            )),
+            ToClient::Refused(text) => {
+                text.lines().for_each(|line| eprint(&format!("srun: error: {line}")));
+                self.exit = Some(1);
+            }
+            ToClient::Warning(text) => eprint(&format!("srun: {text}")),
+            ToClient::Created { step, nodes, layout, waited, kill_wait } => {
+                let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout);
+                if waited {
+                    self.info(&format!("srun: Step created for {}", tasks.step()));
+                }
+                self.begin(step, &tasks);
+                self.kill_wait = kill_wait;
+                self.tasks = Some(tasks);
+            }
+            ToClient::Part { node, said } => self.on_part(node, said),
+            ToClient::Aborted => self.abort(),
+            ToClient::InputTaken => self.input_due = false,
+            ToClient::Done => {
+                let tasks = self.tasks.take();
+                if let Some(tasks) = tasks.as_ref().filter(|t| t.was_forced() && !self.aborted && !self.interrupted) {
+                    self.info(&format!("srun: Force Terminated {}", tasks.step()));
+                }
+                self.exit = Some(tasks.map_or(0, |t| t.exit_code()));
+            }
+        }
+    }
+
+    /// There is a step: the files whose names have its number in them can be opened, and labels are as wide as they
+    /// have to be.
+    fn begin(&mut self, step: u32, tasks: &Tasks) {
+        self.step = Some(step);
+        let label = self.plan.request.label.then(|| tasks.count());
+        let late = |pattern: &Option<String>| {
+            pattern
+                .as_deref()
+                .filter(|p| needs_step(p))
+                .map(str::to_owned)
+        };
+        for (pattern, error) in [
+            (late(&self.plan.output), false),
+            (late(&self.plan.error), true),
+        ] {
+            let Some(pattern) = pattern else { continue };
+            match create(&self.plan, &pattern, Some(step)) {
+                Ok(file) if error => self.error = Some(Output::new(true, Some(file), None)),
+                Ok(file) => self.output = Output::new(false, Some(file), None),
+                Err(e) => {
+                    let what = if error { "stderr" } else { "stdout" };
+                    eprint(&format!(
+                        "srun: error: Could not open {what} file: {}",
+                        error_text(&e)
+                    ));
+                    self.exit = Some(1);
+                }
+            }
+        }
+        self.output.label(label);
+        if let Some(error) = &mut self.error {
+            error.label(label);
+        }
+        if self.plan.request.terminal.is_some() {
+            self.raw = Raw::enter();
+        }
+        if matches!(self.input, Input::None) {
+            self.link.send(&FromClient::InputEnd);
+        }
+    }
+
+    fn stderr(&mut self) -> &mut Output {
+        self.error.as_mut().unwrap_or(&mut self.output)
+    }
+
+    fn on_part(&mut self, node: usize, said: FromPart) {
+        match said {
+            FromPart::Output {
+                task,
+                error: false,
+                bytes,
+            } => self.output.write(task, &bytes.0),
+            FromPart::Output {
+                task,
+                error: true,
+                bytes,
+            } => self.stderr().write(task, &bytes.0),
+            FromPart::OutputEnd { task, error: false } => self.output.end(task),
+            FromPart::OutputEnd { task, error: true } => self.stderr().end(task),
+            FromPart::Message(text) => self
+                .stderr()
+                .put(format!("slurmstepd: error: {text}\n").as_bytes()),
+            FromPart::Exited { tasks, exit } => {
+                let said = self
+                    .tasks
+                    .as_mut()
+                    .and_then(|t| t.ended(node, &tasks, exit));
+                if let Some(text) = said.filter(|_| !(self.interrupted && exit.signal() > 0)) {
+                    eprint(&format!("srun: error: {text}"));
+                }
+                self.first_exit.get_or_insert_with(Instant::now);
+                let bad = self.plan.request.kill_on_bad_exit && !exit.is_success();
+                if bad
+                    && !self.terminated
+                    && self.tasks.as_ref().is_some_and(Tasks::some_wait_for_others)
+                {
+                    self.terminated = true;
+                    self.say_terminating();
+                    self.link.send(&FromClient::Terminate);
+                }
+            }
+            FromPart::InputTaken | FromPart::Done(_) => {}
+        }
+    }
+
+    fn info(&self, line: &str) {
+        if !self.plan.quiet {
+            eprint(line);
+        }
+    }
+
+    fn say_terminating(&self) {
+        if let Some(tasks) = &self.tasks {
+            self.info(&format!("srun: Terminating {}", tasks.step()));
+        }
+    }
+
+    fn say_status(&self) {
+        for line in self.tasks.iter().flat_map(Tasks::status) {
+            self.info(&format!("srun: {line}"));
+        }
+    }
+
+    fn abort(&mut self) {
+        if !std::mem::replace(&mut self.aborted, true) {
+            let seconds = self.kill_wait + 2;
+            eprint(&format!(
+                "srun: Job step aborted: Waiting up to {seconds} seconds for job step to finish."
+            ));
+        }
+    }
+
+    /// How long `--wait` still waits for the other tasks.
+    fn until_impatient(&self) -> Option<Duration> {
+        let wait = Duration::from_secs(self.plan.wait?);
+        self.tasks.as_ref().filter(|t| t.some_wait_for_others())?;
+        Some(wait.saturating_sub(self.first_exit?.elapsed()))
+    }
+
+    fn lose_patience(&mut self) {
+        self.info(&format!(
+            "srun: First task exited {}s ago",
+            self.plan.wait.unwrap_or_default()
+        ));
+        self.say_status();
+        self.say_terminating();
+        self.abort();
+        self.link.send(&FromClient::Kill);
+    }
+
+    fn read_input(&mut self) {
+        let mut bytes = vec![0; READ];
+        let read = match &mut self.input {
+            Input::Stdin => nix::unistd::read(io::stdin(), &mut bytes).map_err(io::Error::from),
+            Input::File(file) => file.read(&mut bytes),
+            Input::None => return,
+        };
+        match read {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            Ok(n) if n > 0 => {
+                bytes.truncate(n);
+                self.link.send(&FromClient::Input(Bytes(bytes)));
+                self.input_due = true;
+            }
+            _ => {
+                self.input = Input::None;
+                self.link.send(&FromClient::InputEnd);
+            }
+        }
+    }
+
+    fn on_signal(&mut self, signal: i32) {
+        if self.tasks.is_none() {
+            // It waits for its turn: there is nothing to hand a signal to.
+            if matches!(
+                signal,
+                libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT
+            ) {
+                eprint(&format!(
+                    "srun: Cancelled pending step for job {}",
+                    self.plan.request.job
+                ));
+                self.exit = Some(1);
+            }
+            return;
+        }
+        match signal {
+            libc::SIGINT => self.on_interrupt(),
+            libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.force(),
+            libc::SIGCONT => self.info("srun: got SIGCONT"),
+            libc::SIGWINCH => {
+                if let (Some(_), Ok((rows, columns))) = (&self.raw, terminal::size()) {
+                    self.link.send(&FromClient::Resize(rows, columns));
+                }
+            }
+            libc::SIGALRM | libc::SIGPIPE => {}
+            signal => self.link.send(&FromClient::Signal(signal)),
+        }
+    }
+
+    /// Ends the step at once.
+    fn force(&mut self) {
+        self.info("srun: forcing job termination");
+        if !self.aborted {
+            self.abort();
+            self.link.send(&FromClient::Kill);
+        }
+    }
+
+    fn on_interrupt(&mut self) {
+        if self.plan.quit_on_interrupt {
+            self.force();
+            return;
+        }
+        let again =
+            self.last_interrupt.is_some_and(|at| at.elapsed() <= TWICE) || self.plan.disable_status;
+        if !again {
+            self.info("srun: interrupt (one more within 1 sec to abort)");
+            self.say_status();
+            self.last_interrupt = Some(Instant::now());
+            return;
+        }
+        self.interrupted = true;
+        if self.last_sent.is_some_and(|at| at.elapsed() < TWICE) {
+            self.force();
+            return;
+        }
+        self.last_sent = Some(Instant::now());
+        if let Some(tasks) = &self.tasks {
+            self.info(&format!("srun: sending Ctrl-C to {}", tasks.step()));
+        }
+        self.link.send(&FromClient::Signal(libc::SIGINT));
+    }
+}
+
+/// What the letters of a pattern for a file of srun's own stand for.
+fn vars(plan: &Plan, step: Option<u32>) -> Vars {
+    let number = |name: &str| env::var(name).ok().and_then(|v| v.parse().ok());
+    let job = plan.request.job;
+    Vars {
+        job_id: job,
+        array_job_id: number("SLURM_ARRAY_JOB_ID").unwrap_or(job),
+        array_task_id: number("SLURM_ARRAY_TASK_ID"),
+        step: step.map(|s| s.to_string()).unwrap_or_default(),
+        node_name: env::var("SLURMD_NODENAME").unwrap_or_default(),
+        node_index: 0,
+        task_id: 0,
+        user: env::var("SLURM_JOB_USER")
+            .or_else(|_| env::var("USER"))
+            .unwrap_or_default(),
+        job_name: env::var("SLURM_JOB_NAME").unwrap_or_else(|_| plan.request.name.clone()),
+    }
+}
+
+/// Whether a pattern has the step's number in it.
+fn needs_step(pattern: &str) -> bool {
+    pattern.split('%').skip(1).any(|after| {
+        after
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .starts_with(['s', 'J'])
+    })
+}
+
+fn create(plan: &Plan, pattern: &str, step: Option<u32>) -> io::Result<File> {
+    let append = plan.request.append;
+    let mut options = File::options();
+    options
+        .create(true)
+        .write(true)
+        .append(append)
+        .truncate(!append)
+        .open(expand(pattern, &vars(plan, step)))
+}
+
+/// The file for a pattern, if there is one and its name is known before the step is.
+fn open(plan: &Plan, pattern: Option<&str>, what: &str) -> Result<Option<File>, String> {
+    match pattern.filter(|p| !needs_step(p)) {
+        Some(pattern) => create(plan, pattern, None)
+            .map(Some)
+            .map_err(|e| format!("Could not open {what} file: {}", error_text(&e))),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,145 @@
+//! What srun knows of its tasks, and what it says of them.
+
+use crate::{
+    job::ExitStatus,
+    slurm::{idset::IdSet, signal::signal_text},
+};
+
+/// The tasks of the step.
+pub(super) struct Tasks {
+    /// `190.0`
+    step: String,
+    nodes: Vec<String>,
+    running: IdSet,
+    exited: IdSet,
+    /// Whether to say `Force Terminated` at the end.
+    forced: bool,
+    highest: u8,
+}
+
+impl Tasks {
+    pub fn new(step: String, nodes: Vec<String>, layout: &[Vec<u32>]) -> Self {
+        let running = layout.iter().flatten().copied().collect();
+        Self {
+            step,
+            nodes,
+            running,
+            exited: IdSet::new(),
+            forced: false,
+            highest: 0,
+        }
+    }
+
+    /// `StepId=190.0`
+    pub fn step(&self) -> String {
+        format!("StepId={}", self.step)
+    }
+
+    /// How many.
+    pub fn count(&self) -> u32 {
+        (self.running.len() + self.exited.len()) as u32
+    }
+
+    /// Whether some have ended and some have not.
+    pub fn some_wait_for_others(&self) -> bool {
+        !self.running.is_empty() && !self.exited.is_empty()
+    }
+
+    /// Whether one was ended by KILL or TERM.
+    pub fn was_forced(&self) -> bool {
+        self.forced
+    }
+
+    /// The highest exit code, a signal as 128 and its number.
+    pub fn exit_code(&self) -> u8 {
+        self.highest
+    }
+
+    /// Tasks ended. What there is to say of it: `node1: tasks 0-2: Exited with exit code 1`.
+    pub fn ended(&mut self, node: usize, ids: &[u32], exit: ExitStatus) -> Option<String> {
+        let ids: IdSet = ids.iter().copied().collect();
+        for id in ids.iter() {
+            self.running.remove(id);
+            self.exited.insert(id);
+        }
+        self.highest = self.highest.max(exit.shell_code());
+        if exit.is_success() {
+            return None;
+        }
+        let what = match i32::from(exit.signal()) {
+            0 => format!("Exited with exit code {}", exit.code()),
+            signal => {
+                self.forced |= signal == 9 || signal == 15;
+                let core = if exit.0 & 0x80 != 0 {
+                    " (core dumped)"
+                } else {
+                    ""
+                };
+                format!("{}{core}", signal_text(signal))
+            }
+        };
+        let node = self.nodes.get(node).map_or("", String::as_str);
+        Some(format!("{node}: {}: {what}", named(&ids)))
+    }
+
+    /// `StepId=190.0 tasks 0-1: running`, and those that have ended.
+    pub fn status(&self) -> Vec<String> {
+        [(&self.running, "running"), (&self.exited, "exited")]
+            .iter()
+            .filter(|(ids, _)| !ids.is_empty())
+            .map(|(ids, state)| format!("{} {}: {state}", self.step(), named(ids)))
+            .collect()
+    }
+}
+
+fn named(ids: &IdSet) -> String {
+    let s = if ids.len() == 1 { "" } else { "s" };
+    format!("task{s} {ids}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tasks() -> Tasks {
+        Tasks::new(
+            "190.0".into(),
+            vec!["node1".into(), "node2".into()],
+            &[vec![0, 1, 2], vec![3]],
+        )
+    }
+
+    #[test]
+    fn messages_are_those_of_the_captures() {
+        let mut t = tasks();
+        let said = t.ended(0, &[0, 1, 2], ExitStatus::exited(1));
+        assert_eq!(
+            said.as_deref(),
+            Some("node1: tasks 0-2: Exited with exit code 1")
+        );
+        assert_eq!(
+            t.status(),
+            [
+                "StepId=190.0 task 3: running",
+                "StepId=190.0 tasks 0-2: exited"
+            ]
+        );
+        assert!(t.some_wait_for_others() && !t.was_forced());
+        assert_eq!(
+            t.ended(1, &[3], ExitStatus::signaled(9)).as_deref(),
+            Some("node2: task 3: Killed")
+        );
+        assert_eq!((t.exit_code(), t.was_forced()), (137, true));
+    }
+
+    #[test]
+    fn a_fault_is_not_forced() {
+        let mut t = tasks();
+        assert_eq!(
+            t.ended(1, &[3], ExitStatus(11)).as_deref(),
+            Some("node2: task 3: Segmentation fault")
+        );
+        assert_eq!(t.ended(0, &[0], ExitStatus::default()), None);
+        assert!(!t.was_forced());
+    }
+}

@@ -106,9 +106,9 @@ fn export_chooses_what_travels() {
 #[test]
 fn the_script_runs_where_it_should_with_the_submitter_s_limits() {
     let lab = Lab::new(ONE);
-    let line = "mkdir -p d; umask 027; ulimit -n 77; ulimit -f 1000; sbatch --wait -Q -o out -D d --wrap 'pwd; umask; ulimit -n; ulimit -f'; cat d/out";
+    let line = "mkdir -p d; umask 027; ulimit -n 77; ulimit -f 1000; sbatch --wait -Q -o out -D d --wrap 'pwd; umask; ulimit -n; exec bash -c \"ulimit -f\"'; cat d/out";
     assert_eq!(lab.sh(line).ok(), format!("{}/d\n0027\n77\n1000\n", lab.work().display()));
-    let line = "ulimit -n 77; ulimit -f 1000; sbatch --wait -Q -o out --propagate=FSIZE --wrap '[ $(ulimit -n) = 77 ] || echo other; ulimit -f'; cat out";
+    let line = "ulimit -n 77; ulimit -f 1000; sbatch --wait -Q -o out --propagate=FSIZE --wrap '[ $(ulimit -n) = 77 ] || echo other; exec bash -c \"ulimit -f\"'; cat out";
     assert_eq!(lab.sh(line).ok(), "other\n1000\n");
 }
 

@@ -10,7 +10,7 @@ const GATED: &str = "--wrap 'echo up; while [ ! -e go ]; do sleep 0.05; done; ec
 fn it_starts_on_demand_and_survives_its_terminal() {
     let lab = Lab::new(ONE);
     assert_eq!(lab.controller(), None);
-    lab.sh("setsid bash -c 'sbatch --hold --wrap true; kill -HUP 0'");
+    lab.sh("setsid -w bash -c 'sbatch --hold --wrap true; kill -HUP 0'");
     let pid = lab.controller().expect("a controller");
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();

@@ -48,8 +48,8 @@ fn a_requeued_job_runs_again() {
     let id = lab.submit(&format!("--requeue --open-mode=append -o out {script}"));
     lab.until_file("out", "start 0");
     lab.sh(&format!("scontrol requeue {id}")).ok();
-    lab.until_true("the job to be in the queue again", || lab.sh(&format!("squeue -h -j {id} -o '%T %r'")).stdout != "RUNNING None\n");
-    lab.until_file("out", "DUE TO JOB REQUEUE");
+    lab.until(&format!("squeue -h -j {id} -o '%T %r'"), "PENDING BeginTime");
+    assert!(lab.read("out").contains("DUE TO JOB REQUEUE ***"), "{}", lab.read("out"));
     // Slurm lets it wait two minutes; whoever is in a hurry changes that.
     lab.sh(&format!("scontrol update jobid={id} starttime=now")).ok();
     lab.until_file("out", "start 1");

@@ -37,11 +37,18 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
         text = text.replace(&format!("(primary) at {host} is"), "(primary) at HOST is");
         text = text.replace(&format!("SLURM_SUBMIT_HOST={host}\n"), "SLURM_SUBMIT_HOST=HOST\n");
         text = text.replace(&format!("\n{host:<40}\n"), &format!("\n{:<40}\n", "localhost"));
+        text = since_24_05(&text);
         text = masked_until(&text, "AllocNode:Sid=", " \n", "X");
         text = masked_until(&text, "24.11.", " |\n", "V");
         common(&text)
     };
     Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), code: printed.code }
+}
+
+/// What stands in `TRES=` of `scontrol show job` has been told as asked for and as given since 24.05.
+fn since_24_05(text: &str) -> String {
+    let lines = text.split_inclusive('\n').filter(|l| !l.starts_with("ReqTRES=") && !l.trim_start().starts_with("AllocTRES="));
+    lines.collect::<String>().replace("   ReqTRES=", "   TRES=")
 }
 
 /// The line of shell as this user would type it.

@@ -691,6 +691,12 @@ fn take_signals() -> io::Result<SignalFd> {
         // SAFETY: the default action runs no code of ours.
         unsafe { sigaction(signal, &default)? };
     }
+    // The C library's own, which it does not let sigaction(3) touch, and which its posix_spawn(3) leaves ignored.
+    for signal in 32..34 {
+        let default = [0usize; 4];
+        // SAFETY: the kernel's sigaction of 32 bytes, all zero, is the default action; nothing is written.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0, 8) };
+    }
     let mut mine = SigSet::empty();
     for signal in [
         Signal::SIGCHLD,

@@ -53,11 +53,10 @@ pub(super) fn environment() -> Environment {
     }
     let mut told = ask(shell, &user.home, &certain).unwrap_or_default();
     told.retain(|name| !matches!(name, b"_" | b"SHLVL" | b"PWD" | b"OLDPWD"));
-    if told.get("PATH").is_some() {
-        told
-    } else {
-        certain
-    }
+    let mut login = if told.get("PATH").is_some() { told } else { certain };
+    // A login shell is what the script's shell is started from.
+    login.set("SHLVL", "1");
+    login
 }
 
 fn ask(shell: &str, home: &str, certain: &Environment) -> Option<Environment> {

@@ -98,19 +98,19 @@ impl Core {
             let limited = &mut limited;
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
-                    Some(array) if array.task_id.is_none() => {
+                    Some(array) => {
                         let room = match array.throttle {
                             Some(most) => most.saturating_sub(table.running_elements(array.job_id)),
                             None => u32::MAX,
                         };
-                        let count = room.min(array.pending.len() as u32);
+                        let count = room.min(job.count());
                         if count == 0 {
                             limited.push(job.id);
                             return None;
                         }
                         count
                     }
-                    _ => 1,
+                    None => 1,
                 };
                 Some(Candidate {
                     id: job.id,
@@ -169,6 +169,11 @@ impl Core {
         let array = element.array.as_mut()?;
         array.task_id = Some(task);
         array.pending = Default::default();
+        // The last that is left is an element and no longer a part.
+        if let Some(rest) = self.table.get_mut(id)?.array.as_mut().filter(|a| a.pending.len() == 1) {
+            rest.task_id = rest.pending.first();
+            rest.pending = Default::default();
+        }
         let new = self.table.next_id();
         element.id = new;
         let needs = self.table.needs(id)?.clone();

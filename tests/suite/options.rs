@@ -26,13 +26,13 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
-    ("steps::a_step_is_smaller_than_its_job", &["chdir", "distribution", "exclude", "export", "job-name", "jobid", "nodelist", "nodes", "ntasks", "ntasks-per-node", "overcommit"]),
-    ("steps::a_task_s_gpus_processors_and_memory", &["cpus-per-gpu", "cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "mem", "mem-per-cpu", "mem-per-gpu", "ntasks-per-gpu"]),
-    ("steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
-    ("steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
-    ("steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
-    ("steps::several_programs_in_a_step", &["multi-prog"]),
-    ("steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
+    ("job_steps::a_step_is_smaller_than_its_job", &["chdir", "distribution", "exclude", "export", "job-name", "jobid", "nodelist", "nodes", "ntasks", "ntasks-per-node", "overcommit"]),
+    ("job_steps::a_task_s_gpus_processors_and_memory", &["cpus-per-gpu", "cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "mem", "mem-per-cpu", "mem-per-gpu", "ntasks-per-gpu"]),
+    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
+    ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
+    ("job_steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
+    ("job_steps::several_programs_in_a_step", &["multi-prog"]),
+    ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 
 #[test]

@@ -43,6 +43,9 @@ fn tail(stderr: &str) -> String {
 /// Whether two lines say the same.
 fn same(left: &str, right: &str, ids: &mut Ids) -> bool {
     if left == right {
+        if tokens(left).iter().any(|t| matches!(t, Token::Number(n, _) if ids.recorded.contains(n))) && is_of_a_job(left) {
+            ids.offset.get_or_insert(0);
+        }
         return true;
     }
     let before = ids.offset;
@@ -61,6 +64,11 @@ fn same(left: &str, right: &str, ids: &mut Ids) -> bool {
         ids.offset = before;
     }
     equal && loose
+}
+
+/// Whether a line surely names a job, and not a number that only looks like one.
+fn is_of_a_job(line: &str) -> bool {
+    line.starts_with("Submitted batch job ")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,6 +31,7 @@ one-task-per-sharing\t''
 multiple-tasks-per-sharing\t''
 allow-task-sharing\t''"
 complete -c srun -l hint -d 'bind tasks according to application hints (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
+complete -c srun -s I -l immediate -d 'exit if resources not available in "secs"' -r
 complete -c srun -s i -l input -d 'file for standard input' -r -F
 complete -c srun -l jobid -d 'run under already allocated job' -r
 complete -c srun -s J -l job-name -d 'name of job' -r
@@ -67,6 +68,7 @@ complete -c srun -l prefer -d 'features desired but not required (no effect here
 complete -c srun -l priority -d 'set the priority of the job to value (no effect here)' -r
 complete -c srun -l profile -d 'enable acct_gather_profile for detailed data (no effect here)' -r
 complete -c srun -s q -l qos -d 'quality of service (no effect here)' -r
+complete -c srun -s r -l relative -d 'run job step relative to node n of allocation' -r
 complete -c srun -l reservation -d 'allocate resources from named reservation (no effect here)' -r
 complete -c srun -l segment -d 'segment size of a block topology (no effect here)' -r
 complete -c srun -l sockets-per-node -d 'number of sockets per node to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
@@ -77,8 +79,10 @@ complete -c srun -l time-min -d 'minimum time limit (if distinct) (no effect her
 complete -c srun -l tmp -d 'minimum amount of temporary disk (no effect here)' -r
 complete -c srun -l treewidth -d 'fanout of the launch (no effect here)' -r
 complete -c srun -l tres-bind -d 'task to tres binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c srun -s W -l wait -d 'seconds to wait after first task ends before killing job' -r
 complete -c srun -l wckey -d 'wckey to run job under (no effect here)' -r
 complete -c srun -l contiguous -d 'demand a contiguous range of nodes (no effect here)'
+complete -c srun -s X -l disable-status -d 'disable display of task status when srun receives Ctrl-C'
 complete -c srun -l exact -d 'use only the resources requested for the step'
 complete -c srun -s h -l help -d 'show this help message'
 complete -c srun -s H -l hold -d 'submit job in held state (no effect here)'
@@ -87,7 +91,9 @@ complete -c srun -l multi-prog -d 'if set the program name specified is the conf
 complete -c srun -s O -l overcommit -d 'overcommit resources'
 complete -c srun -l overlap -d 'allow other steps to overlap this step'
 complete -c srun -s s -l oversubscribe -d 'over subscribe resources with other jobs (no effect here)'
+complete -c srun -l pty -d 'run task zero in pseudo terminal'
 complete -c srun -s Q -l quiet -d 'quiet mode (suppress informational messages)'
+complete -c srun -l quit-on-interrupt -d 'quit on single Ctrl-C'
 complete -c srun -l spread-job -d 'spread job across as many nodes as possible (no effect here)'
 complete -c srun -l stepmgr -d 'let the job\'s first node manage its steps (no effect here)'
 complete -c srun -s u -l unbuffered -d 'do not line-buffer stdout/err'

@@ -415,11 +415,14 @@ impl Agent {
     }
 
     fn on_link(&mut self, id: u64) {
+        let may_read = self.connections.get(&id).is_some_and(|c| self.may_read(c));
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
         connection.link.flush();
-        connection.link.fill();
+        if may_read {
+            connection.link.fill();
+        }
         loop {
             let Some(connection) = self.connections.get_mut(&id) else {
                 return;
@@ -480,6 +483,10 @@ impl Agent {
             Role::PartOf { step, node } => self.part_lost(step, node),
             Role::Part(step) => self.part_cut_off(step),
             Role::First => self.closing = true,
+            // Without one of its nodes a job cannot go on, unless it said that it can.
+            Role::Node(_) if !self.closing && !self.launch.job.request.no_kill => {
+                self.terminate(None, JobState::NodeFail);
+            }
             Role::New | Role::Node(_) => {}
         }
     }
@@ -531,7 +538,9 @@ impl Agent {
         while let Ok(Some(info)) = self.signals.read_signal() {
             if info.ssi_signo == libc::SIGCHLD as u32 {
                 self.reap();
-            } else if self.index == 0 && self.ending.is_none() {
+            } else if self.index > 0 {
+                self.closing = true;
+            } else {
                 // The machine is going down, or somebody ends the agent by hand: as if the node had failed.
                 self.terminate(None, JobState::NodeFail);
             }

@@ -5,6 +5,7 @@ use super::{
     output::ScriptFiles,
     path,
     spawn::{self, Program},
+    step::error_text,
 };
 use crate::job::{
     ExitStatus, NodeShare, Step, StepId, Usage,
@@ -101,7 +102,7 @@ pub(super) fn change_directory(directory: &str, mut say: impl FnMut(&str)) {
         for _ in 0..2 {
             say(&format!(
                 "couldn't chdir to `{directory}': {}: going to /tmp instead",
-                errno.desc()
+                error_text(&errno.into())
             ));
         }
         let _ = nix::unistd::chdir("/tmp");

@@ -20,6 +20,7 @@ const READ: usize = 64 << 10;
 pub(crate) struct Link {
     stream: UnixStream,
     input: Vec<u8>,
+    read: usize,
     output: Vec<u8>,
     sent: usize,
     finishing: bool,
@@ -34,6 +35,7 @@ impl Link {
         Ok(Self {
             stream,
             input: Vec::new(),
+            read: 0,
             output: Vec::new(),
             sent: 0,
             finishing: false,
@@ -116,25 +118,31 @@ impl Link {
 
     /// The next frame that is there in full. One that says nothing sensible closes the connection.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Option<T> {
-        let length: [u8; 4] = self.input.get(..4)?.try_into().ok()?;
-        let length = u32::from_be_bytes(length);
-        if length > ipc::MAX_FRAME {
+        let rest = self.input.get(self.read..).unwrap_or_default();
+        let length = rest
+            .get(..4)
+            .and_then(|l| l.try_into().ok())
+            .map(u32::from_be_bytes);
+        if length.is_some_and(|l| l > ipc::MAX_FRAME) {
             self.fail();
             return None;
         }
-        let end = 4 + length as usize;
-        let value = ipc::parse(self.input.get(4..end)?);
-        self.input.drain(..end);
-        if self.input.is_empty() {
-            self.input = Vec::new();
-        }
-        match value {
-            Ok(value) => Some(value),
-            Err(_) => {
-                self.fail();
-                None
+        let body = length.and_then(|l| rest.get(4..4 + l as usize));
+        let Some(body) = body else {
+            // What was read is dropped once for all frames that came together.
+            self.input.drain(..self.read);
+            self.read = 0;
+            if self.input.is_empty() {
+                self.input = Vec::new();
             }
+            return None;
+        };
+        let value = ipc::parse(body);
+        self.read += 4 + body.len();
+        if value.is_err() {
+            self.fail();
         }
+        value.ok()
     }
 
     /// Everything that has arrived, for one who hands it on unread.
@@ -145,6 +153,7 @@ impl Link {
     fn fail(&mut self) {
         self.closed = true;
         self.input = Vec::new();
+        self.read = 0;
     }
 
     /// Bytes that wait to be sent.

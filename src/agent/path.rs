@@ -23,10 +23,10 @@ pub(super) fn provide(environment: &mut Environment, launch: &Launch) {
         environment.set("PATH", [ours, b":", &path].concat());
     }
     // A profile that sets PATH runs before the file BASH_ENV names, so that one can mend it (bash(1), INVOCATION).
-    if environment.get("BASH_ENV").is_none() {
-        if let Ok(file) = bash_env(launch) {
-            environment.set("BASH_ENV", file.as_os_str().as_bytes());
-        }
+    if environment.get("BASH_ENV").is_none()
+        && let Ok(file) = bash_env(launch)
+    {
+        environment.set("BASH_ENV", file.as_os_str().as_bytes());
     }
 }
 

@@ -3,6 +3,7 @@
 //! The child shares the agent's memory until it executes its program (as posix_spawn(3) does it), so that starting
 //! one costs the same however large the agent is. Umask and directory are the agent's at that moment.
 
+use super::step::error_text;
 use crate::job::env::Environment;
 use nix::{
     errno::Errno,
@@ -167,7 +168,7 @@ pub(super) fn execve_message(file: &str, errno: Errno) -> String {
     format!(
         "execve(): {}: {}",
         what.unwrap_or_else(|| file.to_owned()),
-        errno.desc()
+        error_text(&errno.into())
     )
 }
 

@@ -3,9 +3,11 @@
 //! Frames on the state directory's socket (`host::ipc`); each begins with [`PROTOCOL`],
 //! so that a controller of another version is told and not misread.
 
+/// What [`Call::Cluster`] is answered with.
+pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
-    job::{Job, JobId, Node, Partition, Request},
+    job::{Job, JobId, Request},
     slurm::{array::{ArraySpec, JobIdSpec}, errno::Errno, state::JobState, time::TimeLimit},
 };
 use serde::{Deserialize, Serialize};
@@ -181,21 +183,6 @@ pub enum Reply<J = Job> {
     Script(Vec<u8>),
     /// Who answers.
     Status(Status),
-}
-
-/// The cluster as `sinfo` and `scontrol show` tell it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Cluster {
-    /// `ClusterName`
-    pub name: String,
-    /// Partitions in the configuration's order.
-    pub partitions: Vec<Partition>,
-    /// Nodes in the configuration's order.
-    pub nodes: Vec<Node>,
-    /// `scontrol show config`: key and value, sorted.
-    pub config: Vec<(String, String)>,
-    /// The controller's clock, epoch seconds.
-    pub now: i64,
 }
 
 /// The controller about itself.

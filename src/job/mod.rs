@@ -13,7 +13,7 @@ mod step;
 
 pub use exit::ExitStatus;
 pub use needs::{Gpus, Needs, gpus_in};
-pub use node::{Node, NodeState, Partition};
+pub use node::{Cluster, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};
 pub use request::{

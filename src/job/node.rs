@@ -71,3 +71,18 @@ pub struct Partition {
     /// Whether it takes and starts jobs.
     pub up: bool,
 }
+
+/// The cluster as `sinfo` and `scontrol show` tell it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Cluster {
+    /// `ClusterName`
+    pub name: String,
+    /// Partitions in the configuration's order.
+    pub partitions: Vec<Partition>,
+    /// Nodes in the configuration's order.
+    pub nodes: Vec<Node>,
+    /// `scontrol show config`: key and value, sorted.
+    pub config: Vec<(String, String)>,
+    /// The controller's clock, epoch seconds.
+    pub now: i64,
+}

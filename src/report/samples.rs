@@ -1,9 +1,8 @@
 //! Hand-made jobs and nodes like those of the captures, for tests.
 
 use crate::{
-    controller::api::Cluster,
     job::{
-        ArrayRef, Exclusive, ExitStatus, GresShare, Hold, Job, Kind, Memory, Node, NodeShare,
+        Cluster, ArrayRef, Exclusive, ExitStatus, GresShare, Hold, Job, Kind, Memory, Node, NodeShare,
         Partition, Placement, Request, Requeue, Step, StepId, TasksPer, Usage, User,
     },
     slurm::{

@@ -231,6 +231,27 @@ impl Run {
         }
     }
 
+    /// Waits until every node has joined: a step on all of them has run.
+    pub fn wait_for_nodes(&self) {
+        let nodes = self.launch.hosts.len().to_string();
+        let mut srun = Command::new(self.launch.commands.join("srun"));
+        srun.args(["--overlap", "-N", &nodes, "true"])
+            .env("SLURM_CONF", &self.launch.slurm_conf)
+            .env("SLURM_JOB_ID", "7");
+        assert!(
+            srun.env_remove("SKYSLURM_STATE_DIR")
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Kills the agent of a node.
+    pub fn lose_node(&mut self, index: usize) {
+        let at = self.agents.len() - 1 - index; // they are started from the last
+        self.agents[at].kill().unwrap();
+    }
+
     pub fn tell(&self, control: &Control) -> wire::Answer {
         wire::control(&self.launch.spool.socket(0), control).unwrap()
     }

@@ -378,7 +378,64 @@ fn what_a_task_leaves_behind_ends_with_its_step() {
 
 #[test]
 fn many_steps_leave_nothing_open() {
-    let script = "agent=$(srun bash -c 'echo $PPID'); ls /proc/$agent/fd | wc -l > before; for i in $(seq 50); do srun true; done; ls /proc/$agent/fd | wc -l > after; cat before after | uniq | wc -l";
+    let script = "agent=$(srun bash -c 'echo $PPID'); open() { ls /proc/$agent/fd | wc -l; }; before=$(open); \
+                  for i in $(seq 50); do srun true; done; until [ $(open) -le $before ]; do sleep 0.01; done; echo closed";
     let (out, _, _run) = bash(script).run();
-    assert_eq!(out, "1\n");
+    assert_eq!(out, "closed\n");
+}
+
+#[test]
+fn a_terminal_is_handed_to_the_first_task() {
+    let script = "script -qec 'srun --pty bash -c \"test -t 0 && test -t 1 && echo on a terminal; exit 4\"' /dev/null; echo rc=$?; \
+                  srun --pty bash -c 'tty'";
+    let (out, _, _run) = bash(script).run();
+    let out = out
+        .replace(['\r', '\u{8}', '\u{4}'], "")
+        .replace("^@", "")
+        .replace("^D", "");
+    let expected = "on a terminal\nsrun: error: node1: task 0: Exited with exit code 4\nrc=4\n\
+                    srun: error: ioctl(TIOCGWINSZ): Inappropriate ioctl for device\n\
+                    srun: error: Not using a pseudo-terminal, disregarding --pty option\nnot a tty\n\
+                    srun: error: node1: task 0: Exited with exit code 1\n";
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn others_are_waited_for_only_so_long() {
+    let (out, _, _run) =
+        bash("srun -n2 --wait=1 bash -c '[ $SLURM_PROCID = 0 ] && exit 0; sleep 1000'; echo rc=$?")
+            .nodes(&[2])
+            .run();
+    let expected = "srun: First task exited 1s ago\nsrun: StepId=7.0 task 1: running\nsrun: StepId=7.0 task 0: exited\n\
+        srun: Terminating StepId=7.0\nsrun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n\
+        slurmstepd: error: *** STEP 7.0 ON node1 CANCELLED AT TIME ***\nsrun: error: node1: task 1: Killed\nrc=137\n";
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn a_step_that_cannot_begin_at_once_may_be_given_up() {
+    let script = "srun bash -c 'touch one; until [ -e two ]; do sleep 0.01; done' & until [ -e one ]; do sleep 0.01; done; \
+                  srun --immediate true; echo rc=$?; touch two; wait; srun -r1 -N1 -n1 bash -c 'echo $SLURMD_NODENAME'";
+    let (out, _, _run) = bash(script)
+        .nodes(&[1, 1])
+        .ask(|r| r.ntasks = Some(2))
+        .run();
+    assert_eq!(
+        out,
+        "srun: error: Unable to create step for job 7: Requested nodes are busy\nrc=1\nnode2\n"
+    );
+}
+
+#[test]
+fn a_job_without_one_of_its_nodes_ends() {
+    let mut run = bash("touch started; sleep 1000").nodes(&[1, 1]).start();
+    run.wait_for("started");
+    run.wait_for_nodes();
+    run.lose_node(1);
+    assert_eq!(ended(&run.finish()).0, JobState::NodeFail);
+    assert!(
+        run.output().contains("DUE TO NODE FAILURE"),
+        "{}",
+        run.output()
+    );
 }

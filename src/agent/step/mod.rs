@@ -337,10 +337,11 @@ pub(super) fn worse(a: ExitStatus, b: ExitStatus) -> ExitStatus {
     }
 }
 
-/// What an error of the system says, without its number.
+/// What an error of the system says, without its number: strerror(3).
 pub(crate) fn error_text(error: &std::io::Error) -> String {
-    match error.raw_os_error() {
-        Some(errno) => nix::errno::Errno::from_raw(errno).desc().to_owned(),
-        None => error.to_string(),
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
+        None => text,
     }
 }

@@ -80,6 +80,8 @@ struct Client {
     last_interrupt: Option<Instant>,
     last_sent: Option<Instant>,
     first_exit: Option<Instant>,
+    /// Since when it waits for a place.
+    waiting: Option<Instant>,
     raw: Option<Raw>,
     exit: Option<u8>,
 }
@@ -138,6 +140,7 @@ impl Client {
             last_interrupt: None,
             last_sent: None,
             first_exit: None,
+            waiting: None,
             raw: None,
             exit: None,
         })
@@ -221,15 +224,25 @@ impl Client {
     fn on_agent(&mut self, said: ToClient) {
         let job = self.plan.request.job;
         match said {
-            ToClient::Busy => self.info(&format!(
+            ToClient::Busy => {
+                self.waiting = Some(Instant::now());
+                self.info(&format!(
                 "srun: Job {job} step creation temporarily disabled, retrying (Requested nodes are busy)"
-            )),
+            ));
+            }
             ToClient::Refused(text) => {
-                text.lines().for_each(|line| eprint(&format!("srun: error: {line}")));
+                text.lines()
+                    .for_each(|line| eprint(&format!("srun: error: {line}")));
                 self.exit = Some(1);
             }
             ToClient::Warning(text) => eprint(&format!("srun: {text}")),
-            ToClient::Created { step, nodes, layout, waited, kill_wait } => {
+            ToClient::Created {
+                step,
+                nodes,
+                layout,
+                waited,
+                kill_wait,
+            } => {
                 let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout);
                 if waited {
                     self.info(&format!("srun: Step created for {}", tasks.step()));
@@ -243,7 +256,10 @@ impl Client {
             ToClient::InputTaken => self.input_due = false,
             ToClient::Done => {
                 let tasks = self.tasks.take();
-                if let Some(tasks) = tasks.as_ref().filter(|t| t.was_forced() && !self.aborted && !self.interrupted) {
+                if let Some(tasks) = tasks
+                    .as_ref()
+                    .filter(|t| t.was_forced() && !self.aborted && !self.interrupted)
+                {
                     self.info(&format!("srun: Force Terminated {}", tasks.step()));
                 }
                 self.exit = Some(tasks.map_or(0, |t| t.exit_code()));
@@ -363,14 +379,25 @@ impl Client {
         }
     }
 
-    /// How long `--wait` still waits for the other tasks.
+    /// How long `--immediate` still waits for a place, or `--wait` for the other tasks.
     fn until_impatient(&self) -> Option<Duration> {
+        if let (Some(since), Some(wait), None) = (self.waiting, self.plan.immediate, self.step) {
+            return Some(Duration::from_secs(wait.into()).saturating_sub(since.elapsed()));
+        }
         let wait = Duration::from_secs(self.plan.wait?);
         self.tasks.as_ref().filter(|t| t.some_wait_for_others())?;
         Some(wait.saturating_sub(self.first_exit?.elapsed()))
     }
 
     fn lose_patience(&mut self) {
+        if self.step.is_none() {
+            let job = self.plan.request.job;
+            eprint(&format!(
+                "srun: error: Unable to create step for job {job}: Requested nodes are busy"
+            ));
+            self.exit = Some(1);
+            return;
+        }
         self.info(&format!(
             "srun: First task exited {}s ago",
             self.plan.wait.unwrap_or_default()

@@ -35,6 +35,8 @@ pub(super) struct Plan {
     pub quiet: bool,
     /// Seconds the others have once the first task has ended.
     pub wait: Option<u64>,
+    /// Seconds to wait for a place: `--immediate`.
+    pub immediate: Option<u32>,
     /// The first ^C ends the step.
     pub quit_on_interrupt: bool,
     /// No status on ^C.
@@ -126,7 +128,7 @@ pub(super) fn resolve(
             || options.is_set("cpus-per-task"),
         overlap: options.is_set("overlap"),
         overcommit: options.is_set("overcommit"),
-        immediate: options.is_set("immediate"),
+        immediate: options.is_set("immediate") && number("immediate").unwrap_or(0) == 0,
         directory: Bytes(directory.as_os_str().as_bytes().to_vec()),
         environment: Bytes(environment(options.get("export")).to_block()),
         umask: own_umask(),
@@ -180,6 +182,7 @@ pub(super) fn resolve(
             .get("wait")
             .and_then(|w| w.parse().ok())
             .filter(|w| *w > 0),
+        immediate: number("immediate").filter(|n| *n > 0),
         quit_on_interrupt: options.is_set("quit-on-interrupt"),
         disable_status: options.is_set("disable-status"),
     };

@@ -124,25 +124,4 @@ fn fill(environment: &mut Environment, rows: impl Iterator<Item = (&'static str,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn values_are_set_replaced_and_taken_out() {
-        let mut e = Environment::parse(b"A=1\0B=x=y\0=bad\0worse\0\0");
-        assert_eq!(e.get("B"), Some(&b"x=y"[..]));
-        e.set("A", "2");
-        e.set("C", "z\0hidden");
-        e.unset("B");
-        assert_eq!(e.to_block(), b"A=2\0C=z\0");
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_come_back(bytes: Vec<u8>) {
-            let once = Environment::parse(&bytes);
-            prop_assert_eq!(Environment::parse(&once.to_block()), once);
-        }
-    }
-}
+mod tests;

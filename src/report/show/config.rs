@@ -1,7 +1,7 @@
 //! `scontrol show config`.
 
 use crate::{
-    controller::api::Cluster,
+    job::Cluster,
     report::clock::{Clock, local},
 };
 

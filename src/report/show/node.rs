@@ -2,9 +2,8 @@
 
 use super::{Record, Style, or_null};
 use crate::{
-    controller::api::Cluster,
     host::user,
-    job::{Node, NodeState},
+    job::{Cluster, Node, NodeState},
     report::clock::Clock,
     slurm::{
         gres::{Gres, GresList, Tres},

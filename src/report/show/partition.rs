@@ -2,8 +2,7 @@
 
 use super::{Record, Style};
 use crate::{
-    controller::api::Cluster,
-    job::Partition,
+    job::{Cluster, Partition},
     slurm::{
         gres::{Gres, GresList, Tres},
         hostlist,

@@ -21,6 +21,11 @@ pub fn difference(recorded: &Printed, ours: &Printed, mut extra: usize, ids: &mu
         let mut right = right.split_inclusive('\n').peekable();
         for line in left.split_inclusive('\n') {
             loop {
+                // Of lines that may be left out, those in front of one that is the same to the letter.
+                while extra > 0 && right.peek() != Some(&line) && right.clone().any(|own| own == line) {
+                    right.next();
+                    extra -= 1;
+                }
                 match right.next() {
                     Some(own) if same(line, own, ids) => break,
                     Some(_) if extra > 0 && right.peek().is_some() => extra -= 1,

@@ -50,7 +50,10 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
 
 /// What stands in `TRES=` of `scontrol show job` has been told as asked for and as given since 24.05.
 fn since_24_05(text: &str) -> String {
-    let lines = text.split_inclusive('\n').filter(|l| !l.starts_with("ReqTRES=") && !l.trim_start().starts_with("AllocTRES="));
+    let new = |l: &&str| {
+        l.starts_with("ReqTRES=") || *l == "   \n" || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n))
+    };
+    let lines = text.split_inclusive('\n').filter(|l| !new(l));
     lines.collect::<String>().replace("   ReqTRES=", "   TRES=")
 }
 

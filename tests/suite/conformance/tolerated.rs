@@ -58,6 +58,9 @@ pub const REPLACED: &[(&str, &str, &str)] = &[
         "depends on which of two schedulers looked last; what is lacking is the same",
     ),
     ("ExclusiveUser=NO GraceTime", "ExclusiveUser=NO ExclusiveTopo=NO GraceTime", "new in 24.05"),
+    ("MaxCPUsPerNode=UNLIMITED\n", "MaxCPUsPerNode=UNLIMITED MaxCPUsPerSocket=UNLIMITED\n", "new in 23.02"),
+    ("   Power=\n", "", "gone in 24.05"),
+    (" Power= ", " ", "gone in 24.05"),
     ("srun: cluster configuration lacks support for cpu binding\n", "", "of a plugin that is not there"),
     ("_h%h_b%b_z%z", "_h%h_b4_z%z", "%b is the index modulo 10 since 23.11"),
     ("a12_3a012_4A0175_xnm_b%b", "a12_3a012_4A0175_xnm_b2", "%b is the index modulo 10 since 23.11"),
@@ -93,7 +96,8 @@ pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
     ("squeue", " Dependency\n", " BeginTime\n", "the same"),
     ("squeue", "\nDependency\n", "\nBeginTime\n", "the same"),
     ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED None", "the same"),
-    ("squeue", "PD None\nPD BeginTime", "PD BeginTime\nPD BeginTime", "the reason is told at once"),
+    ("squeue", "      3 (Priority)", "      2 (Priority)", "of -N2-3: as long as nobody has planned it, the fewest"),
+    ("squeue", "PD None\n", "PD BeginTime\n", "the reason is told at once"),
 ];
 
 /// Lines of two programs that write to one file, in no order that could be relied on.

@@ -140,7 +140,7 @@ impl Agent {
     fn new(launch: Launch, layout: Layout, index: usize) -> io::Result<Self> {
         let signals = take_signals()?;
         prctl::set_child_subreaper(true)?;
-        umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
+        umask(Mode::from_bits_truncate(0o077));
         let events = match index {
             0 => Some(Events::create(&layout, launch.job.id)?),
             _ => None,
@@ -154,6 +154,7 @@ impl Agent {
             made => made?,
         };
         listener.set_nonblocking(true)?;
+        umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
         if launch.virtual_nodes {
             let name = launch
                 .job

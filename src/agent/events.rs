@@ -18,10 +18,11 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Opens the event file of `layout`, and makes it if it is not there.
+    /// Makes the event file of `layout`. It must not be there: a controller that found none of it
+    /// after a restart has made it, and has put the job back into the queue.
     pub fn create(layout: &Layout, job: JobId) -> io::Result<Self> {
         let file = OpenOptions::new()
-            .create(true)
+            .create_new(true)
             .append(true)
             .mode(0o600)
             .open(layout.events())?;

@@ -9,11 +9,7 @@ use crate::{
     },
     host::directory,
 };
-use std::{
-    ffi::OsString,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 const USAGE: &str = "Usage: skyslurm controller start|stop|restart|status\n";
 
@@ -57,17 +53,13 @@ fn end(state: &Path) -> u8 {
     };
     // One of another version does not understand; its process is told as any other is.
     if client.ask(&Call::Stop).is_err() {
-        let pid = std::fs::read_to_string(state.join("controller.pid")).ok().and_then(|t| t.trim().parse().ok());
+        let pid = std::fs::read_to_string(state.join("controller.lock")).ok().and_then(|t| t.trim().parse().ok());
         if let Some(pid) = pid {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
         }
     }
-    let until = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < until {
-        if Client::running(state).is_none() {
-            return terminal::print("The controller has ended; running jobs go on.\n");
-        }
-        std::thread::sleep(Duration::from_millis(2));
+    if start::wait_until_gone(state, Duration::from_secs(30)) {
+        return terminal::print("The controller has ended; running jobs go on.\n");
     }
     terminal::eprint("skyslurm: error: the controller does not end");
     1

@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 use tokio::{net::UnixListener, signal::unix::{SignalKind, signal}, sync::mpsc};
@@ -50,7 +50,8 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
         move |source| DaemonError::Io { path, source }
     };
     directory::make_private(state).map_err(fail(state))?;
-    let _lock = lock(state)?;
+    let lock = lock(state)?;
+    write_pid(&lock).map_err(fail(state))?;
     let config = Config::read(config_file)?;
     write_slurm_conf(state, &config).map_err(fail(state))?;
     let store = Store::open(&state.join("skyslurm.db"))?;
@@ -114,12 +115,18 @@ async fn sleep_until(due: Option<i64>) {
 }
 
 /// The lock that makes the controller the only one of its state directory; it goes with the process.
-fn lock(state: &Path) -> Result<nix::fcntl::Flock<File>, DaemonError> {
+pub(super) fn lock(state: &Path) -> Result<nix::fcntl::Flock<File>, DaemonError> {
     let path = state.join("controller.lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|source| DaemonError::Io { path, source })?;
     nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock)
         .map_err(|_| DaemonError::Running(state.to_owned()))
+}
+
+/// Notes in the lock file who holds it, for `skyslurm controller stop` of another version.
+fn write_pid(mut lock: &File) -> io::Result<()> {
+    lock.set_len(0)?;
+    writeln!(lock, "{}", std::process::id())
 }
 
 /// The file `SLURM_CONF` names inside jobs: it tells commands where their controller is.

@@ -33,7 +33,7 @@ impl Core {
                 let (exit, derived_exit) = known.unwrap_or_default();
                 self.end(id, End { state: JobState::NodeFail, reason: Reason::NodeDown, exit, derived_exit, cancelled_by: None, time: now });
             }
-            News::NotStarted(why) => self.fail_to_start(id, &why),
+            News::NeverStarted => self.take_back(id, now),
         }
     }
 
@@ -105,6 +105,23 @@ impl Core {
             time: super::core::now(),
         };
         self.end(id, end);
+    }
+
+    /// A job that has nodes but was never started waits again, as if it had not been given them.
+    fn take_back(&mut self, id: JobId, now: i64) {
+        let Some(job) = self.table.get(id).filter(|j| j.state == JobState::Running) else { return };
+        self.engine.release(job);
+        let array = job.array.as_ref().map(|a| a.job_id);
+        if let Some(array) = array {
+            self.table.count_running(array, -1);
+        }
+        let Some(job) = self.table.get_mut(id) else { return };
+        job.state = JobState::Pending;
+        job.flag = None;
+        job.start_time = None;
+        job.placement = None;
+        self.save(id);
+        self.look_at(id, now);
     }
 
     /// A job that had nodes is over; or, ended for a requeue, waits again.

@@ -5,7 +5,6 @@ use crate::host::{directory, ipc};
 use std::{
     fs::File,
     io::{Read, Write},
-    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -30,7 +29,6 @@ pub fn start(state: &Path) -> Result<(), String> {
         .stdout(Stdio::piped())
         .stderr(log)
         .current_dir("/")
-        .process_group(0)
         .spawn()
         .map_err(|e| e.to_string())?;
     let mut said = String::new();
@@ -57,10 +55,23 @@ pub fn start(state: &Path) -> Result<(), String> {
     })
 }
 
+/// Waits until no controller of `state` is left; `false` if one still runs after `limit`.
+pub fn wait_until_gone(state: &Path, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    while daemon::lock(state).is_err() {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
 /// `skyslurm controller run`: the controller itself. Says [`READY`], or why it cannot, on stdout, and closes it.
 pub fn run(state: &Path) -> u8 {
-    // Away from the terminal that started it.
+    // Away from the terminal that started it; what it makes is its user's alone.
     let _ = nix::unistd::setsid();
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let close = |text: &str| {
         let mut out = std::io::stdout();

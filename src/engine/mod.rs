@@ -61,8 +61,8 @@ pub enum News {
     Events(Vec<Event>),
     /// The job's agent is gone and has not said how the job ended.
     Lost,
-    /// The job could not be started.
-    NotStarted(String),
+    /// The job was given nodes by a former controller, and nothing of it ever ran.
+    NeverStarted,
 }
 
 /// A job to start, with the files its agents need.

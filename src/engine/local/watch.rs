@@ -101,17 +101,25 @@ impl Watch {
         })
     }
 
-    /// On a job whose agents were started by a former controller.
+    /// On a job whose agents were started by a former controller; or were about to be.
     pub fn adopted(id: JobId, spool: Layout, pokes: &Pokes, reports: UnboundedSender<Report>) -> Self {
-        let socket = spool.socket(0);
+        let (layout, news) = (spool.clone(), reports.clone());
         Self::spawn(id, spool, pokes, reports, async move {
             // An agent that was just started may not listen yet.
-            for _ in 0..40 {
-                if let Ok(mut stream) = connect(&socket).await {
+            for _ in 0..100 {
+                if let Ok(mut stream) = connect(&layout.socket(0)).await {
                     let _ = stream.read(&mut [0; 1]).await;
                     return;
                 }
+                if !layout.launch().exists() {
+                    break;
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            // An agent makes the event file before anything else. Once we have made it, none will run.
+            if std::fs::create_dir_all(&layout.dir).and_then(|()| std::fs::File::create_new(layout.events())).is_ok() {
+                let _ = news.send(Report { job: id, news: News::NeverStarted });
+                std::future::pending().await
             }
         })
     }

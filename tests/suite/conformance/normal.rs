@@ -50,11 +50,13 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
 
 /// What stands in `TRES=` of `scontrol show job` has been told as asked for and as given since 24.05.
 fn since_24_05(text: &str) -> String {
-    let new = |l: &&str| {
-        l.starts_with("ReqTRES=") || *l == "   \n" || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n))
-    };
-    let lines = text.split_inclusive('\n').filter(|l| !new(l));
-    lines.collect::<String>().replace("   ReqTRES=", "   TRES=")
+    let new = |l: &&str| l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n));
+    let mut text: String = text.split_inclusive('\n').filter(|l| !new(l)).collect();
+    // In one line, as `scontrol -o` prints it.
+    while let Some((before, rest)) = text.split_once(" AllocTRES=") {
+        text = format!("{before}{}", &rest[rest.find([' ', '\n']).unwrap_or(rest.len())..]);
+    }
+    text.replace(" ReqTRES=", " TRES=")
 }
 
 /// The line of shell as this user would type it.

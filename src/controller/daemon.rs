@@ -55,6 +55,7 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
     let config = Config::read(config_file)?;
     write_slurm_conf(state, &config).map_err(fail(state))?;
     let store = Store::open(&state.join("skyslurm.db"))?;
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail(state))?;
     runtime.block_on(async {
         let (reports, mut reported) = mpsc::unbounded_channel::<Report>();
@@ -105,6 +106,14 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
         tracing::info!("controller ends");
         Ok(())
     })
+}
+
+/// As many open files as may be had: each running job and each client needs one.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 async fn sleep_until(due: Option<i64>) {

@@ -25,6 +25,8 @@ pub struct Needs {
     pub min_nodes: u32,
     /// Most nodes; `None`: as many as its tasks take.
     pub max_nodes: Option<u32>,
+    /// Of that range, as few as will do rather than as many as can be had.
+    pub fewest: bool,
     /// Tasks over the job; `None`: one a node.
     pub tasks: Option<u32>,
     /// At most so many tasks on a node.
@@ -100,6 +102,7 @@ impl Needs {
         Self {
             min_nodes,
             max_nodes,
+            fewest: request.use_min_nodes,
             tasks,
             tasks_per_node: per.node.or_else(|| match (per.gpu, gpus_per_node) {
                 (Some(n), gpus) if gpus > 0 => Some(n.saturating_mul(gpus as u32)),

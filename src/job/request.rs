@@ -172,6 +172,8 @@ pub struct Request {
     pub overcommit: bool,
     /// `--contiguous`
     pub contiguous: bool,
+    /// `--use-min-nodes`: of a range of nodes, as few as will do
+    pub use_min_nodes: bool,
     /// `--constraint`
     pub constraint: Option<String>,
     /// `--nodelist`, expanded

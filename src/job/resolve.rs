@@ -152,6 +152,7 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         },
         overcommit: options.is_set("overcommit"),
         contiguous: options.is_set("contiguous"),
+        use_min_nodes: options.is_set("use-min-nodes"),
         constraint,
         nodelist,
         exclude: read.hosts("exclude")?,

@@ -106,6 +106,8 @@ fn export_chooses_what_travels() {
 #[test]
 fn the_script_runs_where_it_should_with_the_submitter_s_limits() {
     let lab = Lab::new(ONE);
+    // With limits of its own, not those of the first line below.
+    lab.sh("skyslurm controller start").ok();
     let line = "mkdir -p d; umask 027; ulimit -n 77; ulimit -f 1000; sbatch --wait -Q -o out -D d --wrap 'pwd; umask; ulimit -n; exec bash -c \"ulimit -f\"'; cat d/out";
     assert_eq!(lab.sh(line).ok(), format!("{}/d\n0027\n77\n1000\n", lab.work().display()));
     let line = "ulimit -n 77; ulimit -f 1000; sbatch --wait -Q -o out --propagate=FSIZE --wrap '[ $(ulimit -n) = 77 ] || echo other; exec bash -c \"ulimit -f\"'; cat out";

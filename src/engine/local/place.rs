@@ -57,7 +57,11 @@ fn choose<'a, 'b>(needs: &Needs, rooms: &'b [Room<'a>]) -> Option<Vec<&'b Room<'
         // As many as the range allows; no node without a task.
         Some(most) => {
             let most = (most as usize).min(by_tasks.max(least)).min(rooms.len());
-            (least..=most).rev().find_map(|count| {
+            let counts: Vec<usize> = match needs.fewest {
+                true => (least..=most).collect(),
+                false => (least..=most).rev().collect(),
+            };
+            counts.into_iter().find_map(|count| {
                 let first: Vec<_> = rooms.iter().take(count).collect();
                 if enough(&first) {
                     return Some(first);

@@ -49,7 +49,7 @@ fn exit_codes_come_home() {
     for line in ["srun: error: solo: task 0: Exited with exit code 1\n1\n", "task 1: Exited with exit code 4\n4\n", "srun: error: solo: task 0: Killed\n", "\n137\n", "\n2\n"] {
         assert!(out.contains(line), "{line:?} is not in {out}");
     }
-    assert_eq!(lab.sh("sacct -n -X -P -o state,exitcode,derivedexitcode").ok(), "COMPLETED|0:0|0:9\n");
+    assert_eq!(lab.sh("sacct -n -X -P -o state,exitcode,derivedexitcode").ok(), "COMPLETED|0:0|4:0\n");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_step_is_smaller_than_its_job() {
     let name = "bash -c 'echo $SLURMD_NODENAME'";
     assert_eq!(job(&lab, "-N4", &format!("srun -N1 -n1 -w node3 {name}")), "node3\n");
     assert_eq!(job(&lab, "-N4", &format!("srun -N2 -n2 -x node1 {name} | sort")), "node2\nnode3\n");
-    assert_eq!(job(&lab, "-N4 -n8", &format!("srun --ntasks-per-node=1 -N4 {name} | sort")), "node1\nnode2\nnode3\nnode4\n");
+    assert_eq!(job(&lab, "-N4 -n8", &format!("srun --ntasks-per-node=1 -n4 -N4 {name} | sort")), "node1\nnode2\nnode3\nnode4\n");
     assert_eq!(job(&lab, "-N2 -n4", &format!("srun -l -m cyclic {name} | sort")), "0: node1\n1: node2\n2: node1\n3: node2\n");
     let out = job(&lab, "-n1", "srun -n3 true; echo $?");
     assert!(out.contains("More processors requested than permitted") && out.ends_with("1\n"), "{out}");
@@ -140,4 +140,12 @@ fn what_srun_says_of_itself() {
     let out = job(&lab, "-n1", "srun -v true 2>&1 | grep -c srun:");
     assert_ne!(out, "0\n");
     assert_eq!(job(&lab, "-n1", "srun -Q true"), "");
+}
+
+#[test]
+fn what_does_not_go_together_is_said_and_left_out() {
+    let lab = Lab::new(FOUR);
+    let out = job(&lab, "-N4 -n8", "srun --ntasks-per-node=1 -N4 echo task");
+    assert!(out.contains("srun: Warning: can't honor --ntasks-per-node set to 1 which doesn't match the requested tasks 8 with the number of requested nodes 4. Ignoring --ntasks-per-node.\n"), "{out}");
+    assert_eq!(out.matches("task\n").count(), 8);
 }

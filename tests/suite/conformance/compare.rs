@@ -21,6 +21,11 @@ pub fn difference(recorded: &Printed, ours: &Printed, mut extra: usize, ids: &mu
         let mut right = right.split_inclusive('\n').peekable();
         for line in left.split_inclusive('\n') {
             loop {
+                // Of lines that may be left out, those in front of one that is the same to the letter.
+                while extra > 0 && right.peek() != Some(&line) && right.clone().any(|own| own == line) {
+                    right.next();
+                    extra -= 1;
+                }
                 match right.next() {
                     Some(own) if same(line, own, ids) => break,
                     Some(_) if extra > 0 && right.peek().is_some() => extra -= 1,
@@ -43,6 +48,9 @@ fn tail(stderr: &str) -> String {
 /// Whether two lines say the same.
 fn same(left: &str, right: &str, ids: &mut Ids) -> bool {
     if left == right {
+        if tokens(left).iter().any(|t| matches!(t, Token::Number(n, _) if ids.recorded.contains(n))) && is_of_a_job(left) {
+            ids.offset.get_or_insert(0);
+        }
         return true;
     }
     let before = ids.offset;
@@ -61,6 +69,11 @@ fn same(left: &str, right: &str, ids: &mut Ids) -> bool {
         ids.offset = before;
     }
     equal && loose
+}
+
+/// Whether a line surely names a job, and not a number that only looks like one.
+fn is_of_a_job(line: &str) -> bool {
+    line.starts_with("Submitted batch job ")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

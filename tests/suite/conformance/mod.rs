@@ -63,7 +63,8 @@ fn captures_agree() {
 
 /// `env: 27 of 28 agree`, and the others with their reasons.
 fn shown(name: &str, report: &Report) -> String {
-    let mut out = format!("{name}: {} of {} agree\n", report.agreed, report.commands);
+    let compared = report.commands - report.excepted.len();
+    let mut out = format!("{name}: {} of {compared} agree, {} excepted\n", report.agreed, report.excepted.len());
     for (command, why) in &report.excepted {
         let _ = writeln!(out, "  excepted: {why}\n    $ {command}");
     }

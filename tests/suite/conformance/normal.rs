@@ -14,6 +14,9 @@ pub fn recorded(capture: &str, printed: &Printed) -> (Printed, usize) {
         for (from, to, _) in REPLACED {
             text = text.replace(from, to);
         }
+        for (_, from, to, _) in REPLACED_IN.iter().filter(|(of, ..)| *of == capture) {
+            text = text.replace(from, to);
+        }
         let mut lines = Vec::new();
         for line in text.split_inclusive('\n') {
             if is_extern(line) || is_left_out(capture, line) {
@@ -36,7 +39,7 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
         let mut text = text.replace(&*lab.home().to_string_lossy(), "~");
         text = text.replace(&format!("(primary) at {host} is"), "(primary) at HOST is");
         text = text.replace(&format!("SLURM_SUBMIT_HOST={host}\n"), "SLURM_SUBMIT_HOST=HOST\n");
-        text = text.replace(&format!("\n{host:<40}\n"), &format!("\n{:<40}\n", "localhost"));
+        text = text.replace(&format!("{host:<40}\n"), &format!("{:<40}\n", "localhost"));
         text = since_24_05(&text);
         text = masked_until(&text, "AllocNode:Sid=", " \n", "X");
         text = masked_until(&text, "24.11.", " |\n", "V");
@@ -47,8 +50,13 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
 
 /// What stands in `TRES=` of `scontrol show job` has been told as asked for and as given since 24.05.
 fn since_24_05(text: &str) -> String {
-    let lines = text.split_inclusive('\n').filter(|l| !l.starts_with("ReqTRES=") && !l.trim_start().starts_with("AllocTRES="));
-    lines.collect::<String>().replace("   ReqTRES=", "   TRES=")
+    let new = |l: &&str| l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n));
+    let mut text: String = text.split_inclusive('\n').filter(|l| !new(l)).collect();
+    // In one line, as `scontrol -o` prints it.
+    while let Some((before, rest)) = text.split_once(" AllocTRES=") {
+        text = format!("{before}{}", &rest[rest.find([' ', '\n']).unwrap_or(rest.len())..]);
+    }
+    text.replace(" ReqTRES=", " TRES=")
 }
 
 /// The line of shell as this user would type it.
@@ -123,8 +131,18 @@ fn common(text: &str) -> String {
         text = masked_until(&text, start, " |,\n", "*");
     }
     let mut lines: Vec<String> = Vec::new();
-    let mut block = 0; // where the run of variables began
+    let mut block = 0; // where the run of variables, or of two writers' lines, began
+    let mut written = false; // whether it is one of the latter
     for line in text.split_inclusive('\n') {
+        let by_writer = WRITERS.iter().any(|w| line.starts_with(w));
+        if by_writer != written {
+            lines[block..].sort();
+            (block, written) = (lines.len(), by_writer);
+        }
+        if by_writer {
+            lines.push(line.to_owned());
+            continue;
+        }
         let name = line.split_once('=').map(|(n, _)| n).filter(|n| is_variable(n));
         match name {
             Some(name) if DROPPED.iter().any(|(n, _)| *n == name) => continue,

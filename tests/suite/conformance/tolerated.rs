@@ -13,6 +13,8 @@ pub const DROPPED: &[(&str, &str)] = &[
     ("SLURMD_DEBUG", "new in 23.11"),
     ("SKYSLURM_STATE_DIR", "the test's own"),
     ("SKYSLURM_CONFIG", "the test's own"),
+    ("SLURM_SRUN_COMM_PORT", "srun listens on no port here: it talks to the agent of its node"),
+    ("SLURM_STEP_LAUNCHER_PORT", "the same"),
     ("MAIL", "of the login on the recording machine"),
 ];
 
@@ -21,8 +23,6 @@ pub const MASKED: &[(&str, &str)] = &[
     ("SLURM_TASK_PID", "a process id"),
     ("SLURM_CONF", "a place"),
     ("SLURM_SRUN_COMM_HOST", "an address"),
-    ("SLURM_SRUN_COMM_PORT", "a port"),
-    ("SLURM_STEP_LAUNCHER_PORT", "a port"),
     ("SLURM_LAUNCH_NODE_IPADDR", "an address"),
     ("PATH", "the commands stand elsewhere"),
 ];
@@ -57,6 +57,11 @@ pub const REPLACED: &[(&str, &str, &str)] = &[
         "Resources",
         "depends on which of two schedulers looked last; what is lacking is the same",
     ),
+    ("ExclusiveUser=NO GraceTime", "ExclusiveUser=NO ExclusiveTopo=NO GraceTime", "new in 24.05"),
+    ("MaxCPUsPerNode=UNLIMITED\n", "MaxCPUsPerNode=UNLIMITED MaxCPUsPerSocket=UNLIMITED\n", "new in 23.02"),
+    ("   Power=\n", "", "gone in 24.05"),
+    (" Power= ", " ", "gone in 24.05"),
+    ("srun: cluster configuration lacks support for cpu binding\n", "", "of a plugin that is not there"),
     ("_h%h_b%b_z%z", "_h%h_b4_z%z", "%b is the index modulo 10 since 23.11"),
     ("a12_3a012_4A0175_xnm_b%b", "a12_3a012_4A0175_xnm_b2", "%b is the index modulo 10 since 23.11"),
     ("a2_3a002_4A0175_xnm_b%b", "a2_3a002_4A0175_xnm_b2", "%b is the index modulo 10 since 23.11"),
@@ -76,10 +81,24 @@ pub const PLACES: &[(&str, &str)] = &[
 pub const PRIORITIES: [&str; 2] = ["42949", "0.99998"];
 
 /// So many seconds may a run time differ: the machine is busy.
-pub const SECONDS: u64 = 12;
+pub const SECONDS: u64 = 45;
 
 /// Jobs whose rows are left out: capture, ids, reason.
 pub const LEFT_OUT: &[(&str, std::ops::RangeInclusive<u64>, &str)] = &[
     ("sacct", 60..=111, "of the captures recorded before"),
     ("sacct", 120..=121, "srun and salloc outside of a job come later"),
 ];
+
+/// Words for other words in one capture.
+pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
+    ("squeue", "(DependencyNeverSatisfied)", "(BeginTime)", "dependencies come later: another job stands in"),
+    ("squeue", "(Dependency)", "(BeginTime)", "the same"),
+    ("squeue", " Dependency\n", " BeginTime\n", "the same"),
+    ("squeue", "\nDependency\n", "\nBeginTime\n", "the same"),
+    ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED None", "the same"),
+    ("squeue", "      3 (Priority)", "      2 (Priority)", "of -N2-3: as long as nobody has planned it, the fewest"),
+    ("squeue", "PD None\n", "PD BeginTime\n", "the reason is told at once"),
+];
+
+/// Lines of two programs that write to one file, in no order that could be relied on.
+pub const WRITERS: [&str; 2] = ["srun: ", "slurmstepd: "];

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     controller::client::Client,
-    job::{Job, JobId},
+    job::Job,
     report::{
         clock::{Clock, local},
         job_values,
@@ -25,7 +25,7 @@ use crate::{
 };
 use chrono::{Local, TimeZone};
 use query::Query;
-use std::{collections::HashMap, ffi::OsString};
+use std::{ffi::OsString};
 
 const DEFAULT: &str = "jobid,jobname,partition,account,alloccpus,state,exitcode";
 const BRIEF: &str = "jobid,state,exitcode";
@@ -137,8 +137,8 @@ fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Resul
     Ok(Ok(out))
 }
 
-/// Appends the rows of the jobs that match: a job, then its steps. The waiting rest of an array
-/// comes behind the elements that have started.
+/// Appends the rows of the jobs that match: a job, then its steps. An array's elements stand by
+/// their numbers, and behind them its waiting rest.
 fn rows(
     jobs: &[Job],
     query: &Query,
@@ -149,17 +149,10 @@ fn rows(
     out: &mut String,
 ) {
     let mut shown: Vec<&Job> = jobs.iter().filter(|job| query.matches(job)).collect();
-    let mut last_of_array: HashMap<JobId, JobId> = HashMap::new();
-    for job in shown.iter().filter(|job| job.array.is_some()) {
-        let last = last_of_array.entry(job.array_job_id()).or_default();
-        *last = job.id.max(*last);
-    }
-    if !last_of_array.is_empty() {
-        shown.sort_by_key(|job| match job.array.as_ref().filter(|array| array.task_id.is_none()) {
-            Some(array) => (last_of_array.get(&array.job_id).copied().unwrap_or(job.id), true),
-            None => (job.id, false),
-        });
-    }
+    shown.sort_by_key(|job| {
+        let task = job.array.as_ref().map(|array| array.task_id.unwrap_or(u32::MAX));
+        (job.array_job_id(), task, job.id, job.restarts)
+    });
     for job in shown {
         if query.shows_job(job) {
             let pending =

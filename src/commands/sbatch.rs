@@ -50,8 +50,8 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     if options.is_set("version") {
         return Ok(terminal::print(&format!("{}\n", version())));
     }
-    for warning in options.warnings() {
-        terminal::eprint(&warning);
+    for line in options.warnings().into_iter().chain(options.defined()) {
+        terminal::eprint(&line);
     }
     let submission = submission(args, &parsed, script)?;
     let test_only = options.is_set("test-only");

@@ -4,7 +4,7 @@ use super::{api::SignalJob, core::Core};
 use crate::{
     agent::wire::{Control, Target},
     job::{Hold, JobId, StepId},
-    slurm::{errno::Errno, reason::Reason, state::JobState},
+    slurm::{errno::Errno, state::JobState},
 };
 
 const SIGKILL: i32 = 9;
@@ -60,7 +60,6 @@ impl Core {
         match job.state {
             JobState::Pending if kills => {
                 job.state = JobState::Cancelled;
-                job.reason = Reason::None;
                 job.hold = Hold::None;
                 job.cancelled_by = Some(uid);
                 job.start_time = Some(now);

@@ -114,7 +114,10 @@ impl Selection {
     pub fn rows<'a>(&self, jobs: &'a [Job], context: &'a Context<'a>) -> Vec<JobRow<'a>> {
         let mut rows = Vec::with_capacity(jobs.len());
         let mut folds = HashMap::new();
-        for job in jobs.iter().filter(|job| self.takes(job)) {
+        let mut taken: Vec<&Job> = jobs.iter().filter(|job| self.takes(job)).collect();
+        // Elements stand by their numbers, whatever ids they were given.
+        taken.sort_by_key(|job| (job.array_job_id(), job.array.as_ref().map(|array| array.task_id), job.id));
+        for job in taken {
             match &self.ids {
                 None if !self.unfold && !self.unique && folds_in(job) => {
                     fold(job, context, &mut folds, &mut rows)

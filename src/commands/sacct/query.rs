@@ -134,6 +134,8 @@ impl Query {
     /// Whether a step is shown.
     pub fn shows_step(&self, job: &Job, step: &str) -> bool {
         !self.allocations
+            // Of jobs that were asked for as waiting, nothing had begun (sacct.txt).
+            && self.states.iter().any(|s| *s != JobState::Pending) | self.states.is_empty()
             && (self.shows_job(job) || self.ids.iter().any(|id| id.step.as_deref() == Some(step) && is_named(id, job)))
     }
 }

@@ -133,7 +133,7 @@ fn resources(record: &mut Record, job: &Job, context: &Context, style: Style) {
     record.with("NumNodes", |out| {
         number(out, nodes);
         if let Some(NodeCount { max: Some(max), .. }) = request.nodes.filter(|_| placed.is_none())
-            && max > nodes
+            && max >= nodes
         {
             out.push('-');
             number(out, max);

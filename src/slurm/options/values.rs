@@ -1,5 +1,6 @@
 //! The options that are set, and by whom.
 
+use crate::slurm::time::TimeLimit;
 use super::{Class, Command, Row, table};
 
 /// Who set an option. A later one overrides an earlier one (sbatch(1), INPUT ENVIRONMENT VARIABLES).
@@ -85,6 +86,29 @@ impl Options {
     /// Every occurrence, in the order they were read.
     pub fn occurrences(&self) -> impl Iterator<Item = &Setting> + '_ {
         self.settings.iter()
+    }
+
+    /// `--verbose` of sbatch and srun: complete lines for stderr that tell what was asked for. Empty without it.
+    pub fn defined(&self) -> Vec<String> {
+        let verbose = self.count("verbose");
+        if verbose == 0 {
+            return Vec::new();
+        }
+        let value = |setting: &Setting| match (setting.row.name, setting.value.as_deref()) {
+            ("verbose", _) => verbose.to_string(),
+            ("time" | "time-min", Some(text)) => {
+                text.parse::<TimeLimit>().map_or_else(|_| text.to_owned(), |limit| limit.scontrol())
+            }
+            (_, Some(text)) => text.to_owned(),
+            (_, None) => "set".to_owned(),
+        };
+        let rule = "-------------------- --------------------".to_owned();
+        let given = self.iter().map(|setting| format!("{:<20}: {}", setting.row.name, value(setting)));
+        let mut given: Vec<String> = given.collect();
+        given.sort();
+        let head = ["defined options".to_owned(), rule.clone()];
+        let all = head.into_iter().chain(given).chain([rule, "end of defined options".to_owned()]);
+        all.map(|line| format!("{}: {line}", self.command.name())).collect()
     }
 
     /// Complete lines for stderr about options that are taken, but do not do all they say.

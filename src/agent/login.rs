@@ -109,6 +109,6 @@ mod tests {
     fn a_login_has_a_path_and_a_home() {
         let environment = super::environment();
         assert!(environment.get("PATH").is_some() && environment.get("HOME").is_some());
-        assert!(environment.get("SHLVL").is_none());
+        assert_eq!(environment.get("SHLVL"), Some(&b"1"[..]));
     }
 }

@@ -399,3 +399,136 @@ fn json(value: &impl Serialize) -> String {
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|e| e.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        job::{Hold, NodeShare, Placement, StepId, Usage},
+        slurm::{reason::Reason, state::JobState},
+    };
+
+    fn job(id: JobId) -> Job {
+        Job {
+            id,
+            request: Arc::new(Request { name: "a\0b\u{1F600}\n".into(), args: vec![vec![0xff, 0xfe]], ..Request::default() }),
+            array: None,
+            state: JobState::Pending,
+            flag: None,
+            reason: Reason::Resources,
+            detail: Some("why".into()),
+            hold: Hold::None,
+            priority: 4_294_901_759,
+            partition: "gpu".into(),
+            time_limit: TimeLimit::Minutes(5),
+            min_nodes: 1,
+            min_cpus: 2,
+            submit_time: 100,
+            eligible_time: Some(100),
+            start_time: None,
+            end_time: None,
+            placement: None,
+            exit: ExitStatus::default(),
+            derived_exit: ExitStatus::default(),
+            restarts: 0,
+            cancelled_by: None,
+            steps: Vec::new(),
+            script: 1,
+            environment: 2,
+        }
+    }
+
+    fn step() -> Step {
+        Step {
+            id: StepId::Number(0),
+            name: "true".into(),
+            state: JobState::Running,
+            nodes: vec!["node1".into()],
+            tasks: 1,
+            cpus: 1,
+            memory: 2000,
+            gpus: 0,
+            tasks_per_node: vec![1],
+            start: 200,
+            end: None,
+            exit: ExitStatus::default(),
+            usage: Usage::default(),
+            cancelled_by: None,
+            command: "srun true".into(),
+        }
+    }
+
+    #[test]
+    fn jobs_come_back_as_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let plain = job(1);
+        let spec = Arc::new(ArraySpec::parse("1-5%2", 100).unwrap());
+        let array = |task_id, pending: &str| ArrayRef {
+            job_id: 2,
+            spec: Arc::clone(&spec),
+            throttle: Some(2),
+            task_id,
+            pending: pending.parse().unwrap(),
+        };
+        let head = Job { array: Some(array(None, "2-5")), ..job(2) };
+        let element = Job {
+            id: 3,
+            array: Some(array(Some(1), "")),
+            state: JobState::Running,
+            start_time: Some(200),
+            placement: Some(Placement { nodes: vec![NodeShare { node: "node1".into(), ..NodeShare::default() }] }),
+            steps: vec![step()],
+            ..head.clone()
+        };
+        let mut store = Store::open(&path).unwrap();
+        for job in [&plain, &head, &element] {
+            store.put_job(job).unwrap();
+        }
+        store.put_step(3, 0, &step()).unwrap();
+        store.commit().unwrap();
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        let back = store.unfinished().unwrap();
+        assert_eq!(back, [plain, head, element]);
+        assert!(Arc::ptr_eq(&back[1].request, &back[2].request), "elements share their request");
+        assert_eq!(store.last_id().unwrap(), 3);
+        assert_eq!(store.by_ids(&[2]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_rolled_back_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("db")).unwrap();
+        store.put_job(&job(1)).unwrap();
+        store.roll_back();
+        store.put_job(&job(2)).unwrap();
+        store.commit().unwrap();
+        let ids: Vec<JobId> = store.unfinished().unwrap().iter().map(|j| j.id).collect();
+        assert_eq!(ids, [2]);
+    }
+
+    #[test]
+    fn the_same_bytes_are_kept_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("db")).unwrap();
+        let first = store.put_blob(b"#!/bin/sh\n").unwrap();
+        assert_eq!(store.put_blob(b"#!/bin/sh\n").unwrap(), first);
+        let second = store.put_blob(b"").unwrap();
+        assert_ne!(second, first);
+        assert_eq!((store.blob(first).unwrap(), store.blob(second).unwrap()), (b"#!/bin/sh\n".to_vec(), Vec::new()));
+    }
+
+    #[test]
+    fn damaged_and_newer_stores_are_told_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        std::fs::write(&path, b"this is no database, but somebody's file of more than a hundred bytes; it has to stay as it is, byte for byte").unwrap();
+        assert!(matches!(Store::open(&path), Err(StoreError::Sqlite { .. })));
+        assert!(std::fs::read(&path).unwrap().starts_with(b"this is no database"));
+        let path = dir.path().join("newer");
+        drop(Store::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 99, .. })));
+    }
+}

@@ -26,13 +26,17 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
-    ("steps::a_step_is_smaller_than_its_job", &["chdir", "distribution", "exclude", "export", "job-name", "jobid", "nodelist", "nodes", "ntasks", "ntasks-per-node", "overcommit"]),
-    ("steps::a_task_s_gpus_processors_and_memory", &["cpus-per-gpu", "cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "mem", "mem-per-cpu", "mem-per-gpu", "ntasks-per-gpu"]),
-    ("steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
-    ("steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
-    ("steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
-    ("steps::several_programs_in_a_step", &["multi-prog"]),
-    ("steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
+    ("job_steps::a_step_is_smaller_than_its_job", &["chdir", "distribution", "exclude", "export", "job-name", "jobid", "nodelist", "nodes", "ntasks", "ntasks-per-node", "overcommit"]),
+    ("job_steps::a_task_s_gpus_processors_and_memory", &["cpus-per-gpu", "cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "mem", "mem-per-cpu", "mem-per-gpu", "ntasks-per-gpu"]),
+    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
+    ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
+    ("job_steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
+    ("job_steps::several_programs_in_a_step", &["multi-prog"]),
+    ("steps::a_terminal_is_handed_to_the_first_task", &["pty"]),
+    ("steps::others_are_waited_for_only_so_long", &["wait"]),
+    ("steps::a_step_that_cannot_begin_at_once_may_be_given_up", &["immediate", "relative"]),
+    ("steps::an_interrupt_can_be_meant_at_once", &["disable-status", "quit-on-interrupt"]),
+    ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 
 #[test]

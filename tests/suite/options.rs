@@ -32,6 +32,10 @@ const SRUN: &[(&str, &[&str])] = &[
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
     ("job_steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
     ("job_steps::several_programs_in_a_step", &["multi-prog"]),
+    ("steps::a_terminal_is_handed_to_the_first_task", &["pty"]),
+    ("steps::others_are_waited_for_only_so_long", &["wait"]),
+    ("steps::a_step_that_cannot_begin_at_once_may_be_given_up", &["immediate", "relative"]),
+    ("steps::an_interrupt_can_be_meant_at_once", &["disable-status", "quit-on-interrupt"]),
     ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 

@@ -21,11 +21,7 @@ impl Events {
     /// Makes the event file of `layout`. It must not be there: a controller that found none of it
     /// after a restart has made it, and has put the job back into the queue.
     pub fn create(layout: &Layout, job: JobId) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .mode(0o600)
-            .open(layout.events())?;
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(layout.events())?;
         let poke = layout.dir.parent().map(Layout::poke);
         Ok(Self { file, poke, job, due: Vec::new() })
     }

@@ -50,7 +50,9 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
 
 /// What stands in `TRES=` of `scontrol show job` has been told as asked for and as given since 24.05.
 fn since_24_05(text: &str) -> String {
-    let new = |l: &&str| l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n));
+    let new = |l: &&str| {
+        l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n))
+    };
     let mut text: String = text.split_inclusive('\n').filter(|l| !new(l)).collect();
     // In one line, as `scontrol -o` prints it.
     while let Some((before, rest)) = text.split_once(" AllocTRES=") {
@@ -177,5 +179,8 @@ fn words_keep_the_width_of_their_column() {
 
 #[test]
 fn variables_are_sorted_between_other_lines() {
-    assert_eq!(common("== a\nB=1\nA=2\nSLURM_NODE_ALIASES=x\n== b\nSLURM_TASK_PID=7\n"), "== a\nA=2\nB=1\n== b\nSLURM_TASK_PID=*\n");
+    assert_eq!(
+        common("== a\nB=1\nA=2\nSLURM_NODE_ALIASES=x\n== b\nSLURM_TASK_PID=7\n"),
+        "== a\nA=2\nB=1\n== b\nSLURM_TASK_PID=*\n"
+    );
 }

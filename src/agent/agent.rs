@@ -136,14 +136,10 @@ impl Agent {
             0 => Some(Events::create(&layout, launch.job.id)?),
             _ => None,
         };
-        let socket = layout.socket(index);
-        let listener = match ipc::listen(&socket) {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
-                fs::remove_file(&socket)?; // left by a run of this job before it was requeued
-                ipc::listen(&socket)?
-            }
-            made => made?,
-        };
+        // The name appears only when somebody listens behind it: who finds it and is refused knows that the job is over.
+        let draft = layout.dir.join(format!("node{index}.sock.new"));
+        let listener = ipc::listen(&draft)?;
+        fs::rename(&draft, layout.socket(index))?;
         listener.set_nonblocking(true)?;
         umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
         if launch.virtual_nodes {

@@ -192,9 +192,9 @@ impl Agent {
             self.kill_overdue_steps();
             self.settle();
             if let Some(events) = &mut self.events {
-                events.tell()?;
+                events.tell();
             }
-            if self.is_over() {
+            if self.is_over() && self.events.as_ref().is_none_or(Events::is_told) {
                 return Ok(());
             }
             for source in self.wait()? {
@@ -258,7 +258,8 @@ impl Agent {
                 fds.push(PollFd::new(unsafe { BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(&fd)) }, flags));
             });
         }
-        let timeout = [self.limits.wait(), self.manager.wait(), self.retry_first].into_iter().flatten().min();
+        let telling = self.events.as_ref().and_then(Events::wait);
+        let timeout = [self.limits.wait(), self.manager.wait(), self.retry_first, telling].into_iter().flatten().min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
             Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)

@@ -7,14 +7,26 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
+    time::{Duration, Instant},
 };
+
+/// A poke waits so long for more to tell; the end of a step or of the job does not wait.
+const GATHER: Duration = Duration::from_millis(15);
+
+/// A full disk is tried again after this.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// The writer of a job's event file.
 pub(super) struct Events {
     file: File,
     poke: Option<PathBuf>,
     job: JobId,
+    /// What is not written yet.
     due: Vec<u8>,
+    /// When to poke, or to write again what could not be written.
+    again: Option<Instant>,
+    is_urgent: bool,
+    is_over: bool,
 }
 
 impl Events {
@@ -23,29 +35,55 @@ impl Events {
     pub fn create(layout: &Layout, job: JobId) -> io::Result<Self> {
         let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(layout.events())?;
         let poke = layout.dir.parent().map(Layout::poke);
-        Ok(Self { file, poke, job, due: Vec::new() })
+        Ok(Self { file, poke, job, due: Vec::new(), again: None, is_urgent: false, is_over: false })
     }
 
     /// Notes that something happened now. It is told with the next [`Events::tell`].
     pub fn push(&mut self, kind: EventKind) {
+        self.is_urgent |= matches!(kind, EventKind::StepEnded { .. } | EventKind::Ended { .. });
+        self.is_over |= matches!(kind, EventKind::Ended { .. });
         let event = Event { time: super::clock::now(), kind };
         if serde_json::to_writer(&mut self.due, &event).is_ok() {
             self.due.push(b'\n');
         }
     }
 
-    /// Writes what is due, all at once, and pokes the engine. That nobody listens to the poke is no error:
-    /// the file is what counts.
-    pub fn tell(&mut self) -> io::Result<()> {
-        if self.due.is_empty() {
-            return Ok(());
+    /// Writes what is due, and pokes the engine when it is time. That nobody listens to the poke is no
+    /// error: the file is what counts. What cannot be written, since the disk is full, stays due.
+    pub fn tell(&mut self) {
+        let now = Instant::now();
+        if !self.due.is_empty() {
+            while !self.due.is_empty() {
+                match self.file.write(&self.due) {
+                    Ok(written) => drop(self.due.drain(..written)),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return self.again = Some(now + RETRY),
+                }
+            }
+            let poke_at = if std::mem::take(&mut self.is_urgent) { now } else { now + GATHER };
+            self.again = Some(self.again.map_or(poke_at, |earlier| earlier.min(poke_at)));
         }
-        self.file.write_all(&self.due)?;
-        self.due.clear();
-        if let Some(poke) = &self.poke {
-            let _ = ipc::send_datagram(poke, self.job.to_string().as_bytes());
+        if self.again.is_some_and(|at| at <= now) {
+            self.again = None;
+            let poked = self.poke.as_ref().map(|poke| ipc::send_datagram(poke, self.job.to_string().as_bytes()));
+            // An engine that is busy is poked again; the end of the job it sees by our end.
+            if let Some(Err(error)) = poked
+                && error.kind() == io::ErrorKind::WouldBlock
+                && !self.is_over
+            {
+                self.again = Some(now + GATHER);
+            }
         }
-        Ok(())
+    }
+
+    /// Whether all was written.
+    pub fn is_told(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// How long until [`Events::tell`] has something to do.
+    pub fn wait(&self) -> Option<Duration> {
+        self.again.map(|at| at.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -65,8 +103,8 @@ mod tests {
         events.push(EventKind::Started { pid: 1 });
         let exit = ExitStatus::exited(3);
         events.push(EventKind::Ended { state: JobState::Failed, exit, derived_exit: exit, cancelled_by: None });
-        events.tell().unwrap();
-        events.tell().unwrap();
+        events.tell();
+        events.tell();
         let text = std::fs::read_to_string(layout.events()).unwrap();
         let read: Vec<Event> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(read.len(), 2);

@@ -47,10 +47,12 @@ pub fn bind_datagram(path: &Path) -> io::Result<UnixDatagram> {
     UnixDatagram::bind(path)
 }
 
-/// Sends one datagram to the socket at `path`.
+/// Sends one datagram to the socket at `path`; `WouldBlock` where its owner has not read the last ones.
 pub fn send_datagram(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (path, _dir) = short(path)?;
-    UnixDatagram::unbound()?.send_to(bytes, path).map(drop)
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to(bytes, path).map(drop)
 }
 
 /// The user at the other end.

@@ -326,7 +326,7 @@ impl Agent {
         self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {
-            let _ = events.tell();
+            events.tell();
         }
         if let Some(client) = running.client {
             self.send(client, &ToClient::Done);

@@ -32,6 +32,10 @@ const SRUN: &[(&str, &[&str])] = &[
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
     ("job_steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
     ("job_steps::several_programs_in_a_step", &["multi-prog"]),
+    ("job_steps::a_step_begins_further_on_or_not_at_all", &["immediate", "relative"]),
+    ("job_steps::a_step_does_not_wait_long_for_its_last_tasks", &["wait"]),
+    ("job_steps::a_step_has_a_terminal", &["pty"]),
+    ("job_steps::interrupts_are_asked_about_or_not", &["disable-status", "quit-on-interrupt"]),
     ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 

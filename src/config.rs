@@ -7,7 +7,11 @@ use crate::{
     slurm::{gres::GresList, hostlist, memory, time::TimeLimit},
 };
 use serde::Deserialize;
-use std::{fs, io, path::{Path, PathBuf}, str::FromStr};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -56,16 +56,10 @@ fn run(args: &[OsString]) -> io::Result<()> {
     let [spool, index] = args else {
         return Err(io::Error::other("usage: skyslurm agent SPOOL NODE"));
     };
-    let index = index
-        .to_str()
-        .and_then(|n| n.parse().ok())
-        .ok_or_else(|| io::Error::other("NODE is no number"))?;
-    let layout = Layout {
-        dir: PathBuf::from(spool),
-    };
+    let index = index.to_str().and_then(|n| n.parse().ok()).ok_or_else(|| io::Error::other("NODE is no number"))?;
+    let layout = Layout { dir: PathBuf::from(spool) };
     let _ = nix::unistd::setsid(); // whoever started us may end with its own session
-    let launch: Launch =
-        serde_json::from_slice(&fs::read(layout.launch())?).map_err(io::Error::other)?;
+    let launch: Launch = serde_json::from_slice(&fs::read(layout.launch())?).map_err(io::Error::other)?;
     Agent::new(launch, layout, index)?.run()
 }
 
@@ -106,10 +100,7 @@ enum Source {
     Signals,
     Listener,
     Link(u64),
-    Part {
-        step: u32,
-        pipe: super::step::part::Pipe,
-    },
+    Part { step: u32, pipe: super::step::part::Pipe },
 }
 
 /// One node's agent.
@@ -156,21 +147,12 @@ impl Agent {
         listener.set_nonblocking(true)?;
         umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
         if launch.virtual_nodes {
-            let name = launch
-                .job
-                .placement
-                .as_ref()
-                .and_then(|p| p.nodes.get(index))
-                .map_or("", |n| &n.node);
+            let name = launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map_or("", |n| &n.node);
             namespace::enter(name, launch.etc_hosts.as_deref());
         }
         let manager = Manager::new(&launch.job);
         Ok(Self {
-            limits: if index == 0 {
-                Limits::new(&launch)
-            } else {
-                Limits::default()
-            },
+            limits: if index == 0 { Limits::new(&launch) } else { Limits::default() },
             launch,
             layout,
             index,
@@ -192,12 +174,7 @@ impl Agent {
 
     /// The name of this node.
     pub fn node_name(&self) -> &str {
-        self.launch
-            .job
-            .placement
-            .as_ref()
-            .and_then(|p| p.nodes.get(self.index))
-            .map_or("", |n| &n.node)
+        self.launch.job.placement.as_ref().and_then(|p| p.nodes.get(self.index)).map_or("", |n| &n.node)
     }
 
     /// Notes an event; only the first node's agent tells.
@@ -240,9 +217,7 @@ impl Agent {
             Start::Running(script) => script.pid,
             Start::Failed(_) => 0,
         };
-        self.note(EventKind::Started {
-            pid: pid.unsigned_abs(),
-        });
+        self.note(EventKind::Started { pid: pid.unsigned_abs() });
         self.note(EventKind::StepStarted(batch::step(&self.launch)));
         match started {
             Start::Running(script) => {
@@ -260,13 +235,7 @@ impl Agent {
             batch::NO_FILES => JobState::Cancelled,
             exit => batch::state_of(exit),
         };
-        self.note(EventKind::StepEnded {
-            id: StepId::Batch,
-            state,
-            exit,
-            usage,
-            cancelled_by,
-        });
+        self.note(EventKind::StepEnded { id: StepId::Batch, state, exit, usage, cancelled_by });
     }
 
     /// Waits until something can be done, and says what.
@@ -286,52 +255,29 @@ impl Agent {
             }
         }
         for part in &self.parts {
-            let full = self
-                .connections
-                .get(&part.connection)
-                .is_some_and(|c| c.link.is_full());
+            let full = self.connections.get(&part.connection).is_some_and(|c| c.link.is_full());
             part.pipes(full, |pipe, fd: BorrowedFd, flags| {
-                sources.push(Source::Part {
-                    step: part.step(),
-                    pipe,
-                });
+                sources.push(Source::Part { step: part.step(), pipe });
                 // SAFETY: the pipe lives in `self.parts`, which is not touched before poll has returned.
-                fds.push(PollFd::new(
-                    unsafe { BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(&fd)) },
-                    flags,
-                ));
+                fds.push(PollFd::new(unsafe { BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(&fd)) }, flags));
             });
         }
-        let timeout = [self.limits.wait(), self.manager.wait(), self.retry_first]
-            .into_iter()
-            .flatten()
-            .min();
+        let timeout = [self.limits.wait(), self.manager.wait(), self.retry_first].into_iter().flatten().min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
-            Some(t) => {
-                PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)
-                    .unwrap_or(PollTimeout::MAX)
-            }
+            Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)
+                .unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
         match poll(&mut fds, timeout) {
             Err(Errno::EINTR) | Ok(0) => {
-                return Ok(self
-                    .retry_first
-                    .map(|_| Source::Listener)
-                    .into_iter()
-                    .collect());
+                return Ok(self.retry_first.map(|_| Source::Listener).into_iter().collect());
             }
             Err(errno) => return Err(errno.into()),
             Ok(_) => {}
         }
         let ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
-        Ok(sources
-            .into_iter()
-            .zip(ready)
-            .filter(|(_, ready)| *ready)
-            .map(|(source, _)| source)
-            .collect())
+        Ok(sources.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(source, _)| source).collect())
     }
 
     /// What arrives is left in the socket while those it is for cannot take it.
@@ -370,9 +316,7 @@ impl Agent {
             self.adopt(stream, Role::New);
         } else if let Ok(first) = ipc::connect(&self.layout.socket(0)) {
             // The account of the job is kept on the first node: what is said here is said there.
-            let (Some(here), Some(there)) =
-                (self.adopt(stream, Role::New), self.adopt(first, Role::New))
-            else {
+            let (Some(here), Some(there)) = (self.adopt(stream, Role::New), self.adopt(first, Role::New)) else {
                 return;
             };
             for (id, other) in [(here, there), (there, here)] {
@@ -387,8 +331,7 @@ impl Agent {
     pub fn adopt(&mut self, stream: UnixStream, role: Role) -> Option<u64> {
         let link = Link::new(stream).ok()?;
         self.last_connection += 1;
-        self.connections
-            .insert(self.last_connection, Connection { link, role });
+        self.connections.insert(self.last_connection, Connection { link, role });
         Some(self.last_connection)
     }
 
@@ -437,23 +380,11 @@ impl Agent {
                     }
                     false
                 }
-                Role::New => link
-                    .receive()
-                    .map(|request| self.on_request(id, request))
-                    .is_some(),
-                Role::Client => link
-                    .receive()
-                    .map(|said| self.on_client(id, said))
-                    .is_some(),
+                Role::New => link.receive().map(|request| self.on_request(id, request)).is_some(),
+                Role::Client => link.receive().map(|said| self.on_client(id, said)).is_some(),
                 Role::First => link.receive().map(|order| self.on_order(order)).is_some(),
-                Role::PartOf { step, node } => link
-                    .receive()
-                    .map(|said| self.on_part_of(step, node, said))
-                    .is_some(),
-                Role::Part(step) => link
-                    .receive()
-                    .map(|told| self.on_part(step, told))
-                    .is_some(),
+                Role::PartOf { step, node } => link.receive().map(|said| self.on_part_of(step, node, said)).is_some(),
+                Role::Part(step) => link.receive().map(|told| self.on_part(step, told)).is_some(),
                 Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
             };
             if !went_on {
@@ -529,10 +460,7 @@ impl Agent {
 
     /// The connection to the agent of node `index` of the job.
     pub fn node_connection(&self, index: usize) -> Option<u64> {
-        self.connections
-            .iter()
-            .find(|(_, c)| matches!(c.role, Role::Node(i) if i == index))
-            .map(|(id, _)| *id)
+        self.connections.iter().find(|(_, c)| matches!(c.role, Role::Node(i) if i == index)).map(|(id, _)| *id)
     }
 
     fn on_signals(&mut self) {
@@ -587,11 +515,7 @@ impl Agent {
 
     /// Brings the job to its end when it is time for it.
     fn settle(&mut self) {
-        if self.index == 0
-            && self.launch.script.is_none()
-            && self.ending.is_some()
-            && self.manager.is_idle()
-        {
+        if self.index == 0 && self.launch.script.is_none() && self.ending.is_some() && self.manager.is_idle() {
             self.outcome.get_or_insert_default();
         }
         if self.outcome.is_some() && !self.closing {
@@ -614,12 +538,8 @@ impl Agent {
 
     fn script_is_over(&mut self) {
         self.kill_steps();
-        let nodes: Vec<u64> = self
-            .connections
-            .iter()
-            .filter(|(_, c)| matches!(c.role, Role::Node(_)))
-            .map(|(id, _)| *id)
-            .collect();
+        let nodes: Vec<u64> =
+            self.connections.iter().filter(|(_, c)| matches!(c.role, Role::Node(_))).map(|(id, _)| *id).collect();
         for id in nodes {
             self.send(id, &Order::Finish);
         }
@@ -630,10 +550,7 @@ impl Agent {
         !self.has_children
             && self.parts.is_empty()
             && self.manager.is_idle()
-            && !self
-                .connections
-                .values()
-                .any(|c| matches!(c.role, Role::Node(_)))
+            && !self.connections.values().any(|c| matches!(c.role, Role::Node(_)))
     }
 
     fn tell_the_end(&mut self) {
@@ -644,12 +561,7 @@ impl Agent {
             None => (JobState::Failed, exit, None),
         };
         let derived_exit = self.manager.highest_exit();
-        self.note(EventKind::Ended {
-            state,
-            exit,
-            derived_exit,
-            cancelled_by,
-        });
+        self.note(EventKind::Ended { state, exit, derived_exit, cancelled_by });
         self.outcome = None;
     }
 
@@ -670,10 +582,7 @@ impl Agent {
 
     /// Whether the script is running.
     pub fn running_script(&self) -> Option<i32> {
-        self.script
-            .as_ref()
-            .filter(|_| self.outcome.is_none())
-            .map(|s| s.pid)
+        self.script.as_ref().filter(|_| self.outcome.is_none()).map(|s| s.pid)
     }
 
     /// A child was started.
@@ -691,25 +600,17 @@ fn take_signals() -> io::Result<SignalFd> {
         // SAFETY: the default action runs no code of ours.
         unsafe { sigaction(signal, &default)? };
     }
-    // The C library's own, which it does not let sigaction(3) touch, and which its posix_spawn(3) leaves ignored.
-    for signal in 32..34 {
-        let default = [0usize; 4];
-        // SAFETY: the kernel's sigaction of 32 bytes, all zero, is the default action; nothing is written.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0, 8) };
+    // The real-time ones, and the two that the C library keeps to itself.
+    let default = [0u64; 4];
+    for signal in 32..=64 {
+        // SAFETY: the kernel's sigaction is four words; zeros are the default action.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0usize, 8usize) };
     }
     let mut mine = SigSet::empty();
-    for signal in [
-        Signal::SIGCHLD,
-        Signal::SIGTERM,
-        Signal::SIGINT,
-        Signal::SIGHUP,
-    ] {
+    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         mine.add(signal);
     }
-    Ok(SignalFd::with_flags(
-        &mine,
-        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
-    )?)
+    Ok(SignalFd::with_flags(&mine, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
 }
 
 fn measure(usage: &libc::rusage) -> Usage {

@@ -42,49 +42,28 @@ pub(super) enum Start {
 /// Starts the script of `launch`.
 pub(super) fn start(launch: &Launch, script: &std::path::Path) -> Start {
     let job = &launch.job;
-    let node = job
-        .placement
-        .as_ref()
-        .and_then(|p| p.nodes.first())
-        .map_or("", |n| &n.node);
+    let node = job.placement.as_ref().and_then(|p| p.nodes.first()).map_or("", |n| &n.node);
     let Ok(files) = ScriptFiles::open(job, node) else {
         return Start::Failed(NO_FILES);
     };
-    change_directory(&job.request.work_dir, |text| {
-        output::message(&files.error, text)
-    });
+    change_directory(&job.request.work_dir, |text| output::message(&files.error, text));
     let environment = environment(launch);
     let file = CString::new(script.as_os_str().as_bytes()).unwrap_or_default();
     let mut arguments = vec![file.clone()];
-    arguments.extend(
-        job.request
-            .args
-            .iter()
-            .filter_map(|a| CString::new(a.as_slice()).ok()),
-    );
+    arguments.extend(job.request.args.iter().filter_map(|a| CString::new(a.as_slice()).ok()));
     let limits: Vec<(Resource, u64)> = spawn::limits(&job.request.rlimits);
     let program = Program {
         file: &file,
         arguments: &arguments,
         environment: &environment,
-        stdio: [
-            files.input.as_fd(),
-            files.output.as_fd(),
-            files.error.as_fd(),
-        ],
+        stdio: [files.input.as_fd(), files.output.as_fd(), files.error.as_fd()],
         limits: &limits,
         terminal: false,
     };
     match spawn::spawn(&program) {
-        Ok(pid) => Start::Running(Script {
-            pid: pid.as_raw(),
-            error: files.error,
-        }),
+        Ok(pid) => Start::Running(Script { pid: pid.as_raw(), error: files.error }),
         Err(errno) => {
-            output::message(
-                &files.error,
-                &spawn::execve_message(&script.to_string_lossy(), errno),
-            );
+            output::message(&files.error, &spawn::execve_message(&script.to_string_lossy(), errno));
             Start::Failed(exit_of(errno))
         }
     }
@@ -100,10 +79,7 @@ pub(super) fn exit_of(errno: Errno) -> ExitStatus {
 pub(super) fn change_directory(directory: &str, mut say: impl FnMut(&str)) {
     if let Err(errno) = nix::unistd::chdir(directory) {
         for _ in 0..2 {
-            say(&format!(
-                "couldn't chdir to `{directory}': {}: going to /tmp instead",
-                error_text(&errno.into())
-            ));
+            say(&format!("couldn't chdir to `{directory}': {}: going to /tmp instead", error_text(&errno.into())));
         }
         let _ = nix::unistd::chdir("/tmp");
     }
@@ -131,9 +107,7 @@ pub(super) fn make_tmpdir(environment: &mut Environment) {
     let usable = match environment.text("TMPDIR") {
         None | Some("/tmp") => true,
         Some(dir) => match fs::create_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                fs::metadata(dir).is_ok_and(|m| m.is_dir())
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::metadata(dir).is_ok_and(|m| m.is_dir()),
             made => made.is_ok(),
         },
     };

@@ -19,11 +19,7 @@ impl Agent {
                 self.terminate(Some(uid), state);
                 Answer::Done
             }
-            Control::Signal {
-                uid,
-                signal,
-                target,
-            } => self.on_signal(uid, signal, target),
+            Control::Signal { uid, signal, target } => self.on_signal(uid, signal, target),
             Control::TimeLimit(minutes) => {
                 if self.ending.is_none() {
                     let warning = self.limits.warning_is_ahead();
@@ -39,10 +35,7 @@ impl Agent {
         if self.ending.is_some() || self.closing {
             return;
         }
-        self.ending = Some(Ending {
-            state,
-            cancelled_by: uid.filter(|_| state == JobState::Cancelled),
-        });
+        self.ending = Some(Ending { state, cancelled_by: uid.filter(|_| state == JobState::Cancelled) });
         self.limits.kill_after(self.launch.kill_wait);
         let words = cancelled(state);
         if state != JobState::Completed {
@@ -58,11 +51,7 @@ impl Agent {
 
     /// `*** JOB 78 ON node1 CANCELLED AT 2026-11-20T11:36:47 ***`
     pub(super) fn cancel_line(&self, what: &str, words: &str) -> String {
-        format!(
-            "*** {what} ON {} CANCELLED AT {}{words} ***",
-            self.node_name(),
-            clock::stamp()
-        )
+        format!("*** {what} ON {} CANCELLED AT {}{words} ***", self.node_name(), clock::stamp())
     }
 
     fn on_signal(&mut self, uid: u32, signal: i32, target: Target) -> Answer {

@@ -21,26 +21,14 @@ impl Events {
     /// Makes the event file of `layout`. It must not be there: a controller that found none of it
     /// after a restart has made it, and has put the job back into the queue.
     pub fn create(layout: &Layout, job: JobId) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .mode(0o600)
-            .open(layout.events())?;
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(layout.events())?;
         let poke = layout.dir.parent().map(Layout::poke);
-        Ok(Self {
-            file,
-            poke,
-            job,
-            due: Vec::new(),
-        })
+        Ok(Self { file, poke, job, due: Vec::new() })
     }
 
     /// Notes that something happened now. It is told with the next [`Events::tell`].
     pub fn push(&mut self, kind: EventKind) {
-        let event = Event {
-            time: super::clock::now(),
-            kind,
-        };
+        let event = Event { time: super::clock::now(), kind };
         if serde_json::to_writer(&mut self.due, &event).is_ok() {
             self.due.push(b'\n');
         }
@@ -76,19 +64,11 @@ mod tests {
         let mut events = Events::create(&layout, 7).unwrap();
         events.push(EventKind::Started { pid: 1 });
         let exit = ExitStatus::exited(3);
-        events.push(EventKind::Ended {
-            state: JobState::Failed,
-            exit,
-            derived_exit: exit,
-            cancelled_by: None,
-        });
+        events.push(EventKind::Ended { state: JobState::Failed, exit, derived_exit: exit, cancelled_by: None });
         events.tell().unwrap();
         events.tell().unwrap();
         let text = std::fs::read_to_string(layout.events()).unwrap();
-        let read: Vec<Event> = text
-            .lines()
-            .map(|l| serde_json::from_str(l).unwrap())
-            .collect();
+        let read: Vec<Event> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(read.len(), 2);
         let mut buffer = [0; 16];
         let n = poked.recv(&mut buffer).unwrap();

@@ -52,9 +52,7 @@ pub struct Layout {
 impl Layout {
     /// The layout of job `id` below `spool`.
     pub fn new(spool: &Path, id: u32) -> Self {
-        Self {
-            dir: spool.join(format!("job{id:05}")),
-        }
+        Self { dir: spool.join(format!("job{id:05}")) }
     }
 
     /// The [`Launch`], as JSON.

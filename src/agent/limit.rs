@@ -42,12 +42,9 @@ impl Limits {
         let over = i64::from(launch.over_time_limit);
         self.end = end.and_then(|at| clock::moment(at.saturating_add(over)));
         let asked = launch.job.request.signal.filter(|_| warning);
-        self.warn = asked.zip(end).and_then(|(signal, end)| {
-            Some((
-                clock::moment(end - i64::from(signal.seconds_before))?,
-                signal,
-            ))
-        });
+        self.warn = asked
+            .zip(end)
+            .and_then(|(signal, end)| Some((clock::moment(end - i64::from(signal.seconds_before))?, signal)));
     }
 
     /// Whether the signal before the end is still to be sent.
@@ -57,19 +54,12 @@ impl Limits {
 
     /// TERM was sent: KILL follows after `seconds`, and no limit before it.
     pub fn kill_after(&mut self, seconds: u32) {
-        *self = Self {
-            warn: None,
-            end: None,
-            kill: Instant::now().checked_add(Duration::from_secs(seconds.into())),
-        };
+        *self = Self { warn: None, end: None, kill: Instant::now().checked_add(Duration::from_secs(seconds.into())) };
     }
 
     /// How long until something is due; `None`: nothing will be.
     pub fn wait(&self) -> Option<Duration> {
-        let next = [self.warn.map(|(at, _)| at), self.end, self.kill]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let next = [self.warn.map(|(at, _)| at), self.end, self.kill].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 

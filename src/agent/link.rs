@@ -32,15 +32,7 @@ impl Link {
     /// A connection on `stream`.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self {
-            stream,
-            input: Vec::new(),
-            read: 0,
-            output: Vec::new(),
-            sent: 0,
-            finishing: false,
-            closed: false,
-        })
+        Ok(Self { stream, input: Vec::new(), read: 0, output: Vec::new(), sent: 0, finishing: false, closed: false })
     }
 
     /// Puts `value` on its way.
@@ -62,11 +54,7 @@ impl Link {
 
     /// Sends what can be sent now.
     pub fn flush(&mut self) {
-        while let Some(rest) = self
-            .output
-            .get(self.sent..)
-            .filter(|r| !r.is_empty() && !self.closed)
-        {
+        while let Some(rest) = self.output.get(self.sent..).filter(|r| !r.is_empty() && !self.closed) {
             match self.stream.write(rest) {
                 Ok(n) if n > 0 => self.sent += n,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
@@ -94,9 +82,7 @@ impl Link {
     pub fn fill(&mut self) {
         let before = self.input.len();
         self.input.resize(before + READ, 0);
-        let read = self
-            .stream
-            .read(self.input.get_mut(before..).unwrap_or_default());
+        let read = self.stream.read(self.input.get_mut(before..).unwrap_or_default());
         let got = match &read {
             Ok(n) => *n,
             Err(_) => 0,
@@ -104,14 +90,7 @@ impl Link {
         self.input.truncate(before + got);
         match read {
             Ok(0) => self.closed = true,
-            Err(e)
-                if !matches!(
-                    e.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) =>
-            {
-                self.closed = true
-            }
+            Err(e) if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => self.closed = true,
             _ => {}
         }
     }
@@ -119,10 +98,7 @@ impl Link {
     /// The next frame that is there in full. One that says nothing sensible closes the connection.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Option<T> {
         let rest = self.input.get(self.read..).unwrap_or_default();
-        let length = rest
-            .get(..4)
-            .and_then(|l| l.try_into().ok())
-            .map(u32::from_be_bytes);
+        let length = rest.get(..4).and_then(|l| l.try_into().ok()).map(u32::from_be_bytes);
         if length.is_some_and(|l| l > ipc::MAX_FRAME) {
             self.fail();
             return None;

@@ -33,12 +33,7 @@ pub(super) fn path(directory: &Path, pattern: &str, vars: &Vars) -> PathBuf {
 
 /// Opens a file for output.
 pub(super) fn create(path: &Path, append: bool) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .write(true)
-        .append(append)
-        .truncate(!append)
-        .open(path)
+    OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path)
 }
 
 /// The files of a batch script.
@@ -58,34 +53,18 @@ impl ScriptFiles {
         let vars = vars(job, node_name, 0);
         let directory = Path::new(&request.work_dir);
         let append = request.open_mode == Some(OpenMode::Append);
-        let default = if vars.array_task_id.is_some() {
-            "slurm-%A_%a.out"
-        } else {
-            "slurm-%j.out"
-        };
+        let default = if vars.array_task_id.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
         let input = match request.input.as_deref() {
             Some(pattern) => File::open(path(directory, pattern, &vars))?,
             None => File::open("/dev/null")?,
         };
-        let output_path = path(
-            directory,
-            request.output.as_deref().unwrap_or(default),
-            &vars,
-        );
+        let output_path = path(directory, request.output.as_deref().unwrap_or(default), &vars);
         let output = create(&output_path, append)?;
-        let error = match request
-            .error
-            .as_deref()
-            .map(|pattern| path(directory, pattern, &vars))
-        {
+        let error = match request.error.as_deref().map(|pattern| path(directory, pattern, &vars)) {
             Some(path) if path != output_path => create(&path, append)?,
             _ => output.try_clone()?,
         };
-        Ok(Self {
-            input,
-            output,
-            error,
-        })
+        Ok(Self { input, output, error })
     }
 }
 

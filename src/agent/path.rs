@@ -12,13 +12,10 @@ use std::{
 /// Sees to it that `srun` on the PATH is ours. The directory that is put in front has nothing but our commands.
 pub(super) fn provide(environment: &mut Environment, launch: &Launch) {
     let ours = launch.commands.as_os_str().as_bytes();
-    let path = environment
-        .get("PATH")
-        .unwrap_or(b"/usr/local/bin:/usr/bin:/bin")
-        .to_vec();
-    let first = path.split(|b| *b == b':').find(|dir| {
-        *dir == ours || (!dir.is_empty() && Path::new(OsStr::from_bytes(dir)).join("srun").exists())
-    });
+    let path = environment.get("PATH").unwrap_or(b"/usr/local/bin:/usr/bin:/bin").to_vec();
+    let first = path
+        .split(|b| *b == b':')
+        .find(|dir| *dir == ours || (!dir.is_empty() && Path::new(OsStr::from_bytes(dir)).join("srun").exists()));
     if first != Some(ours) {
         environment.set("PATH", [ours, b":", &path].concat());
     }

@@ -25,13 +25,8 @@ impl Tree {
         let names = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = names.filter_map(|e| e.file_name().to_str().and_then(|n| n.parse::<i32>().ok()));
         Self(
-            pids.filter_map(|pid| {
-                Some((
-                    pid,
-                    entry(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?,
-                ))
-            })
-            .collect(),
+            pids.filter_map(|pid| Some((pid, entry(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?)))
+                .collect(),
         )
     }
 
@@ -57,21 +52,14 @@ impl Tree {
     pub fn of(&self, root: i32) -> Vec<i32> {
         let me = getpid().as_raw();
         let mut roots = vec![root];
-        roots.extend(
-            self.0
-                .iter()
-                .filter(|(_, e)| e.parent == me && e.session == root)
-                .map(|(pid, _)| *pid),
-        );
+        roots.extend(self.0.iter().filter(|(_, e)| e.parent == me && e.session == root).map(|(pid, _)| *pid));
         self.below(&roots)
     }
 
     /// The agent's children that are none of `known`, nor of their sessions.
     pub fn strays(&self, known: &[i32]) -> Vec<i32> {
         let me = getpid().as_raw();
-        let stray = |(pid, e): &(&i32, &Entry)| {
-            e.parent == me && !known.contains(pid) && !known.contains(&e.session)
-        };
+        let stray = |(pid, e): &(&i32, &Entry)| e.parent == me && !known.contains(pid) && !known.contains(&e.session);
         let roots: Vec<i32> = self.0.iter().filter(stray).map(|(pid, _)| *pid).collect();
         self.below(&roots)
     }
@@ -90,20 +78,13 @@ fn entry(stat: &str) -> Option<Entry> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
     let parent = fields.next()?.parse().ok()?;
     let _group = fields.next()?;
-    Some(Entry {
-        parent,
-        session: fields.next()?.parse().ok()?,
-    })
+    Some(Entry { parent, session: fields.next()?.parse().ok()? })
 }
 
 /// The agent's own children. `None` where the kernel does not tell.
 pub(super) fn children() -> Option<Vec<i32>> {
     let text = fs::read_to_string("/proc/thread-self/children").ok()?;
-    Some(
-        text.split_whitespace()
-            .filter_map(|n| n.parse().ok())
-            .collect(),
-    )
+    Some(text.split_whitespace().filter_map(|n| n.parse().ok()).collect())
 }
 
 /// Whether process `pid` began in step `step` of job `job`, by the environment it was started with.

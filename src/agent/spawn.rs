@@ -51,10 +51,7 @@ pub(super) fn spawn(program: &Program) -> Result<Pid, Errno> {
     let mut own_pid = ptr::null_mut();
     let mut pid_entry = [0u8; 32];
     for entry in program.environment.entries() {
-        if entry
-            .strip_prefix(OWN_PID)
-            .is_some_and(|rest| rest.first() == Some(&b'='))
-        {
+        if entry.strip_prefix(OWN_PID).is_some_and(|rest| rest.first() == Some(&b'=')) {
             pid_entry[..OWN_PID.len()].copy_from_slice(OWN_PID);
             pid_entry[OWN_PID.len()] = b'=';
             own_pid = pid_entry.as_mut_ptr();
@@ -105,8 +102,7 @@ pub(super) fn spawn(program: &Program) -> Result<Pid, Errno> {
     let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
     // SAFETY: CLONE_VFORK keeps this thread, and with it the stack and all that is borrowed, until the child has
     // executed its program or ended.
-    let pid =
-        unsafe { nix::sched::clone(Box::new(child), &mut stack, flags, Some(libc::SIGCHLD))? };
+    let pid = unsafe { nix::sched::clone(Box::new(child), &mut stack, flags, Some(libc::SIGCHLD))? };
     match failed.load(Ordering::Relaxed) {
         0 => Ok(pid),
         errno => {
@@ -147,16 +143,8 @@ pub(super) fn limits(named: &[(String, u64)]) -> Vec<(Resource, u64)> {
         ("RSS", Resource::RLIMIT_RSS),
         ("STACK", Resource::RLIMIT_STACK),
     ];
-    let known = |name: &str| {
-        NAMES
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, r)| *r)
-    };
-    named
-        .iter()
-        .filter_map(|(name, value)| Some((known(name)?, *value)))
-        .collect()
+    let known = |name: &str| NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, r)| *r);
+    named.iter().filter_map(|(name, value)| Some((known(name)?, *value))).collect()
 }
 
 /// Why `file` could not be executed, in slurmstepd's words: `execve(): ...`.
@@ -165,22 +153,14 @@ pub(super) fn execve_message(file: &str, errno: Errno) -> String {
         Errno::ENOENT => interpreter(file).map(|i| format!("bad interpreter({i})")),
         _ => None,
     };
-    format!(
-        "execve(): {}: {}",
-        what.unwrap_or_else(|| file.to_owned()),
-        error_text(&errno.into())
-    )
+    format!("execve(): {}: {}", what.unwrap_or_else(|| file.to_owned()), error_text(&errno.into()))
 }
 
 /// The interpreter that the first line of an existing script names.
 fn interpreter(file: &str) -> Option<String> {
     use std::io::Read;
     let mut head = Vec::new();
-    std::fs::File::open(file)
-        .ok()?
-        .take(256)
-        .read_to_end(&mut head)
-        .ok()?;
+    std::fs::File::open(file).ok()?.take(256).read_to_end(&mut head).ok()?;
     let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
     let line = String::from_utf8_lossy(line);
     line.split_whitespace().next().map(str::to_owned)
@@ -197,10 +177,7 @@ mod tests {
             write_number(&mut to, n);
             String::from_utf8(to.iter().copied().take_while(|b| *b != 0).collect()).unwrap()
         };
-        assert_eq!(
-            (shown(0), shown(7), shown(4_194_304)),
-            ("0".into(), "7".into(), "4194304".into())
-        );
+        assert_eq!((shown(0), shown(7), shown(4_194_304)), ("0".into(), "7".into(), "4194304".into()));
     }
 
     #[test]
@@ -225,18 +202,9 @@ mod tests {
         let script = dir.path().join("s");
         std::fs::write(&script, "#!/no/such/interp -x\n").unwrap();
         let message = execve_message(&script.to_string_lossy(), Errno::ENOENT);
-        assert_eq!(
-            message,
-            "execve(): bad interpreter(/no/such/interp): No such file or directory"
-        );
+        assert_eq!(message, "execve(): bad interpreter(/no/such/interp): No such file or directory");
         let message = execve_message("nosuchcommand", Errno::ENOENT);
-        assert_eq!(
-            message,
-            "execve(): nosuchcommand: No such file or directory"
-        );
-        assert_eq!(
-            execve_message("/tmp", Errno::EACCES),
-            "execve(): /tmp: Permission denied"
-        );
+        assert_eq!(message, "execve(): nosuchcommand: No such file or directory");
+        assert_eq!(execve_message("/tmp", Errno::EACCES), "execve(): /tmp: Permission denied");
     }
 }

@@ -28,9 +28,10 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
 
 /// `--clusters`: there is one cluster. Its name and `all` are right, others are unknown (squeue.txt).
 pub(crate) fn check_cluster(command: Command, names: Option<&str>, cluster: &Cluster) -> Result<(), Refusal> {
-    let unknown = names.into_iter().flat_map(|names| names.split(',')).find(|name| {
-        !name.is_empty() && !name.eq_ignore_ascii_case("all") && *name != cluster.name
-    });
+    let unknown = names
+        .into_iter()
+        .flat_map(|names| names.split(','))
+        .find(|name| !name.is_empty() && !name.eq_ignore_ascii_case("all") && *name != cluster.name);
     match unknown {
         None => Ok(()),
         Some(name) => Err(Refusal::error(command, 1, format!("No cluster '{name}' known by database.")).and_error(

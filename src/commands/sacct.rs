@@ -25,7 +25,7 @@ use crate::{
 };
 use chrono::{Local, TimeZone};
 use query::Query;
-use std::{ffi::OsString};
+use std::ffi::OsString;
 
 const DEFAULT: &str = "jobid,jobname,partition,account,alloccpus,state,exitcode";
 const BRIEF: &str = "jobid,state,exitcode";

@@ -40,11 +40,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if let Some(text) = super::asked_for(&parsed, Command::Sinfo) {
         return print(&text);
     }
-    parsed
-        .options
-        .warnings()
-        .iter()
-        .for_each(|line| eprint(line));
+    parsed.options.warnings().iter().for_each(|line| eprint(line));
     let query = match Query::new(&parsed, &env) {
         Ok(query) => query,
         Err(refusal) => return refuse(&refusal),
@@ -75,10 +71,7 @@ fn once(client: &mut Client, query: &Query) -> u8 {
         Err(error) => return unreachable(&error),
     };
     let jobs = if query.needs_jobs() {
-        let running = Filter {
-            states: vec![JobState::Running, JobState::Suspended],
-            ..Filter::default()
-        };
+        let running = Filter { states: vec![JobState::Running, JobState::Suspended], ..Filter::default() };
         match client.ask(&Call::Jobs(running)) {
             Ok(Reply::Jobs(jobs)) => jobs,
             Ok(_) => return failed(Errno::ConnectFailure),
@@ -87,9 +80,7 @@ fn once(client: &mut Client, query: &Query) -> u8 {
     } else {
         Vec::new()
     };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(cluster.now, |d| d.as_secs() as i64);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
     match query.render(&cluster, &jobs, now, clock::local) {
         Ok(text) => print(&text),
         Err(refusal) => refuse(&refusal),
@@ -98,10 +89,7 @@ fn once(client: &mut Client, query: &Query) -> u8 {
 
 /// The words of sinfo when the controller cannot be asked (sbatch.txt).
 fn failed(errno: Errno) -> u8 {
-    refuse(&Refusal {
-        lines: vec![format!("slurm_load_partitions: {errno}")],
-        exit: 1,
-    })
+    refuse(&Refusal { lines: vec![format!("slurm_load_partitions: {errno}")], exit: 1 })
 }
 
 fn unreachable(error: &ClientError) -> u8 {
@@ -152,9 +140,7 @@ impl Query {
         if options.source("all") == Some(Source::CommandLine)
             && options.source("partition") == Some(Source::CommandLine)
         {
-            return Err(error(
-                "Conflicting options, -a and -p, specified. Please choose one or the other.",
-            ));
+            return Err(error("Conflicting options, -a and -p, specified. Please choose one or the other."));
         }
         let iterate = options.get("iterate").map(super::seconds);
         if iterate == Some(None) {
@@ -170,10 +156,9 @@ impl Query {
             None => None,
         };
         let nodes = match options.get("nodes") {
-            Some(text) => Some(
-                hostlist::expand(text)
-                    .map_err(|_| error(format!("'{text}' invalid entry for --nodes")))?,
-            ),
+            Some(text) => {
+                Some(hostlist::expand(text).map_err(|_| error(format!("'{text}' invalid entry for --nodes")))?)
+            }
             None => None,
         };
         Ok(Self {
@@ -202,22 +187,11 @@ impl Query {
 
     /// Lines for stderr about letters and names that are no fields.
     pub fn complaints(&self) -> Vec<String> {
-        let unknown = |layout: Layout<Nodes>, words: &str| {
-            layout
-                .unknown
-                .iter()
-                .map(|key| format!("{words}: {key}"))
-                .collect()
-        };
+        let unknown =
+            |layout: Layout<Nodes>, words: &str| layout.unknown.iter().map(|key| format!("{words}: {key}")).collect();
         match &self.format {
-            Format::Short(text) => unknown(
-                Layout::short(text, " |"),
-                "Invalid node format specification",
-            ),
-            Format::Long(text) => unknown(
-                long_layout(text),
-                "sinfo: error: Invalid job format specification",
-            ),
+            Format::Short(text) => unknown(Layout::short(text, " |"), "Invalid node format specification"),
+            Format::Long(text) => unknown(long_layout(text), "sinfo: error: Invalid job format specification"),
             Format::Default { .. } => Vec::new(),
         }
     }
@@ -231,13 +205,7 @@ impl Query {
     }
 
     /// The whole output, from what the controller answered.
-    pub fn render(
-        &self,
-        cluster: &Cluster,
-        jobs: &[Job],
-        now: i64,
-        zone: Zone,
-    ) -> Result<String, Refusal> {
+    pub fn render(&self, cluster: &Cluster, jobs: &[Job], now: i64, zone: Zone) -> Result<String, Refusal> {
         super::check_cluster(Command::Sinfo, self.clusters.as_deref(), cluster)?;
         let context = Context {
             clock: Clock::new(zone, self.time_format.as_deref(), now),
@@ -258,16 +226,9 @@ impl Query {
             out.push_str(&format!("CLUSTER: {}\n", cluster.name));
         }
         let layout = self.layout(cluster);
-        let by_partition = layout
-            .columns
-            .iter()
-            .filter_map(|c| c.field)
-            .any(|f| matches!(f.letter, Some('P' | 'R')));
+        let by_partition = layout.columns.iter().filter_map(|c| c.field).any(|f| matches!(f.letter, Some('P' | 'R')));
         let grouping = Grouping {
-            partitions: self
-                .partitions
-                .as_deref()
-                .map(|text| text.split(',').collect()),
+            partitions: self.partitions.as_deref().map(|text| text.split(',').collect()),
             nodes: self.nodes.clone(),
             states: self.states.clone(),
             responding: self.responding,
@@ -276,17 +237,9 @@ impl Query {
             each: self.each,
             empty: by_partition && !self.reasons,
         };
-        let mut rows = grouping.rows(
-            &cluster.partitions,
-            &cluster.nodes,
-            &layout.columns,
-            &context,
-        );
+        let mut rows = grouping.rows(&cluster.partitions, &cluster.nodes, &layout.columns, &context);
         let default = if self.each { "N" } else { "#P,-t" };
-        sort::nodes(
-            &mut rows,
-            &sort::keys(self.sort.as_deref().unwrap_or(default)),
-        );
+        sort::nodes(&mut rows, &sort::keys(self.sort.as_deref().unwrap_or(default)));
         if self.header {
             layout.header(&mut out);
         }
@@ -300,26 +253,15 @@ impl Query {
         match &self.format {
             Format::Short(text) => Layout::short(text, " |"),
             Format::Long(text) => long_layout(text),
-            Format::Default { summary, long } => {
-                Layout::short(&self.default_format(*summary, *long, cluster), " |")
-            }
+            Format::Default { summary, long } => Layout::short(&self.default_format(*summary, *long, cluster), " |"),
         }
     }
 
     /// The default formats of sinfo(1); `#` there is a width that fits all names.
     fn default_format(&self, summary: bool, long: bool, cluster: &Cluster) -> String {
-        let partition_width =
-            |p: &crate::job::Partition| p.name.chars().count() + usize::from(p.default);
-        let p = cluster
-            .partitions
-            .iter()
-            .map(partition_width)
-            .fold(NAME_WIDTH, usize::max);
-        let n = cluster
-            .nodes
-            .iter()
-            .map(|n| n.name.chars().count())
-            .fold(NAME_WIDTH, usize::max);
+        let partition_width = |p: &crate::job::Partition| p.name.chars().count() + usize::from(p.default);
+        let p = cluster.partitions.iter().map(partition_width).fold(NAME_WIDTH, usize::max);
+        let n = cluster.nodes.iter().map(|n| n.name.chars().count()).fold(NAME_WIDTH, usize::max);
         match (summary, self.each, self.reasons, long) {
             (true, ..) => format!("%{p}P %.5a %.10l %.16F %N"),
             (_, true, _, true) => {
@@ -336,12 +278,8 @@ impl Query {
 
 /// The format that counts: of `-o` and `-O` the last one; a variable only if nothing else asks for a default of its own.
 fn format(options: &Options) -> Result<Format, Refusal> {
-    let by_hand = options
-        .occurrences()
-        .filter(|s| s.source == Source::CommandLine);
-    let last = by_hand
-        .filter(|s| matches!(s.row.name, "format" | "Format"))
-        .last();
+    let by_hand = options.occurrences().filter(|s| s.source == Source::CommandLine);
+    let last = by_hand.filter(|s| matches!(s.row.name, "format" | "Format")).last();
     if let Some(setting) = last {
         let text = setting.value.clone().unwrap_or_default();
         if setting.row.name == "Format" {
@@ -358,20 +296,13 @@ fn format(options: &Options) -> Result<Format, Refusal> {
     match (options.get("format"), options.get("Format")) {
         (Some(text), _) if !own => Ok(Format::Short(text.to_owned())),
         (None, Some(text)) if !own => Ok(Format::Long(text.to_owned())),
-        _ => Ok(Format::Default {
-            summary,
-            long: options.is_set("long"),
-        }),
+        _ => Ok(Format::Default { summary, long: options.is_set("long") }),
     }
 }
 
 /// A `-O` text, in which `All` stands for every letter.
 fn long_layout(text: &str) -> Layout<Nodes> {
-    if text.eq_ignore_ascii_case("all") {
-        Layout::short("%all", " |")
-    } else {
-        Layout::long(text)
-    }
+    if text.eq_ignore_ascii_case("all") { Layout::short("%all", " |") } else { Layout::long(text) }
 }
 
 #[cfg(test)]

@@ -25,13 +25,8 @@ fn jobs() -> Vec<Job> {
 
 fn sinfo_of(cluster: &Cluster, env: &[(&str, &str)], args: &[&str]) -> (String, Vec<String>, u8) {
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-    let env = |name: &str| {
-        env.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
-    let query =
-        options::parse(Command::Sinfo, &args, &env).and_then(|parsed| Query::new(&parsed, &env));
+    let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let query = options::parse(Command::Sinfo, &args, &env).and_then(|parsed| Query::new(&parsed, &env));
     match query {
         Ok(query) => match query.render(cluster, &jobs(), NOW, clock::utc) {
             Ok(out) => (out, query.complaints(), 0),
@@ -112,10 +107,7 @@ node4          1     debug idle
             "node1          1      gpu*   allocated 64     1:64:1 512000        0      1   (null) none                ",
         ]
     );
-    assert_eq!(
-        out(&["-N", "-h", "-o", "%N %C %T %G"]).lines().next(),
-        Some("node1 64/0/0/64 allocated gpu:h100:8")
-    );
+    assert_eq!(out(&["-N", "-h", "-o", "%N %C %T %G"]).lines().next(), Some("node1 64/0/0/64 allocated gpu:h100:8"));
 }
 
 #[test]
@@ -129,15 +121,9 @@ fn formats_group_by_what_they_show() {
         out(&["-o", "%n %G %C"]),
         "HOSTNAMES GRES CPUS(A/I/O/T)\nnode3 gpu:h100:8 1/63/0/64\nnode1 gpu:h100:8 64/0/0/64\nnode2 gpu:h100:8 0/64/0/64\nnode4 gpu:h100:8 0/64/0/64\n"
     );
-    assert_eq!(
-        out(&["-t", "alloc", "-h", "-o", "%N %t"]),
-        "node3 mix\nnode1 alloc\n"
-    );
+    assert_eq!(out(&["-t", "alloc", "-h", "-o", "%N %t"]), "node3 mix\nnode1 alloc\n");
     assert_eq!(out(&["-h", "-o", "%D"]), "4\n");
-    assert_eq!(
-        out(&["-h", "-o", "%C %P"]),
-        "65/191/0/256 gpu*\n65/191/0/256 debug\n"
-    );
+    assert_eq!(out(&["-h", "-o", "%C %P"]), "65/191/0/256 gpu*\n65/191/0/256 debug\n");
     let used = "\
 HOSTNAMES           GRES                          GRES_USED                               STATE               CPUS(A/I/O/T)       
 node3               gpu:h100:8                    gpu:h100:2(IDX:0-1)                     mixed               1/63/0/64           
@@ -145,19 +131,10 @@ node1               gpu:h100:8                    gpu:h100:0(IDX:N/A)           
 ";
     let said = out(&["-O", "nodehost,gres:30,gresused:40,statelong,cpusstate"]);
     assert!(said.starts_with(used), "{said}");
-    let (text, complaints, code) = sinfo_of(
-        &cluster(),
-        &[],
-        &["-p", "debug", "-t", "idle", "-o", "%.5D|%5D|%-5D|%.3P%%|%q"],
-    );
-    assert_eq!(
-        (text.as_str(), code),
-        ("NODES|NODES|%-5D|PAR%|%q\n    2|2    |%-5D|deb%|%q\n", 0)
-    );
-    assert_eq!(
-        complaints,
-        ["-", "|", "q"].map(|key| format!("Invalid node format specification: {key}"))
-    );
+    let (text, complaints, code) =
+        sinfo_of(&cluster(), &[], &["-p", "debug", "-t", "idle", "-o", "%.5D|%5D|%-5D|%.3P%%|%q"]);
+    assert_eq!((text.as_str(), code), ("NODES|NODES|%-5D|PAR%|%q\n    2|2    |%-5D|deb%|%q\n", 0));
+    assert_eq!(complaints, ["-", "|", "q"].map(|key| format!("Invalid node format specification: {key}")));
     assert_eq!(
         sinfo_of(&cluster(), &[], &["-O", "bogus"]).1,
         ["sinfo: error: Invalid job format specification: bogus"]
@@ -174,21 +151,16 @@ fn all_letters() {
             "AVAIL|ACTIVE_FEATURES|CPUS|TMP_DISK|FREE_MEM|AVAIL_FEATURES|GROUPS|OVERSUBSCRIBE|TIMELIMIT|MEMORY|HOSTNAMES|NODE_ADDR|PRIO_TIER|ROOT|JOB_SIZE|STATE|USER|VERSION|WEIGHT|S:C:T|NODES(A/I) |MAX_CPUS_PER_NODE |CPUS(A/I/O/T) |NODES |REASON |NODES(A/I/O/T) |GRES |TIMESTAMP |PRIO_JOB_FACTOR |DEFAULTTIME |PREEMPT_MODE |NODELIST |CPU_LOAD |PARTITION |PARTITION |ALLOCNODES |STATE |USER |CLUSTER |SOCKETS |CORES |THREADS "
         )
     );
-    assert!(lines.next().is_some_and(|line| line.starts_with("up|(null)|64|0|512000|(null)|all|NO|7-00:00:00|512000|node1|127.0.1.1|1|no|1-infinite|alloc|Unknown|")));
-    assert_eq!(
-        out(&["-O", "All", "-n", "node1"]),
-        out(&["-o", "%all", "-n", "node1"])
-    );
+    assert!(lines.next().is_some_and(|line| line.starts_with(
+        "up|(null)|64|0|512000|(null)|all|NO|7-00:00:00|512000|node1|127.0.1.1|1|no|1-infinite|alloc|Unknown|"
+    )));
+    assert_eq!(out(&["-O", "All", "-n", "node1"]), out(&["-o", "%all", "-n", "node1"]));
 }
 
 #[test]
 fn nodes_and_states_are_chosen() {
-    assert_eq!(
-        out(&["-h", "-p", "gpu", "-n", "node1,node9"]),
-        "gpu*         up 7-00:00:00      1  alloc node1\n"
-    );
-    let none =
-        "gpu*         up 7-00:00:00      0    n/a \ndebug        up      30:00      0    n/a \n";
+    assert_eq!(out(&["-h", "-p", "gpu", "-n", "node1,node9"]), "gpu*         up 7-00:00:00      1  alloc node1\n");
+    let none = "gpu*         up 7-00:00:00      0    n/a \ndebug        up      30:00      0    n/a \n";
     assert_eq!(out(&["-n", "nosuch", "-h"]), none);
     assert_eq!(out(&["-d", "-h"]), none);
     assert_eq!(out(&["-t", "idle&alloc", "-h"]), none);
@@ -198,11 +170,7 @@ fn nodes_and_states_are_chosen() {
     let (_, lines, code) = sinfo_of(&cluster(), &[], &["-t", "bogus"]);
     assert_eq!(
         (lines[0].as_str(), lines[1].as_str(), code),
-        (
-            "sinfo: error: Bad state string: \"bogus\"",
-            format!("sinfo: error: valid states: {VALID}").as_str(),
-            1
-        )
+        ("sinfo: error: Bad state string: \"bogus\"", format!("sinfo: error: valid states: {VALID}").as_str(), 1)
     );
 }
 
@@ -224,27 +192,12 @@ gpu*         up 7-00:00:00      1   idle node2
         "REASON               USER      TIMESTAMP           NODELIST\nmaintenance          Unknown   Unknown             node4\n"
     );
     assert_eq!(
-        said(&[
-            "-N",
-            "-h",
-            "-p",
-            "gpu",
-            "-n",
-            "node4",
-            "-o",
-            "%N %t %T %E %C"
-        ]),
+        said(&["-N", "-h", "-p", "gpu", "-n", "node4", "-o", "%N %t %T %E %C"]),
         "node4 drain drained maintenance 0/0/64/64\n"
     );
-    assert_eq!(
-        out(&["-R"]),
-        "REASON               USER      TIMESTAMP           NODELIST\n"
-    );
+    assert_eq!(out(&["-R"]), "REASON               USER      TIMESTAMP           NODELIST\n");
     cluster.nodes[1].state = NodeState::Down;
-    assert_eq!(
-        sinfo_of(&cluster, &[], &["-d", "-h", "-o", "%P %t %N"]).0,
-        "gpu* down node2\ndebug down node2\n"
-    );
+    assert_eq!(sinfo_of(&cluster, &[], &["-d", "-h", "-o", "%P %t %N"]).0, "gpu* down node2\ndebug down node2\n");
 }
 
 #[test]
@@ -252,26 +205,12 @@ fn order_and_variables() {
     assert!(out(&["-S", "P", "-h"]).starts_with("debug"));
     assert!(out(&["-S", "-P", "-h"]).starts_with("gpu"));
     assert!(out(&["-S", "-#P", "-h"]).starts_with("gpu"));
-    assert_eq!(
-        out(&["-S", "N", "-h", "-o", "%N %t"]),
-        "node1 alloc\nnode[2,4] idle\nnode3 mix\n"
-    );
+    assert_eq!(out(&["-S", "N", "-h", "-o", "%N %t"]), "node1 alloc\nnode[2,4] idle\nnode3 mix\n");
     let said = |env: &[(&str, &str)], args: &[&str]| sinfo_of(&cluster(), env, args).0;
-    assert_eq!(
-        said(&[("SINFO_FORMAT", "%P")], &[]),
-        "PARTITION\ngpu*\ndebug\n"
-    );
+    assert_eq!(said(&[("SINFO_FORMAT", "%P")], &[]), "PARTITION\ngpu*\ndebug\n");
     assert_eq!(said(&[("SINFO_FORMAT", "%P")], &["-s"]), out(&["-s"]));
-    assert_eq!(
-        said(&[("SINFO_PARTITION", "debug")], &["-h"])
-            .lines()
-            .count(),
-        3
-    );
-    assert_eq!(
-        out(&["-o", "%P", "-O", "nodes"]),
-        "NODES               \n4                   \n"
-    );
+    assert_eq!(said(&[("SINFO_PARTITION", "debug")], &["-h"]).lines().count(), 3);
+    assert_eq!(out(&["-o", "%P", "-O", "nodes"]), "NODES               \n4                   \n");
 }
 
 #[test]
@@ -279,15 +218,11 @@ fn options_that_exclude_each_other() {
     let lines = |args: &[&str]| sinfo_of(&cluster(), &[], args).1;
     assert_eq!(
         lines(&["-l", "-o", "%P"]),
-        [
-            "sinfo: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."
-        ]
+        ["sinfo: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."]
     );
     assert_eq!(
         lines(&["-a", "-p", "gpu"]),
-        [
-            "sinfo: error: Conflicting options, -a and -p, specified. Please choose one or the other."
-        ]
+        ["sinfo: error: Conflicting options, -a and -p, specified. Please choose one or the other."]
     );
 }
 

@@ -61,11 +61,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if let Some(text) = super::asked_for(&parsed, Command::Squeue) {
         return print(&text);
     }
-    parsed
-        .options
-        .warnings()
-        .iter()
-        .for_each(|line| eprint(line));
+    parsed.options.warnings().iter().for_each(|line| eprint(line));
     let users = Users {
         me: crate::host::user::uid(),
         by_name: |name| crate::host::user::by_name(name).map(|u| u.uid),
@@ -102,17 +98,12 @@ fn once(client: &mut Client, query: &Query) -> u8 {
     };
     let jobs = match client.ask(&Call::Jobs(query.filter())) {
         Ok(Reply::Jobs(jobs)) => jobs,
-        Ok(Reply::Refused {
-            errno: Errno::InvalidJobId,
-            ..
-        }) if !query.asks_for_one() => Vec::new(),
+        Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Vec::new(),
         Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
         Ok(_) => return query.failed(Errno::ConnectFailure),
         Err(error) => return query.unreachable(&error),
     };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(cluster.now, |d| d.as_secs() as i64);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
     match query.render(&jobs, &cluster, now, clock::local) {
         Ok(text) => print(&text),
         Err(refusal) => refuse(&refusal),
@@ -158,27 +149,15 @@ fn error(message: impl AsRef<str>) -> Refusal {
 }
 
 fn list(text: Option<&str>) -> Option<Vec<String>> {
-    text.map(|text| {
-        text.split(',')
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    })
+    text.map(|text| text.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect())
 }
 
 impl Query {
     /// Reads the options.
-    pub fn new(
-        parsed: &Parsed,
-        env: &dyn Fn(&str) -> Option<String>,
-        users: &Users,
-    ) -> Result<Self, Refusal> {
+    pub fn new(parsed: &Parsed, env: &dyn Fn(&str) -> Option<String>, users: &Users) -> Result<Self, Refusal> {
         let options = &parsed.options;
         let mut complaints = Vec::new();
-        let mut operands = parsed
-            .operands
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned());
+        let mut operands = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned());
         let steps = options.is_set("steps");
         let start = options.is_set("start") && !steps;
         let mut jobs_text = options.get("jobs").map(str::to_owned);
@@ -191,25 +170,19 @@ impl Query {
         }
         if let Some(word) = operands.next() {
             let mut refusal = error(format!("Unrecognized option: {word}"));
-            refusal
-                .lines
-                .extend(options::usage(Command::Squeue).lines().map(str::to_owned));
+            refusal.lines.extend(options::usage(Command::Squeue).lines().map(str::to_owned));
             return Err(refusal);
         }
         let iterate = options.get("iterate").map(super::seconds);
         if iterate == Some(None) {
-            let mut refusal = error(format!(
-                "--iterate={}",
-                options.get("iterate").unwrap_or_default()
-            ));
+            let mut refusal = error(format!("--iterate={}", options.get("iterate").unwrap_or_default()));
             refusal.lines.push(String::new());
             return Err(refusal);
         }
         let table = table(options, steps, start, &mut complaints)?;
         let sort = match options.get("sort") {
             Some(text) if steps => sort::keys(text),
-            Some(text) => sort::job_keys(text)
-                .map_err(|c| error(format!("Invalid sort specification: {c}")))?,
+            Some(text) => sort::job_keys(text).map_err(|c| error(format!("Invalid sort specification: {c}")))?,
             None if steps => sort::keys("P,i"),
             None if start => sort::keys("S"),
             None => sort::keys("P,t,-p"),
@@ -219,9 +192,7 @@ impl Query {
             ids: jobs_text.as_deref().map(job_ids).transpose()?,
             uids: match options.is_set("me") {
                 true => Some(vec![users.me]),
-                false => options
-                    .get("users")
-                    .map(|text| uids(text, users, &mut complaints)),
+                false => options.get("users").map(|text| uids(text, users, &mut complaints)),
             },
             not_uid: options.is_set("notme").then_some(users.me),
             names: list(options.get("name")),
@@ -241,9 +212,7 @@ impl Query {
             by_partition: options.is_set("priority"),
             steps: steps_text.as_deref().map(step_ids).transpose()?,
         };
-        let bitstr_len = env("SLURM_BITSTR_LEN")
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(BITSTR_LEN);
+        let bitstr_len = env("SLURM_BITSTR_LEN").and_then(|text| text.trim().parse().ok()).unwrap_or(BITSTR_LEN);
         Ok(Self {
             table,
             selection,
@@ -270,33 +239,18 @@ impl Query {
     pub fn filter(&self) -> Filter {
         let selection = &self.selection;
         if let Some(ids) = selection.ids.as_ref().filter(|ids| !ids.is_empty()) {
-            return Filter {
-                ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(),
-                ..Filter::default()
-            };
+            return Filter { ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(), ..Filter::default() };
         }
         let states = match &selection.states {
             States::All => Vec::new(),
-            States::Active => JobState::all()
-                .filter(|state| !state.is_finished())
-                .collect(),
+            States::Active => JobState::all().filter(|state| !state.is_finished()).collect(),
             States::These(states) => states.clone(),
         };
-        Filter {
-            uids: selection.uids.clone().unwrap_or_default(),
-            states,
-            ..Filter::default()
-        }
+        Filter { uids: selection.uids.clone().unwrap_or_default(), states, ..Filter::default() }
     }
 
     /// The whole output, from what the controller answered.
-    pub fn render(
-        &self,
-        jobs: &[Job],
-        cluster: &Cluster,
-        now: i64,
-        zone: Zone,
-    ) -> Result<String, Refusal> {
+    pub fn render(&self, jobs: &[Job], cluster: &Cluster, now: i64, zone: Zone) -> Result<String, Refusal> {
         if self.asks_for_one() && jobs.is_empty() {
             return Err(load_error(Errno::InvalidJobId));
         }
@@ -348,12 +302,7 @@ impl Query {
     }
 }
 
-fn write<K: crate::report::field::Kind>(
-    layout: &Layout<K>,
-    rows: &[K::Row<'_>],
-    header: bool,
-    out: &mut String,
-) {
+fn write<K: crate::report::field::Kind>(layout: &Layout<K>, rows: &[K::Row<'_>], header: bool, out: &mut String) {
     if header {
         layout.header(out);
     }
@@ -364,30 +313,14 @@ fn write<K: crate::report::field::Kind>(
 
 /// squeue prints this without its own name (squeue.txt).
 fn load_error(errno: Errno) -> Refusal {
-    Refusal {
-        lines: vec![format!("slurm_load_jobs error: {errno}")],
-        exit: 1,
-    }
+    Refusal { lines: vec![format!("slurm_load_jobs error: {errno}")], exit: 1 }
 }
 
 /// The columns: `-o` or `-O`, the variables unless an option asks for another default, or the default.
-fn table(
-    options: &Options,
-    steps: bool,
-    start: bool,
-    complaints: &mut Vec<String>,
-) -> Result<Table, Refusal> {
+fn table(options: &Options, steps: bool, start: bool, complaints: &mut Vec<String>) -> Result<Table, Refusal> {
     let long = options.is_set("long");
-    let by_hand = |name| {
-        options
-            .get(name)
-            .filter(|_| options.source(name) == Some(Source::CommandLine))
-    };
-    let by_variable = |name| {
-        options
-            .get(name)
-            .filter(|_| !(long || steps || options.is_set("start")))
-    };
+    let by_hand = |name| options.get(name).filter(|_| options.source(name) == Some(Source::CommandLine));
+    let by_variable = |name| options.get(name).filter(|_| !(long || steps || options.is_set("start")));
     let (short, names) = match (by_hand("format"), by_hand("Format")) {
         (Some(_), Some(_)) => {
             return Err(error("-O (--Format) is incompatible with -o (--format)"));
@@ -408,10 +341,7 @@ fn table(
             None => Layout::short(short.unwrap_or(STEPS), "|"),
         };
         let unknown = layout.unknown.iter();
-        complaints.extend(
-            unknown
-                .map(|key| format!("squeue: error: Invalid job step format specification: {key}")),
-        );
+        complaints.extend(unknown.map(|key| format!("squeue: error: Invalid job step format specification: {key}")));
         Table::Steps(layout)
     } else {
         let default = match (start, long) {
@@ -424,9 +354,7 @@ fn table(
             None => Layout::short(short.unwrap_or(default), "|"),
         };
         let unknown = layout.unknown.iter();
-        complaints.extend(
-            unknown.map(|key| format!("squeue: error: Invalid job format specification: {key}")),
-        );
+        complaints.extend(unknown.map(|key| format!("squeue: error: Invalid job format specification: {key}")));
         Table::Jobs(layout)
     })
 }
@@ -440,11 +368,7 @@ fn job_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
 /// `--steps=LIST`: a step must be named (squeue.txt).
 fn step_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
     let bad = |word: &str| {
-        let shown = if word.contains('.') {
-            word.to_owned()
-        } else {
-            format!("{word}.??")
-        };
+        let shown = if word.contains('.') { word.to_owned() } else { format!("{word}.??") };
         error(format!("Invalid job_step id: {shown}"))
     };
     let words = text.split(',').filter(|word| !word.is_empty());
@@ -460,14 +384,10 @@ fn step_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
 fn uids(text: &str, users: &Users, complaints: &mut Vec<String>) -> Vec<u32> {
     let mut uids = Vec::new();
     for word in text.split(',').filter(|word| !word.is_empty()) {
-        let known =
-            (users.by_name)(word).or_else(|| word.parse().ok().filter(|uid| (users.by_uid)(*uid)));
+        let known = (users.by_name)(word).or_else(|| word.parse().ok().filter(|uid| (users.by_uid)(*uid)));
         match known {
             Some(uid) => uids.push(uid),
-            None => complaints.extend([
-                format!("squeue: error: Invalid user: {word}"),
-                String::new(),
-            ]),
+            None => complaints.extend([format!("squeue: error: Invalid user: {word}"), String::new()]),
         }
     }
     uids
@@ -482,14 +402,10 @@ fn states(text: &str) -> Result<States, Refusal> {
     for word in text.split(',').filter(|word| !word.is_empty()) {
         match JobState::parse(word) {
             Some(state) => states.push(state),
-            None if OTHER_STATES
-                .iter()
-                .any(|other| other.eq_ignore_ascii_case(word)) => {}
+            None if OTHER_STATES.iter().any(|other| other.eq_ignore_ascii_case(word)) => {}
             None => {
                 let mut refusal = error(format!("Invalid job state specified: {word}"));
-                refusal.lines.push(format!(
-                    "squeue: error: Valid job states include: {VALID_STATES}"
-                ));
+                refusal.lines.push(format!("squeue: error: Valid job states include: {VALID_STATES}"));
                 refusal.lines.push(String::new());
                 return Err(refusal);
             }
@@ -500,19 +416,13 @@ fn states(text: &str) -> Result<States, Refusal> {
 
 /// `--nodelist`: node names or host names, which must exist.
 fn node_names(text: &str, cluster: &Cluster) -> Result<Vec<String>, Refusal> {
-    let names = crate::slurm::hostlist::expand(text)
-        .map_err(|_| error(format!("Invalid node name {text}")))?;
+    let names = crate::slurm::hostlist::expand(text).map_err(|_| error(format!("Invalid node name {text}")))?;
     names
         .into_iter()
         .map(|name| {
-            let found = cluster
-                .nodes
-                .iter()
-                .find(|n| n.name == name)
-                .or_else(|| cluster.nodes.iter().find(|n| n.host == name));
-            found
-                .map(|node| node.name.clone())
-                .ok_or_else(|| error(format!("Invalid node name {name}")))
+            let found =
+                cluster.nodes.iter().find(|n| n.name == name).or_else(|| cluster.nodes.iter().find(|n| n.host == name));
+            found.map(|node| node.name.clone()).ok_or_else(|| error(format!("Invalid node name {name}")))
         })
         .collect()
 }

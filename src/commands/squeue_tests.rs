@@ -19,13 +19,8 @@ type Said = (String, Vec<String>, u8);
 
 fn squeue_with(jobs: &[Job], env: &[(&str, &str)], args: &[&str]) -> Said {
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-    let env = |name: &str| {
-        env.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
-    let query = options::parse(Command::Squeue, &args, &env)
-        .and_then(|parsed| Query::new(&parsed, &env, &USERS));
+    let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let query = options::parse(Command::Squeue, &args, &env).and_then(|parsed| Query::new(&parsed, &env, &USERS));
     let query = match query {
         Ok(query) => query,
         Err(refusal) => return (String::new(), refusal.lines, refusal.exit),
@@ -34,11 +29,7 @@ fn squeue_with(jobs: &[Job], env: &[(&str, &str)], args: &[&str]) -> Said {
     let asked: Vec<Job> = jobs
         .iter()
         .filter(|job| {
-            filter.ids.is_empty()
-                || filter
-                    .ids
-                    .iter()
-                    .any(|id| id.job == job.id || id.job == job.array_job_id())
+            filter.ids.is_empty() || filter.ids.iter().any(|id| id.job == job.id || id.job == job.array_job_id())
         })
         .cloned()
         .collect();
@@ -62,8 +53,7 @@ fn out(args: &[&str]) -> String {
     out
 }
 
-const HEADER: &str =
-    "             JOBID PARTITION     NAME     USER ST       TIME  NODES NODELIST(REASON)\n";
+const HEADER: &str = "             JOBID PARTITION     NAME     USER ST       TIME  NODES NODELIST(REASON)\n";
 
 const QUEUE: &str = "\
 \x20               89     debug a-very-l    alice PD       0:00      1 (Resources)
@@ -109,11 +99,7 @@ fn arrays_unfold() {
     let rows = out(&["-r", "-h", "-n", "arr2"]);
     let expected: String = [1, 3, 5, 7, 9]
         .iter()
-        .map(|n| {
-            format!(
-                "              85_{n}       gpu     arr2    alice PD       0:00      1 (Priority)\n"
-            )
-        })
+        .map(|n| format!("              85_{n}       gpu     arr2    alice PD       0:00      1 (Priority)\n"))
         .collect();
     assert_eq!(rows, expected);
     assert_eq!(out(&["-r", "-h"]).lines().count(), 22);
@@ -122,29 +108,17 @@ fn arrays_unfold() {
         "JOBID JOBID ARRAY_JOB_ID ARRAY_TASK_ID ACCOUNT NAME\n84_3 84 84 3 research arr\n"
     );
     assert_eq!(out(&["-h", "-j", "84_99"]), "");
-    assert_eq!(
-        out(&["-h", "-j", "84", "-o", "%i %F %K %A"]),
-        "84_[1-10%2] 84 1-10%2 84\n"
-    );
-    assert_eq!(
-        out(&["-h", "-S", "i", "-j", "84_[1-2],85_3", "-o", "%i"]),
-        "84_1\n84_2\n85_3\n"
-    );
+    assert_eq!(out(&["-h", "-j", "84", "-o", "%i %F %K %A"]), "84_[1-10%2] 84 1-10%2 84\n");
+    assert_eq!(out(&["-h", "-S", "i", "-j", "84_[1-2],85_3", "-o", "%i"]), "84_1\n84_2\n85_3\n");
 }
 
 #[test]
 fn long_arrays_are_cut() {
     let spec = "1,2,4,7,11,16,22,29,37,46,56,67,79,92,106,121,137,154,172,191,211,232,254";
-    let jobs = [samples::array(
-        samples::job(218, samples::request("wrap")),
-        spec,
-    )];
+    let jobs = [samples::array(samples::job(218, samples::request("wrap")), spec)];
     let said = |env: &[(&str, &str)], args: &[&str]| squeue_with(&jobs, env, args).0;
     assert!(said(&[], &["-h", "-o", "%i"]).ends_with("...]\n"));
-    assert_eq!(
-        said(&[("SLURM_BITSTR_LEN", "4")], &["-h", "-o", "%i"]),
-        "218_[...]\n"
-    );
+    assert_eq!(said(&[("SLURM_BITSTR_LEN", "4")], &["-h", "-o", "%i"]), "218_[...]\n");
     assert_eq!(
         said(&[("SLURM_BITSTR_LEN", "0")], &["-h", "-o", "%i"]),
         format!("218_[{},4,7", "1-2") + &spec[7..] + "]\n"
@@ -164,57 +138,26 @@ fn elements_that_wait_alone_share_the_line() {
         ids(&["-h", "-j", "863"]),
         "         863_[1-4]       gpu       q1    alice PD       0:00      1 (JobHeldUser,None)\n"
     );
-    assert_eq!(
-        ids(&["-h", "-j", "863_2,863_3", "-o", "%i %r"]),
-        "863_2 None\n863_3 JobHeldUser\n"
-    );
-    assert_eq!(
-        ids(&["-h", "-r", "-S", "i", "-o", "%i"]),
-        "863_1\n863_2\n863_3\n863_4\n"
-    );
-    assert_eq!(
-        ids(&["-h", "--array-unique", "-S", "i", "-o", "%i"]),
-        "863_[1,3-4]\n863_2\n"
-    );
+    assert_eq!(ids(&["-h", "-j", "863_2,863_3", "-o", "%i %r"]), "863_2 None\n863_3 JobHeldUser\n");
+    assert_eq!(ids(&["-h", "-r", "-S", "i", "-o", "%i"]), "863_1\n863_2\n863_3\n863_4\n");
+    assert_eq!(ids(&["-h", "--array-unique", "-S", "i", "-o", "%i"]), "863_[1,3-4]\n863_2\n");
 }
 
 #[test]
 fn states_are_chosen_and_refused() {
     assert_eq!(out(&["-t", "R", "-h", "-o", "%i %t %T"]), "82 R RUNNING\n");
-    assert_eq!(
-        out(&["-t", "pending,running", "-h", "-o", "%i"])
-            .lines()
-            .count(),
-        9
-    );
+    assert_eq!(out(&["-t", "pending,running", "-h", "-o", "%i"]).lines().count(), 9);
     assert_eq!(out(&["-t", "", "-h"]), "");
     assert_eq!(out(&["-t", "RESV_DEL_HOLD", "-h"]), "");
     let (_, lines, code) = squeue(&["-t", "bogus"]);
-    assert_eq!(
-        lines[0],
-        "squeue: error: Invalid job state specified: bogus"
-    );
+    assert_eq!(lines[0], "squeue: error: Invalid job state specified: bogus");
     assert_eq!(
         (lines[1].as_str(), lines[2].as_str(), code),
-        (
-            format!("squeue: error: Valid job states include: {VALID_STATES}").as_str(),
-            "",
-            1
-        )
+        (format!("squeue: error: Valid job states include: {VALID_STATES}").as_str(), "", 1)
     );
-    let finished = squeue_with(
-        &samples::recorded(),
-        &[],
-        &["-t", "CA,F", "-h", "-S", "i", "-o", "%i"],
-    );
+    let finished = squeue_with(&samples::recorded(), &[], &["-t", "CA,F", "-h", "-S", "i", "-o", "%i"]);
     assert_eq!(finished.0, "830\n835\n836\n");
-    assert_eq!(
-        squeue_with(&samples::recorded(), &[], &["-h", "-o", "%i"])
-            .0
-            .lines()
-            .count(),
-        6
-    );
+    assert_eq!(squeue_with(&samples::recorded(), &[], &["-h", "-o", "%i"]).0.lines().count(), 6);
 }
 
 #[test]
@@ -258,22 +201,12 @@ fn steps() {
      829.extern   extern       gpu    alice      0:08 node1
 ";
     assert_eq!(said(&["-s"]).0, expected);
-    assert_eq!(
-        said(&["-h", "-s", "829.0"]).0,
-        "          829.0    sleep       gpu    alice      0:05 node1\n"
-    );
+    assert_eq!(said(&["-h", "-s", "829.0"]).0, "          829.0    sleep       gpu    alice      0:05 node1\n");
     assert_eq!(
         said(&["-h", "-s829.0", "-o", "%i %A %q"]),
-        (
-            "829.0 1 %q\n".into(),
-            vec!["squeue: error: Invalid job step format specification: q".into()],
-            0
-        )
+        ("829.0 1 %q\n".into(), vec!["squeue: error: Invalid job step format specification: q".into()], 0)
     );
-    assert_eq!(
-        said(&["-s", "829"]).1,
-        ["squeue: error: Invalid job_step id: 829.??"]
-    );
+    assert_eq!(said(&["-s", "829"]).1, ["squeue: error: Invalid job_step id: 829.??"]);
     assert_eq!(said(&["-h", "-s", "999999.0"]).0, "");
 }
 
@@ -284,17 +217,11 @@ fn ids() {
     assert_eq!(squeue(&["-j", "999999_1", "-h"]), (String::new(), error, 1));
     assert_eq!(out(&["-j", "999999,999998"]), HEADER);
     assert_eq!(out(&["-h", "-j", "82,999999", "-o", "%j"]), "hog\n");
-    assert_eq!(
-        squeue(&["-j", "abc,1"]).1,
-        ["squeue: error: Invalid job id: abc"]
-    );
+    assert_eq!(squeue(&["-j", "abc,1"]).1, ["squeue: error: Invalid job id: abc"]);
     assert_eq!(squeue(&["-j", "0"]).1, ["squeue: error: Invalid job id: 0"]);
     assert_eq!(out(&["-h", "-j", "82 ", "-o", "%i"]), "82\n");
     assert_eq!(out(&["-j", ""]), HEADER);
-    assert_eq!(
-        squeue_with(&samples::recorded(), &[], &["-j", "830"]),
-        (HEADER.into(), vec![], 0)
-    );
+    assert_eq!(squeue_with(&samples::recorded(), &[], &["-j", "830"]), (HEADER.into(), vec![], 0));
 }
 
 #[test]
@@ -312,14 +239,7 @@ fn users() {
 fn other_filters() {
     assert_eq!(out(&["-p", "nosuch"]), HEADER);
     assert_eq!(out(&["-w", "node2", "-h", "-o", "%i"]), "82\n");
-    assert_eq!(
-        squeue(&["-w", "nosuch"]),
-        (
-            String::new(),
-            vec!["squeue: error: Invalid node name nosuch".into()],
-            1
-        )
-    );
+    assert_eq!(squeue(&["-w", "nosuch"]), (String::new(), vec!["squeue: error: Invalid node name nosuch".into()], 1));
     assert_eq!(out(&["-A", "research", "-h"]), QUEUE);
     assert_eq!(out(&["-A", "other", "-h"]), "");
     assert_eq!(out(&["-q", "normal", "-h"]), QUEUE);
@@ -327,28 +247,16 @@ fn other_filters() {
 
 #[test]
 fn sorting() {
-    assert_eq!(
-        out(&["-S", "-i", "-h", "-o", "%A"]),
-        "90\n89\n88\n87\n86\n85\n84\n83\n82\n"
-    );
-    assert_eq!(
-        out(&["-S", "t,-p", "-h", "-o", "%A"]),
-        "83\n84\n85\n86\n87\n89\n90\n88\n82\n"
-    );
-    assert_eq!(
-        squeue(&["-S", "foo"]).1,
-        ["squeue: error: Invalid sort specification: o"]
-    );
+    assert_eq!(out(&["-S", "-i", "-h", "-o", "%A"]), "90\n89\n88\n87\n86\n85\n84\n83\n82\n");
+    assert_eq!(out(&["-S", "t,-p", "-h", "-o", "%A"]), "83\n84\n85\n86\n87\n89\n90\n88\n82\n");
+    assert_eq!(squeue(&["-S", "foo"]).1, ["squeue: error: Invalid sort specification: o"]);
 }
 
 #[test]
 fn formats() {
     let hog = |format: &str| squeue(&["-n", "hog", "-o", format]);
     let bad = |words: &[&str]| -> Vec<String> {
-        words
-            .iter()
-            .map(|w| format!("squeue: error: Invalid job format specification: {w}"))
-            .collect()
+        words.iter().map(|w| format!("squeue: error: Invalid job format specification: {w}")).collect()
     };
     assert_eq!(
         hog("%.18i %9P|%-9P|%.3P|%3P|%P%%|%.2t").0.lines().last(),
@@ -357,10 +265,7 @@ fn formats() {
     assert_eq!(hog("%.18i %9P|%-9P|%.3P|%3P|%P%%|%.2t").1, bad(&["-", "|"]));
     assert_eq!(hog("%!"), ("%!\n%!\n".into(), bad(&["!"]), 0));
     assert_eq!(hog("").0, "\n\n");
-    assert_eq!(
-        hog("%i lit \\t %Q").0,
-        "JOBID lit \\t PRIORITY\n82 lit \\t 4294901698\n"
-    );
+    assert_eq!(hog("%i lit \\t %Q").0, "JOBID lit \\t PRIORITY\n82 lit \\t 4294901698\n");
     let names = |format: &str| squeue(&["-n", "hog", "-O", format]);
     assert_eq!(
         names("JobArrayID:8,Name:.20,State: ,Reason:5,NodeList").0,
@@ -368,16 +273,9 @@ fn formats() {
     );
     assert_eq!(
         names("jobid,bogusfield"),
-        (
-            "JOBID               \n82                  \n".into(),
-            bad(&["bogusfield"]),
-            0
-        )
+        ("JOBID               \n82                  \n".into(), bad(&["bogusfield"]), 0)
     );
-    assert_eq!(
-        names("jobid:###x###,state:|").0,
-        "JOBID###x###STATE|\n82###x###RUNNING|\n"
-    );
+    assert_eq!(names("jobid:###x###,state:|").0, "JOBID###x###STATE|\n82###x###RUNNING|\n");
 }
 
 #[test]
@@ -401,40 +299,15 @@ fn all_letters() {
 #[test]
 fn variables() {
     let said = |env: &[(&str, &str)], args: &[&str]| squeue_with(&samples::queue(), env, args).0;
-    assert_eq!(
-        said(&[("SQUEUE_FORMAT", "%i %j")], &["-n", "hog"]),
-        "JOBID NAME\n82 hog\n"
-    );
-    assert_eq!(
-        said(&[("SQUEUE_FORMAT2", "jobid:6,name:4")], &["-n", "hog"]),
-        "JOBID NAME\n82    hog \n"
-    );
-    assert_eq!(
-        said(
-            &[("SQUEUE_FORMAT", "%i"), ("SQUEUE_FORMAT2", "name")],
-            &["-h", "-n", "hog"]
-        ),
-        "82\n"
-    );
+    assert_eq!(said(&[("SQUEUE_FORMAT", "%i %j")], &["-n", "hog"]), "JOBID NAME\n82 hog\n");
+    assert_eq!(said(&[("SQUEUE_FORMAT2", "jobid:6,name:4")], &["-n", "hog"]), "JOBID NAME\n82    hog \n");
+    assert_eq!(said(&[("SQUEUE_FORMAT", "%i"), ("SQUEUE_FORMAT2", "name")], &["-h", "-n", "hog"]), "82\n");
     assert!(said(&[("SQUEUE_FORMAT", "%i")], &["-l", "-n", "hog"]).contains("TIME_LIMI"));
     assert_eq!(said(&[("SQUEUE_STATES", "R")], &["-h", "-o", "%t"]), "R\n");
+    assert_eq!(said(&[("SQUEUE_ARRAY", "1")], &["-h", "-n", "arr2"]).lines().count(), 5);
+    assert_eq!(said(&[("SQUEUE_SORT", "-i")], &["-h", "-o", "%A"]).lines().next(), Some("90"));
     assert_eq!(
-        said(&[("SQUEUE_ARRAY", "1")], &["-h", "-n", "arr2"])
-            .lines()
-            .count(),
-        5
-    );
-    assert_eq!(
-        said(&[("SQUEUE_SORT", "-i")], &["-h", "-o", "%A"])
-            .lines()
-            .next(),
-        Some("90")
-    );
-    assert_eq!(
-        said(
-            &[("SLURM_TIME_FORMAT", "%s")],
-            &["-h", "-n", "hog", "-o", "%S|%12V"]
-        ),
+        said(&[("SLURM_TIME_FORMAT", "%s")], &["-h", "-n", "hog", "-o", "%S|%12V"]),
         format!("{}|{:<12}\n", NOW - 7, NOW - 3)
     );
 }
@@ -447,16 +320,11 @@ fn options_that_exclude_each_other() {
     );
     assert_eq!(
         squeue(&["-l", "-o", "%i"]).1,
-        [
-            "squeue: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."
-        ]
+        ["squeue: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."]
     );
     assert_eq!(squeue(&["-i", "0"]).1, ["squeue: error: --iterate=0", ""]);
     let (_, lines, code) = squeue(&["extra"]);
-    assert_eq!(
-        (lines[0].as_str(), code),
-        ("squeue: error: Unrecognized option: extra", 1)
-    );
+    assert_eq!((lines[0].as_str(), code), ("squeue: error: Unrecognized option: extra", 1));
 }
 
 #[test]
@@ -475,11 +343,7 @@ fn ten_thousand_jobs_are_quick() {
     let text = query.render(&jobs, &cluster, NOW, clock::utc).unwrap();
     assert_eq!(text.lines().count(), 10_001);
     // Unoptimized and on a loaded machine; optimized it is a few milliseconds.
-    assert!(
-        start.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 proptest! {

@@ -8,7 +8,12 @@ pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
     job::{Job, JobId, Request},
-    slurm::{array::{ArraySpec, JobIdSpec}, errno::Errno, state::JobState, time::TimeLimit},
+    slurm::{
+        array::{ArraySpec, JobIdSpec},
+        errno::Errno,
+        state::JobState,
+        time::TimeLimit,
+    },
 };
 use serde::{Deserialize, Serialize};
 

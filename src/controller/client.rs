@@ -2,7 +2,11 @@
 
 use super::api::{Call, PROTOCOL, Reply};
 use crate::host::{directory, ipc};
-use std::{io, os::unix::net::UnixStream, path::{Path, PathBuf}};
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+};
 
 /// Why the controller could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +15,9 @@ pub enum ClientError {
     #[error("the controller could not be started: {0}")]
     Start(String),
     /// It is of another version.
-    #[error("a controller of another version of skyslurm is running: `skyslurm controller restart` replaces it; jobs go on")]
+    #[error(
+        "a controller of another version of skyslurm is running: `skyslurm controller restart` replaces it; jobs go on"
+    )]
     Version,
     /// It went away while it was asked.
     #[error("the controller at {path} does not answer: {source}")]

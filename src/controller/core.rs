@@ -83,7 +83,12 @@ impl Core {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn new(config: Config, state_dir: PathBuf, mut store: Store, engine: Box<dyn Engine>) -> Result<Self, StoreError> {
+    pub fn new(
+        config: Config,
+        state_dir: PathBuf,
+        mut store: Store,
+        engine: Box<dyn Engine>,
+    ) -> Result<Self, StoreError> {
         let since = now();
         let known = store.unfinished()?;
         let lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
@@ -328,9 +333,9 @@ impl Core {
 
     fn launch_now(&mut self, id: JobId) {
         let Some(job) = self.table.get(id).cloned() else { return };
-        let files = self.spool_file("script", job.script, "slurm_script").and_then(|script| {
-            Ok((script, self.spool_file("environment", job.environment, "environment")?))
-        });
+        let files = self
+            .spool_file("script", job.script, "slurm_script")
+            .and_then(|script| Ok((script, self.spool_file("environment", job.environment, "environment")?)));
         let started = files.and_then(|(script, environment)| {
             self.engine.start(Start { job, script: Some(script), environment }).map_err(|e| e.to_string())
         });

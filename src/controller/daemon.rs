@@ -16,7 +16,11 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
 };
-use tokio::{net::UnixListener, signal::unix::{SignalKind, signal}, sync::mpsc};
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
 
 /// So many messages at most are worked off together.
 const BATCH: usize = 1024;

@@ -31,7 +31,17 @@ impl Core {
                 tracing::warn!(job = id, "agent lost");
                 let known = self.table.get(id).map(|j| (j.exit, j.derived_exit));
                 let (exit, derived_exit) = known.unwrap_or_default();
-                self.end(id, End { state: JobState::NodeFail, reason: Reason::NodeDown, exit, derived_exit, cancelled_by: None, time: now });
+                self.end(
+                    id,
+                    End {
+                        state: JobState::NodeFail,
+                        reason: Reason::NodeDown,
+                        exit,
+                        derived_exit,
+                        cancelled_by: None,
+                        time: now,
+                    },
+                );
             }
             News::NeverStarted => self.take_back(id, now),
         }

@@ -1,9 +1,6 @@
 //! Which jobs may start, and starting them.
 
-use super::{
-    core::Core,
-    submit::exceeds,
-};
+use super::{core::Core, submit::exceeds};
 use crate::{
     engine::Candidate,
     job::{Hold, Job, JobId, Placement},
@@ -25,10 +22,8 @@ impl Core {
             (Hold::None, None) => self.obstacle(job),
         };
         let tier = self.tier(job);
-        let waits_for_limit = matches!(
-            obstacle,
-            Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig)
-        );
+        let waits_for_limit =
+            matches!(obstacle, Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig));
         let eligible = match (obstacle.is_none() || waits_for_limit, begin) {
             (true, _) => Some(job.eligible_time.filter(|t| *t <= now).unwrap_or(now)),
             (false, begin) => begin,

@@ -74,8 +74,11 @@ impl Store {
         let version = prepare(&db).map_err(fail)?;
         match version {
             0 => {
-                db.execute_batch(&format!("BEGIN; {} PRAGMA user_version = {SCHEMA}; COMMIT;", include_str!("schema.sql")))
-                    .map_err(fail)?;
+                db.execute_batch(&format!(
+                    "BEGIN; {} PRAGMA user_version = {SCHEMA}; COMMIT;",
+                    include_str!("schema.sql")
+                ))
+                .map_err(fail)?;
             }
             SCHEMA => {}
             found => return Err(StoreError::Newer { path: path.to_owned(), found }),
@@ -200,7 +203,10 @@ impl Store {
     pub fn put_earlier_run(&mut self, job: &Job) -> Result<(), StoreError> {
         self.begin()?;
         let put = || -> rusqlite::Result<()> {
-            self.db.execute("INSERT OR REPLACE INTO earlier_run VALUES (?1, ?2, ?3)", params![job.id, job.restarts, json(job)])?;
+            self.db.execute(
+                "INSERT OR REPLACE INTO earlier_run VALUES (?1, ?2, ?3)",
+                params![job.id, job.restarts, json(job)],
+            )?;
             self.db.execute("DELETE FROM step WHERE job = ?1", [job.id]).map(drop)
         };
         put().map_err(|e| self.fail(e))
@@ -411,7 +417,11 @@ mod tests {
     fn job(id: JobId) -> Job {
         Job {
             id,
-            request: Arc::new(Request { name: "a\0b\u{1F600}\n".into(), args: vec![vec![0xff, 0xfe]], ..Request::default() }),
+            request: Arc::new(Request {
+                name: "a\0b\u{1F600}\n".into(),
+                args: vec![vec![0xff, 0xfe]],
+                ..Request::default()
+            }),
             array: None,
             state: JobState::Pending,
             flag: None,

@@ -16,8 +16,6 @@ pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Cluster, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};
-pub use request::{
-    Distribution, Exclusive, ExportEnv, Kind, Memory, OpenMode, Requeue, Request, TasksPer, User,
-};
+pub use request::{Distribution, Exclusive, ExportEnv, Kind, Memory, OpenMode, Request, Requeue, TasksPer, User};
 pub use resolve::Submitter;
 pub use step::{Step, StepId, Usage};

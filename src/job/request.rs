@@ -1,12 +1,6 @@
 //! The resolved request: what a job asked for, every value checked.
 
-use crate::slurm::{
-    count::NodeCount,
-    dependency::DependencyList,
-    gres::Gres,
-    signal::WarnSignal,
-    time::TimeLimit,
-};
+use crate::slurm::{count::NodeCount, dependency::DependencyList, gres::Gres, signal::WarnSignal, time::TimeLimit};
 use serde::{Deserialize, Serialize};
 
 /// Which command asked.

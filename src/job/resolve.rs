@@ -1,9 +1,7 @@
 //! From options to a request. Values were checked when they were parsed; what is checked here
 //! is what one option says with another, in Slurm's words.
 
-use super::{
-    Distribution, Exclusive, ExportEnv, Memory, OpenMode, Request, Requeue, TasksPer, User,
-};
+use super::{Distribution, Exclusive, ExportEnv, Memory, OpenMode, Request, Requeue, TasksPer, User};
 use crate::slurm::{
     array::ArraySpec,
     begin,
@@ -247,7 +245,10 @@ fn distribution(text: &str) -> Distribution {
 /// The number a text begins with, as strtol(3) has it; else 0.
 fn leading_number(text: &str) -> i32 {
     let text = text.trim_start();
-    let end = text.char_indices().find(|(i, c)| !(c.is_ascii_digit() || *i == 0 && matches!(c, '-' | '+'))).map_or(text.len(), |(i, _)| i);
+    let end = text
+        .char_indices()
+        .find(|(i, c)| !(c.is_ascii_digit() || *i == 0 && matches!(c, '-' | '+')))
+        .map_or(text.len(), |(i, _)| i);
     text[..end].parse().unwrap_or(0)
 }
 
@@ -284,7 +285,10 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_far_as_they_go() {
-        assert_eq!((leading_number("10"), leading_number("-5x"), leading_number("abc"), leading_number("")), (10, -5, 0, 0));
+        assert_eq!(
+            (leading_number("10"), leading_number("-5x"), leading_number("abc"), leading_number("")),
+            (10, -5, 0, 0)
+        );
     }
 
     #[test]

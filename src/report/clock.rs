@@ -36,9 +36,7 @@ impl Clock {
             None | Some("" | "standard") => Style::Standard,
             Some("relative") => Style::Relative,
             // A format that cannot be read is not worth losing the listing for.
-            Some(text) if StrftimeItems::new(text).any(|item| item == Item::Error) => {
-                Style::Standard
-            }
+            Some(text) if StrftimeItems::new(text).any(|item| item == Item::Error) => Style::Standard,
             Some(text) => Style::Custom(text.to_owned()),
         };
         Self { zone, style, now }
@@ -105,13 +103,9 @@ fn formatted(time: &DateTime<FixedOffset>, format: &str, out: &mut String) {
 /// By hand, because a listing of ten thousand jobs has many of them.
 fn standard(time: &DateTime<FixedOffset>, out: &mut String) {
     number(out, time.year());
-    for (mark, value) in [
-        ('-', time.month()),
-        ('-', time.day()),
-        ('T', time.hour()),
-        (':', time.minute()),
-        (':', time.second()),
-    ] {
+    for (mark, value) in
+        [('-', time.month()), ('-', time.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())]
+    {
         out.push(mark);
         two_digits(out, value);
     }
@@ -119,17 +113,12 @@ fn standard(time: &DateTime<FixedOffset>, out: &mut String) {
 
 /// The zone of this process (`TZ`, /etc/localtime).
 pub fn local(seconds: i64) -> Option<DateTime<FixedOffset>> {
-    Local
-        .timestamp_opt(seconds, 0)
-        .single()
-        .map(|time| time.fixed_offset())
+    Local.timestamp_opt(seconds, 0).single().map(|time| time.fixed_offset())
 }
 
 /// Universal time.
 pub fn utc(seconds: i64) -> Option<DateTime<FixedOffset>> {
-    Utc.timestamp_opt(seconds, 0)
-        .single()
-        .map(|time| time.with_timezone(&Utc.fix()))
+    Utc.timestamp_opt(seconds, 0).single().map(|time| time.with_timezone(&Utc.fix()))
 }
 
 #[cfg(test)]
@@ -156,10 +145,7 @@ mod tests {
         assert_eq!(shown(Some("relative"), NOW - 800 * 86_400), "11 Sep 2024");
         assert_eq!(shown(Some("%s"), NOW), "1795182145");
         assert_eq!(shown(Some("%H:%M %a"), NOW), "13:42 Fri");
-        assert_eq!(
-            Clock::new(utc, None, NOW).ctime(),
-            "Fri Nov 20 13:42:25 2026"
-        );
+        assert_eq!(Clock::new(utc, None, NOW).ctime(), "Fri Nov 20 13:42:25 2026");
     }
 
     proptest! {

@@ -78,9 +78,7 @@ impl<K: Kind> Field<K> {
 
     /// The field with this `-O` name, in any case.
     pub fn by_name(name: &str) -> Option<&'static Self> {
-        K::FIELDS
-            .iter()
-            .find(|field| field.names.iter().any(|n| n.eq_ignore_ascii_case(name)))
+        K::FIELDS.iter().find(|field| field.names.iter().any(|n| n.eq_ignore_ascii_case(name)))
     }
 }
 
@@ -130,20 +128,13 @@ impl<K: Kind> Layout<K> {
     /// `%all`: every letter, small ones first, a bar between them.
     pub fn all(capital_suffix: &str) -> impl Iterator<Item = Column<K>> {
         ('a'..='z').chain('A'..='Z').filter_map(move |letter| {
-            let field = K::FIELDS
-                .iter()
-                .find(|field| field.letter == Some(letter))?;
+            let field = K::FIELDS.iter().find(|field| field.letter == Some(letter))?;
             let suffix = match letter {
                 'Z' => capital_suffix.trim_end_matches('|'),
                 'A'..='Y' => capital_suffix,
                 _ => "|",
             };
-            Some(Column {
-                field: Some(field),
-                width: 0,
-                right: false,
-                suffix: suffix.to_owned(),
-            })
+            Some(Column { field: Some(field), width: 0, right: false, suffix: suffix.to_owned() })
         })
     }
 
@@ -151,9 +142,7 @@ impl<K: Kind> Layout<K> {
     pub fn header(&self, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                table::cell(out, column.width, column.right, |out| {
-                    out.push_str(field.header)
-                });
+                table::cell(out, column.width, column.right, |out| out.push_str(field.header));
             }
             out.push_str(&column.suffix);
         }
@@ -164,9 +153,7 @@ impl<K: Kind> Layout<K> {
     pub fn row(&self, row: &K::Row<'_>, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                let (width, right, write) = (column.width, column.right, |out: &mut String| {
-                    (field.write)(row, out)
-                });
+                let (width, right, write) = (column.width, column.right, |out: &mut String| (field.write)(row, out));
                 match field.cut {
                     Cut::Always => table::cell(out, width, right, write),
                     Cut::KeepMark(mark) => table::marked_cell(out, width, right, mark, write),
@@ -182,20 +169,10 @@ impl<K: Kind> Layout<K> {
 
 impl<K: Kind> Column<K> {
     fn text(text: &str) -> Self {
-        Self {
-            field: None,
-            width: 0,
-            right: false,
-            suffix: text.to_owned(),
-        }
+        Self { field: None, width: 0, right: false, suffix: text.to_owned() }
     }
 
     fn of(field: &'static Field<K>, spec: &format::Spec) -> Self {
-        Self {
-            field: Some(field),
-            width: spec.width,
-            right: spec.right,
-            suffix: spec.suffix.to_owned(),
-        }
+        Self { field: Some(field), width: spec.width, right: spec.right, suffix: spec.suffix.to_owned() }
     }
 }

@@ -41,11 +41,7 @@ pub fn short(text: &str) -> Short<'_> {
     let start = text.find('%').unwrap_or(text.len());
     let (prefix, rest) = text.split_at(start);
     if rest.eq_ignore_ascii_case("%all") {
-        return Short {
-            prefix,
-            all: true,
-            specs: Vec::new(),
-        };
+        return Short { prefix, all: true, specs: Vec::new() };
     }
     let mut specs = Vec::new();
     let mut rest = rest;
@@ -58,21 +54,11 @@ pub fn short(text: &str) -> Short<'_> {
             let letter_len = letter_on.chars().next().map_or(0, char::len_utf8);
             let (key, suffix) = letter_on.split_at(letter_len);
             let written = rest.get(..end + 1).unwrap_or(rest);
-            specs.push(Spec {
-                key,
-                width,
-                right,
-                suffix,
-                written,
-            });
+            specs.push(Spec { key, width, right, suffix, written });
         }
         rest = next;
     }
-    Short {
-        prefix,
-        all: false,
-        specs,
-    }
+    Short { prefix, all: false, specs }
 }
 
 /// Reads a `-O` text. Every text means something.
@@ -80,22 +66,10 @@ pub fn long(text: &str) -> Vec<Spec<'_>> {
     text.split(',')
         .filter(|column| !column.is_empty())
         .map(|written| match written.split_once(':') {
-            None => Spec {
-                key: written,
-                width: LONG_WIDTH,
-                right: false,
-                suffix: "",
-                written,
-            },
+            None => Spec { key: written, width: LONG_WIDTH, right: false, suffix: "", written },
             Some((key, options)) => {
                 let (right, width, suffix) = width(options);
-                Spec {
-                    key,
-                    width,
-                    right,
-                    suffix,
-                    written,
-                }
+                Spec { key, width, right, suffix, written }
             }
         })
         .collect()
@@ -109,9 +83,7 @@ fn width(text: &str) -> (bool, usize, &str) {
     };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);
-    let width = number.bytes().fold(0_usize, |n, digit| {
-        (n * 10 + usize::from(digit - b'0')).min(MAX_WIDTH)
-    });
+    let width = number.bytes().fold(0_usize, |n, digit| (n * 10 + usize::from(digit - b'0')).min(MAX_WIDTH));
     (right, width, rest)
 }
 
@@ -124,19 +96,8 @@ mod tests {
     fn letters_have_widths_and_text_behind_them() {
         let format = short("x%.18i %9P|%j");
         assert_eq!(format.prefix, "x");
-        let read: Vec<_> = format
-            .specs
-            .iter()
-            .map(|s| (s.key, s.width, s.right, s.suffix))
-            .collect();
-        assert_eq!(
-            read,
-            [
-                ("i", 18, true, " "),
-                ("P", 9, false, "|"),
-                ("j", 0, false, "")
-            ]
-        );
+        let read: Vec<_> = format.specs.iter().map(|s| (s.key, s.width, s.right, s.suffix)).collect();
+        assert_eq!(read, [("i", 18, true, " "), ("P", 9, false, "|"), ("j", 0, false, "")]);
     }
 
     #[test]
@@ -145,16 +106,7 @@ mod tests {
         assert!(short("x %ALL").all);
         assert_eq!(short("%all %i").specs[0].suffix, "ll ");
         assert_eq!(short("%%%j%%").specs.len(), 1);
-        assert_eq!(
-            short("%-9P|").specs[0],
-            Spec {
-                key: "-",
-                width: 0,
-                right: false,
-                suffix: "9P|",
-                written: "%-9P|"
-            }
-        );
+        assert_eq!(short("%-9P|").specs[0], Spec { key: "-", width: 0, right: false, suffix: "9P|", written: "%-9P|" });
         assert_eq!(short("%5").specs[0].key, "");
         assert_eq!(short("%.3äx").specs[0].key, "ä");
         assert_eq!(short("%99999999999999999999j").specs[0].width, MAX_WIDTH);
@@ -162,11 +114,10 @@ mod tests {
 
     #[test]
     fn names_have_a_width_or_a_suffix() {
-        let read: Vec<_> =
-            long("JobArrayID:8,Name:.20,State: ,Reason:5x,NodeList,,a:###b###,c:.,d:5:7")
-                .iter()
-                .map(|s| (s.key, s.width, s.right, s.suffix))
-                .collect();
+        let read: Vec<_> = long("JobArrayID:8,Name:.20,State: ,Reason:5x,NodeList,,a:###b###,c:.,d:5:7")
+            .iter()
+            .map(|s| (s.key, s.width, s.right, s.suffix))
+            .collect();
         assert_eq!(
             read,
             [

@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     job::{self, ArrayRef, Job, Requeue},
-    slurm::{
-        array::show_pending, hostlist, idset::IdSet, reason::Reason, state::JobState,
-        time::TimeLimit,
-    },
+    slurm::{array::show_pending, hostlist, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
 };
 
 /// Listings of jobs.
@@ -46,13 +43,7 @@ pub struct Merged {
 impl<'a> JobRow<'a> {
     /// The line of a job as it is.
     pub fn new(job: &'a Job, context: &'a Context<'a>) -> Self {
-        Self {
-            job,
-            element: None,
-            partition: None,
-            merged: None,
-            context,
-        }
+        Self { job, element: None, partition: None, merged: None, context }
     }
 
     /// The element it is about, if it is about one.
@@ -60,8 +51,7 @@ impl<'a> JobRow<'a> {
         if self.merged.is_some() {
             return None;
         }
-        self.element
-            .or_else(|| self.job.array.as_ref().and_then(|array| array.task_id))
+        self.element.or_else(|| self.job.array.as_ref().and_then(|array| array.task_id))
     }
 
     /// The waiting elements it is about, if it is about several.
@@ -77,11 +67,7 @@ impl<'a> JobRow<'a> {
     /// Appends `3`, or `1-10%2`; nothing for a job that is no array.
     fn write_tasks(&self, out: &mut String) {
         if let Some((array, pending)) = self.pending() {
-            out.push_str(&show_pending(
-                pending,
-                array.throttle,
-                self.context.bitstr_len,
-            ));
+            out.push_str(&show_pending(pending, array.throttle, self.context.bitstr_len));
         } else if let Some(task) = self.task() {
             number(out, task);
         }
@@ -105,9 +91,7 @@ impl<'a> JobRow<'a> {
         let requested = &self.job.request.partitions;
         match self.partition {
             Some(partition) => out.push_str(partition),
-            None if self.job.state == JobState::Pending && requested.len() > 1 => {
-                join(requested, out)
-            }
+            None if self.job.state == JobState::Pending && requested.len() > 1 => join(requested, out),
             None => out.push_str(&self.job.partition),
         }
     }
@@ -169,27 +153,17 @@ fn write_limit(limit: TimeLimit, out: &mut String) {
 }
 
 fn write_time_left(row: &JobRow, out: &mut String) {
-    match row
-        .job
-        .time_limit
-        .seconds()
-        .and_then(|limit| i64::try_from(limit).ok())
-    {
+    match row.job.time_limit.seconds().and_then(|limit| i64::try_from(limit).ok()) {
         None => out.push_str("UNLIMITED"),
         Some(limit) => values::write_elapsed(limit - row.job.elapsed(row.context.clock.now()), out),
     }
 }
 
 fn write_end(row: &JobRow, out: &mut String) {
-    if row.job.end_time.is_none()
-        && row.job.start_time.is_some()
-        && row.job.time_limit == TimeLimit::Unlimited
-    {
+    if row.job.end_time.is_none() && row.job.start_time.is_some() && row.job.time_limit == TimeLimit::Unlimited {
         out.push_str("NONE");
     } else {
-        row.context
-            .clock
-            .write_or(values::end_time(row.job), "N/A", out);
+        row.context.clock.write_or(values::end_time(row.job), "N/A", out);
     }
 }
 
@@ -218,20 +192,13 @@ fn write_pending_time(row: &JobRow, out: &mut String) {
     let job = row.job;
     let until = match job.state {
         JobState::Pending => row.context.clock.now(),
-        _ => job
-            .start_time
-            .or(job.end_time)
-            .unwrap_or(row.context.clock.now()),
+        _ => job.start_time.or(job.end_time).unwrap_or(row.context.clock.now()),
     };
     number(out, (until - job.submit_time).max(0));
 }
 
 fn write_planned(job: &Job, out: &mut String) {
-    match job
-        .placement
-        .as_ref()
-        .filter(|_| job.state == JobState::Pending)
-    {
+    match job.placement.as_ref().filter(|_| job.state == JobState::Pending) {
         Some(placement) => out.push_str(&hostlist::compress_sorted(placement.names())),
         None => out.push_str("(null)"),
     }
@@ -243,14 +210,7 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&JobRow<'a>, &mut String),
 ) -> Field<Jobs> {
-    Field {
-        letter,
-        names,
-        header,
-        cut: Cut::Always,
-        tells: Tells::Never,
-        write,
-    }
+    Field { letter, names, header, cut: Cut::Always, tells: Tells::Never, write }
 }
 
 /// A field about something that no job here has.
@@ -267,14 +227,7 @@ const fn uncut(
     header: &'static str,
     write: for<'a> fn(&JobRow<'a>, &mut String),
 ) -> Field<Jobs> {
-    Field {
-        letter: Some(letter),
-        names,
-        header,
-        cut: Cut::IfLeft,
-        tells: Tells::Never,
-        write,
-    }
+    Field { letter: Some(letter), names, header, cut: Cut::IfLeft, tells: Tells::Never, write }
 }
 
 impl Kind for Jobs {

@@ -67,19 +67,13 @@ impl States {
         match self {
             States::All => true,
             States::Active => !job.is_finished(),
-            States::These(states) => {
-                states.contains(&job.shown_state()) || states.contains(&job.state)
-            }
+            States::These(states) => states.contains(&job.shown_state()) || states.contains(&job.state),
         }
     }
 }
 
-fn allows<T: PartialEq + ?Sized, L: std::borrow::Borrow<T>>(
-    list: &Option<Vec<L>>,
-    value: &T,
-) -> bool {
-    list.as_ref()
-        .is_none_or(|list| list.iter().any(|item| item.borrow() == value))
+fn allows<T: PartialEq + ?Sized, L: std::borrow::Borrow<T>>(list: &Option<Vec<L>>, value: &T) -> bool {
+    list.as_ref().is_none_or(|list| list.iter().any(|item| item.borrow() == value))
 }
 
 impl Selection {
@@ -90,23 +84,11 @@ impl Selection {
             && allows(&self.uids, &request.user.uid)
             && self.not_uid != Some(request.user.uid)
             && allows(&self.names, request.name.as_str())
-            && allows(
-                &self.accounts,
-                request.account.as_deref().unwrap_or_default(),
-            )
+            && allows(&self.accounts, request.account.as_deref().unwrap_or_default())
             && allows(&self.qos, request.qos.as_deref().unwrap_or("normal"))
-            && self
-                .partitions
-                .as_ref()
-                .is_none_or(|wanted| in_partition(job, wanted))
-            && self
-                .nodes
-                .as_ref()
-                .is_none_or(|wanted| on_node(job, wanted))
-            && self
-                .licenses
-                .as_ref()
-                .is_none_or(|wanted| has_license(job, wanted))
+            && self.partitions.as_ref().is_none_or(|wanted| in_partition(job, wanted))
+            && self.nodes.as_ref().is_none_or(|wanted| on_node(job, wanted))
+            && self.licenses.as_ref().is_none_or(|wanted| has_license(job, wanted))
             && !self.reservation
     }
 
@@ -119,15 +101,10 @@ impl Selection {
         taken.sort_by_key(|job| (job.array_job_id(), job.array.as_ref().map(|array| array.task_id), job.id));
         for job in taken {
             match &self.ids {
-                None if !self.unfold && !self.unique && folds_in(job) => {
-                    fold(job, context, &mut folds, &mut rows)
-                }
+                None if !self.unfold && !self.unique && folds_in(job) => fold(job, context, &mut folds, &mut rows),
                 None => self.push(job, None, context, &mut rows),
                 Some(ids) => {
-                    let of_job = || {
-                        ids.iter()
-                            .filter(|id| id.job == job.id || id.job == job.array_job_id())
-                    };
+                    let of_job = || ids.iter().filter(|id| id.job == job.id || id.job == job.array_job_id());
                     if of_job().any(|id| id.tasks.is_none() || id.job != job.array_job_id()) {
                         if !self.unfold && !self.unique && folds_in(job) {
                             fold(job, context, &mut folds, &mut rows);
@@ -135,12 +112,7 @@ impl Selection {
                             self.push(job, None, context, &mut rows);
                         }
                     } else if of_job().next().is_some() {
-                        self.push(
-                            job,
-                            Some(&|task| of_job().any(|id| names_task(id, task))),
-                            context,
-                            &mut rows,
-                        );
+                        self.push(job, Some(&|task| of_job().any(|id| names_task(id, task))), context, &mut rows);
                     }
                 }
             }
@@ -159,29 +131,14 @@ impl Selection {
         let row = || JobRow::new(job, context);
         match &job.array {
             Some(array) if array.task_id.is_none() && (self.unfold || tasks.is_some()) => {
-                let wanted = array
-                    .pending
-                    .iter()
-                    .filter(|id| tasks.is_none_or(|wanted| wanted(*id)));
-                rows.extend(wanted.map(|id| JobRow {
-                    element: Some(id),
-                    ..row()
-                }));
+                let wanted = array.pending.iter().filter(|id| tasks.is_none_or(|wanted| wanted(*id)));
+                rows.extend(wanted.map(|id| JobRow { element: Some(id), ..row() }));
             }
-            Some(array)
-                if tasks
-                    .zip(array.task_id)
-                    .is_some_and(|(wanted, id)| !wanted(id)) => {}
-            _ if self.by_partition
-                && job.state == JobState::Pending
-                && job.request.partitions.len() > 1 =>
-            {
+            Some(array) if tasks.zip(array.task_id).is_some_and(|(wanted, id)| !wanted(id)) => {}
+            _ if self.by_partition && job.state == JobState::Pending && job.request.partitions.len() > 1 => {
                 let all = job.request.partitions.iter();
                 let wanted = all.filter(|name| allows(&self.partitions, name.as_str()));
-                rows.extend(wanted.map(|name| JobRow {
-                    partition: Some(name),
-                    ..row()
-                }));
+                rows.extend(wanted.map(|name| JobRow { partition: Some(name), ..row() }));
             }
             _ => rows.push(row()),
         }
@@ -190,26 +147,14 @@ impl Selection {
     /// The lines of the steps that run in these jobs.
     pub fn step_rows<'a>(&self, jobs: &'a [Job], context: &'a Context<'a>) -> Vec<StepRow<'a>> {
         let names = &self.names;
-        let whole = Selection {
-            names: None,
-            states: States::Active,
-            ..self.clone()
-        };
+        let whole = Selection { names: None, states: States::Active, ..self.clone() };
         let rows = whole.rows(jobs, context);
         let mut steps = Vec::new();
         for row in rows {
-            for step in row
-                .job
-                .steps
-                .iter()
-                .filter(|step| step.end.is_none() && allows(names, step.name.as_str()))
-            {
+            for step in row.job.steps.iter().filter(|step| step.end.is_none() && allows(names, step.name.as_str())) {
                 let wanted = |id: &JobIdSpec| names_step(id, row.job, step.id);
                 if self.steps.as_ref().is_none_or(|ids| ids.iter().any(wanted)) {
-                    steps.push(StepRow {
-                        step,
-                        job: JobRow::new(row.job, context),
-                    });
+                    steps.push(StepRow { step, job: JobRow::new(row.job, context) });
                 }
             }
         }
@@ -220,22 +165,16 @@ impl Selection {
 fn in_partition(job: &Job, wanted: &[String]) -> bool {
     let waits_for = &job.request.partitions;
     let several = job.state == JobState::Pending && waits_for.len() > 1;
-    wanted.contains(&job.partition)
-        || (several && waits_for.iter().any(|name| wanted.contains(name)))
+    wanted.contains(&job.partition) || (several && waits_for.iter().any(|name| wanted.contains(name)))
 }
 
 fn on_node(job: &Job, wanted: &[String]) -> bool {
-    values::allocation(job)
-        .is_some_and(|placement| placement.nodes.iter().any(|n| wanted.contains(&n.node)))
+    values::allocation(job).is_some_and(|placement| placement.nodes.iter().any(|n| wanted.contains(&n.node)))
 }
 
 fn has_license(job: &Job, wanted: &[String]) -> bool {
     let licenses = job.request.licenses.as_deref().unwrap_or_default();
-    licenses.split([',', ';']).any(|one| {
-        wanted
-            .iter()
-            .any(|name| one.split(':').next() == Some(name.as_str()))
-    })
+    licenses.split([',', ';']).any(|one| wanted.iter().any(|name| one.split(':').next() == Some(name.as_str())))
 }
 
 fn names_task(id: &JobIdSpec, task: u32) -> bool {
@@ -250,12 +189,7 @@ fn names_step(id: &JobIdSpec, job: &Job, step: StepId) -> bool {
         (Some(_), None) => false,
     };
     let of_job = id.job == job.id || id.job == job.array_job_id();
-    of_job
-        && tasks
-        && id
-            .step
-            .as_deref()
-            .is_none_or(|wanted| wanted == step.to_string())
+    of_job && tasks && id.step.as_deref().is_none_or(|wanted| wanted == step.to_string())
 }
 
 /// A waiting element or elements: they share a line with the others of their array.
@@ -264,20 +198,12 @@ fn folds_in(job: &Job) -> bool {
 }
 
 /// Adds a record of waiting elements to the line of its array.
-fn fold<'a>(
-    job: &'a Job,
-    context: &'a Context<'a>,
-    places: &mut HashMap<u32, usize>,
-    rows: &mut Vec<JobRow<'a>>,
-) {
+fn fold<'a>(job: &'a Job, context: &'a Context<'a>, places: &mut HashMap<u32, usize>, rows: &mut Vec<JobRow<'a>>) {
     let place = *places.entry(job.array_job_id()).or_insert(rows.len());
     match rows.get_mut(place) {
         None => rows.push(JobRow::new(job, context)),
         Some(row) => {
-            let mut merged = row
-                .merged
-                .take()
-                .unwrap_or_else(|| Box::new(alone(row.job)));
+            let mut merged = row.merged.take().unwrap_or_else(|| Box::new(alone(row.job)));
             let more = alone(job);
             merged.pending.union_with(&more.pending);
             for reason in more.reasons {
@@ -286,11 +212,7 @@ fn fold<'a>(
                 }
             }
             // The record that stands for several speaks for all.
-            if job
-                .array
-                .as_ref()
-                .is_some_and(|array| array.task_id.is_none())
-            {
+            if job.array.as_ref().is_some_and(|array| array.task_id.is_none()) {
                 row.job = job;
             }
             row.merged = Some(merged);
@@ -299,10 +221,7 @@ fn fold<'a>(
 }
 
 fn alone(job: &Job) -> Merged {
-    let mut merged = Merged {
-        reasons: vec![job.reason],
-        ..Merged::default()
-    };
+    let mut merged = Merged { reasons: vec![job.reason], ..Merged::default() };
     if let Some(array) = &job.array {
         match array.task_id {
             Some(task) => merged.pending.extend([task]),

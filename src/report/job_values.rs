@@ -43,19 +43,13 @@ pub fn tasks(job: &Job) -> u32 {
     request
         .ntasks
         .or_else(|| request.tasks_per.node.map(|n| n.saturating_mul(nodes(job))))
-        .or_else(|| {
-            allocation(job)
-                .map(Placement::tasks)
-                .filter(|tasks| *tasks > 0)
-        })
+        .or_else(|| allocation(job).map(Placement::tasks).filter(|tasks| *tasks > 0))
         .unwrap_or_else(|| nodes(job))
 }
 
 /// Where the job runs or ran. A waiting job has none, whatever is planned for it.
 pub fn allocation(job: &Job) -> Option<&Placement> {
-    job.placement
-        .as_ref()
-        .filter(|_| job.state != JobState::Pending)
+    job.placement.as_ref().filter(|_| job.state != JobState::Pending)
 }
 
 /// `CPUs/Task`
@@ -67,10 +61,7 @@ pub fn cpus_per_task(request: &Request) -> u32 {
 /// `%c`: CPUs that a node must have for this job: those of the tasks it is to hold.
 pub fn min_cpus_per_node(request: &Request) -> u32 {
     let tasks = request.tasks_per.node.unwrap_or(1).max(1);
-    request
-        .min_cpus
-        .unwrap_or(0)
-        .max(cpus_per_task(request).saturating_mul(tasks))
+    request.min_cpus.unwrap_or(0).max(cpus_per_task(request).saturating_mul(tasks))
 }
 
 /// Memory asked for, MiB, and whether it is per CPU; the partition's default where nothing was said.
@@ -80,12 +71,7 @@ pub fn memory(job: &Job, context: &Context) -> (u64, bool) {
         Some(Memory::PerCpu(mib)) => (mib, true),
         Some(Memory::PerGpu(_)) | None => {
             let partition = context.partitions.iter().find(|p| p.name == job.partition);
-            (
-                partition
-                    .and_then(|p| p.default_memory_per_cpu)
-                    .unwrap_or(0),
-                true,
-            )
+            (partition.and_then(|p| p.default_memory_per_cpu).unwrap_or(0), true)
         }
     }
 }
@@ -129,11 +115,7 @@ pub fn write_reason(job: &Job, out: &mut String) {
 /// Whether `%R` shows the reason in parentheses instead of the nodes (squeue.txt, fields/squeue.txt).
 pub fn shows_reason(job: &Job) -> bool {
     use JobState::*;
-    job.flag != Some(Completing)
-        && matches!(
-            job.state,
-            Pending | Timeout | OutOfMemory | Deadline | Failed
-        )
+    job.flag != Some(Completing) && matches!(job.state, Pending | Timeout | OutOfMemory | Deadline | Failed)
 }
 
 /// `%h`
@@ -173,10 +155,7 @@ pub fn write_dependency(job: &Job, out: &mut String) {
 
 /// GPUs of a list, over all types.
 fn gpus(list: &[Gres]) -> u64 {
-    list.iter()
-        .filter(|g| g.name == "gpu")
-        .map(|g| g.count)
-        .fold(0, u64::saturating_add)
+    list.iter().filter(|g| g.name == "gpu").map(|g| g.count).fold(0, u64::saturating_add)
 }
 
 /// `tres-alloc`: what the job has, or what it asks for.
@@ -194,13 +173,7 @@ pub fn tres(job: &Job, context: &Context) -> Tres {
             mib.saturating_mul(if per_cpu { cpu } else { node })
         }
     };
-    Tres {
-        cpu,
-        mem: Mebibytes(mem),
-        node,
-        billing: cpu,
-        gres: GresList(gres),
-    }
+    Tres { cpu, mem: Mebibytes(mem), node, billing: cpu, gres: GresList(gres) }
 }
 
 /// Resources of the allocation by name. Types are left out, as without an entry in `AccountingStorageTRES`.
@@ -233,11 +206,7 @@ pub fn requested_gres(job: &Job, nodes: u64) -> Vec<Gres> {
 fn add(sum: &mut Vec<Gres>, name: &str, count: u64) {
     match sum.iter_mut().find(|gres| gres.name == name) {
         Some(gres) => gres.count = gres.count.saturating_add(count),
-        None => sum.push(Gres {
-            name: name.to_owned(),
-            type_: None,
-            count,
-        }),
+        None => sum.push(Gres { name: name.to_owned(), type_: None, count }),
     }
 }
 

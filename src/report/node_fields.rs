@@ -24,22 +24,13 @@ const fn row(
     tells: Tells,
     write: for<'a> fn(&NodeRow<'a>, &mut String),
 ) -> Field<Nodes> {
-    Field {
-        letter,
-        names,
-        header,
-        cut: Cut::Always,
-        tells,
-        write,
-    }
+    Field { letter, names, header, cut: Cut::Always, tells, write }
 }
 
 /// The same word for all.
 macro_rules! word {
     ($letter:expr, $names:expr, $header:literal, $word:literal) => {
-        row($letter, $names, $header, Tells::Never, |_, out| {
-            out.push_str($word)
-        })
+        row($letter, $names, $header, Tells::Never, |_, out| out.push_str($word))
     };
 }
 
@@ -95,17 +86,10 @@ fn node_counts(row: &NodeRow) -> [u64; 3] {
 fn write_cpu_counts(row: &NodeRow, out: &mut String) {
     let (mut used, mut idle, mut other, mut total) = (0, 0, 0, 0);
     for node in &row.nodes {
-        let (cpus, in_use) = (
-            u64::from(node.cpus),
-            u64::from(node.cpus_used.min(node.cpus)),
-        );
+        let (cpus, in_use) = (u64::from(node.cpus), u64::from(node.cpus_used.min(node.cpus)));
         used += in_use;
         total += cpus;
-        *if Shown::of(node).is_other() {
-            &mut other
-        } else {
-            &mut idle
-        } += cpus - in_use;
+        *if Shown::of(node).is_other() { &mut other } else { &mut idle } += cpus - in_use;
     }
     write_counts(&[used, idle, other, total], out);
 }
@@ -150,14 +134,8 @@ fn write_gres_used(row: &NodeRow, out: &mut String) {
             out.push_str(kind);
         }
         out.push(':');
-        let ids = row.context.used.get(&(
-            node.name.as_str(),
-            gres.name.as_str(),
-            gres.type_.as_deref(),
-        ));
-        let count = ids.map_or(node.gres_used.get(index).copied().unwrap_or(0), |ids| {
-            ids.len() as u64
-        });
+        let ids = row.context.used.get(&(node.name.as_str(), gres.name.as_str(), gres.type_.as_deref()));
+        let count = ids.map_or(node.gres_used.get(index).copied().unwrap_or(0), |ids| ids.len() as u64);
         number(out, count as i64);
         out.push_str("(IDX:");
         match ids.filter(|ids| !ids.is_empty()) {
@@ -178,9 +156,7 @@ fn write_partition(row: &NodeRow, out: &mut String) {
 fn write_nodes(row: &NodeRow, out: &mut String) {
     match row.nodes.as_slice() {
         [only] => out.push_str(&only.name),
-        nodes => out.push_str(&hostlist::compress_sorted(
-            nodes.iter().map(|node| &node.name),
-        )),
+        nodes => out.push_str(&hostlist::compress_sorted(nodes.iter().map(|node| &node.name))),
     }
 }
 
@@ -189,11 +165,7 @@ fn first<'a>(row: &NodeRow<'a>, of: impl Fn(&'a Node) -> &'a str, out: &mut Stri
 }
 
 fn host_name(node: &Node) -> &str {
-    if node.host.is_empty() {
-        &node.name
-    } else {
-        &node.host
-    }
+    if node.host.is_empty() { &node.name } else { &node.host }
 }
 
 fn free_memory(node: &Node) -> u64 {

@@ -102,32 +102,16 @@ impl Grouping<'_> {
         columns: &[Column<Nodes>],
         context: &'a Context<'a>,
     ) -> Vec<NodeRow<'a>> {
-        let by_name: HashMap<&str, &Node> = nodes
-            .iter()
-            .map(|node| (node.name.as_str(), node))
-            .collect();
+        let by_name: HashMap<&str, &Node> = nodes.iter().map(|node| (node.name.as_str(), node)).collect();
         let mut rows: Vec<NodeRow> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for (partition_index, partition) in partitions.iter().enumerate() {
-            if self
-                .partitions
-                .as_ref()
-                .is_some_and(|wanted| !wanted.contains(&partition.name.as_str()))
-            {
+            if self.partitions.as_ref().is_some_and(|wanted| !wanted.contains(&partition.name.as_str())) {
                 continue;
             }
-            let line = |nodes| NodeRow {
-                partition,
-                partition_index,
-                nodes,
-                context,
-            };
+            let line = |nodes| NodeRow { partition, partition_index, nodes, context };
             let mut any = false;
-            for node in partition
-                .nodes
-                .iter()
-                .filter_map(|name| by_name.get(name.as_str()).copied())
-            {
+            for node in partition.nodes.iter().filter_map(|name| by_name.get(name.as_str()).copied()) {
                 if !self.takes(node) {
                     continue;
                 }
@@ -150,16 +134,10 @@ impl Grouping<'_> {
 
     fn takes(&self, node: &Node) -> bool {
         let state = Shown::of(node);
-        let named = self
-            .nodes
-            .as_ref()
-            .is_none_or(|names| names.contains(&node.name));
+        let named = self.nodes.as_ref().is_none_or(|names| names.contains(&node.name));
         let answers = state != Shown::Down;
         named
-            && self
-                .states
-                .as_ref()
-                .is_none_or(|wanted| wanted.takes(state))
+            && self.states.as_ref().is_none_or(|wanted| wanted.takes(state))
             && (!self.responding || answers)
             && (!self.dead || !answers)
     }
@@ -186,19 +164,10 @@ impl Grouping<'_> {
 /// Which of each node's generic resources the running jobs have.
 pub fn used_gres(jobs: &[Job]) -> BTreeMap<(&str, &str, Option<&str>), IdSet> {
     let mut used: BTreeMap<_, IdSet> = BTreeMap::new();
-    let running = jobs
-        .iter()
-        .filter(|job| matches!(job.state, JobState::Running | JobState::Suspended));
-    for share in running
-        .filter_map(|job| job.placement.as_ref())
-        .flat_map(|placement| &placement.nodes)
-    {
+    let running = jobs.iter().filter(|job| matches!(job.state, JobState::Running | JobState::Suspended));
+    for share in running.filter_map(|job| job.placement.as_ref()).flat_map(|placement| &placement.nodes) {
         for gres in &share.gres {
-            let key = (
-                share.node.as_str(),
-                gres.name.as_str(),
-                gres.kind.as_deref(),
-            );
+            let key = (share.node.as_str(), gres.name.as_str(), gres.kind.as_deref());
             used.entry(key).or_default().union_with(&gres.ids);
         }
     }

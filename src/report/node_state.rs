@@ -22,9 +22,7 @@ pub enum Shown {
 impl Shown {
     /// The state of a node, from what of it is in use.
     pub fn of(node: &Node) -> Self {
-        let used = node.cpus_used > 0
-            || node.memory_used > 0
-            || node.gres_used.iter().any(|count| *count > 0);
+        let used = node.cpus_used > 0 || node.memory_used > 0 || node.gres_used.iter().any(|count| *count > 0);
         match node.state {
             NodeState::Down => Shown::Down,
             NodeState::Drain if used => Shown::Draining,
@@ -153,28 +151,16 @@ impl Wanted {
     pub fn takes(&self, state: Shown) -> bool {
         match self {
             Wanted::All => true,
-            Wanted::These { words, every: true } => {
-                words.iter().all(|states| states.contains(&state))
-            }
-            Wanted::These {
-                words,
-                every: false,
-            } => words.iter().any(|states| states.contains(&state)),
+            Wanted::These { words, every: true } => words.iter().all(|states| states.contains(&state)),
+            Wanted::These { words, every: false } => words.iter().any(|states| states.contains(&state)),
         }
     }
 }
 
 fn find(word: &str) -> Option<&'static [Shown]> {
-    let begins = |name: &&str| {
-        name.get(..word.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(word))
-    };
-    let whole = WORDS
-        .iter()
-        .find(|w| w.names.iter().any(|name| name.eq_ignore_ascii_case(word)));
-    whole
-        .or_else(|| WORDS.iter().find(|w| w.names.iter().any(begins)))
-        .map(|w| w.states)
+    let begins = |name: &&str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let whole = WORDS.iter().find(|w| w.names.iter().any(|name| name.eq_ignore_ascii_case(word)));
+    whole.or_else(|| WORDS.iter().find(|w| w.names.iter().any(begins))).map(|w| w.states)
 }
 
 #[cfg(test)]
@@ -182,12 +168,7 @@ mod tests {
     use super::*;
 
     fn node(state: NodeState, cpus_used: u32) -> Node {
-        Node {
-            cpus: 64,
-            cpus_used,
-            state,
-            ..Node::default()
-        }
+        Node { cpus: 64, cpus_used, state, ..Node::default() }
     }
 
     #[test]

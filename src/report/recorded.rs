@@ -17,10 +17,7 @@ const VALUES: &str = include_str!("../../testdata/slurm/fields/squeue.txt");
 fn header<K: Kind>(long: bool, key: &str) -> Option<&'static str> {
     let field = match long {
         true => Field::<K>::by_name(key),
-        false => Layout::<K>::short(&format!("%{key}"), "")
-            .columns
-            .first()
-            .and_then(|c| c.field),
+        false => Layout::<K>::short(&format!("%{key}"), "").columns.first().and_then(|c| c.field),
     };
     field.map(|field| field.header)
 }
@@ -32,9 +29,7 @@ const NEWER: &[&str] = &["squeue -O ContainerID", "squeue -s -O ContainerID"];
 fn every_field_has_slurms_header() {
     for line in HEADERS.lines().filter(|line| !line.starts_with('#')) {
         let parts: Vec<&str> = line.split('\t').collect();
-        let [command, key, expected] = parts[..] else {
-            panic!("{line}")
-        };
+        let [command, key, expected] = parts[..] else { panic!("{line}") };
         let ours = match command {
             "squeue -o" => header::<Jobs>(false, key),
             "squeue -O" => header::<Jobs>(true, key),
@@ -59,10 +54,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("%z", "the same"),
     ("sct", "the same"),
     ("numtasks", "a cancelled job has 4294967294 tasks in 22.05"),
-    (
-        "tres-alloc",
-        "22.05 counts the fewest nodes of a range, and no memory per GPU",
-    ),
+    ("tres-alloc", "22.05 counts the fewest nodes of a range, and no memory per GPU"),
 ];
 
 #[test]
@@ -92,12 +84,9 @@ fn every_field_has_slurms_value() {
             })
             .collect();
         // 24.11 writes gres/gpu:2 where 22.05 wrote gres:gpu:2.
-        let theirs: Vec<String> = values
-            .map(|value| value.replace("gres:", "gres/"))
-            .collect();
-        let different = DIFFERENT
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case(key) && (name.len() > 2 || *name == key));
+        let theirs: Vec<String> = values.map(|value| value.replace("gres:", "gres/")).collect();
+        let different =
+            DIFFERENT.iter().any(|(name, _)| name.eq_ignore_ascii_case(key) && (name.len() > 2 || *name == key));
         if (ours != theirs) != different {
             wrong.push(format!("{key}\n  {ours:?}\n  {theirs:?}"));
         }

@@ -2,8 +2,8 @@
 
 use crate::{
     job::{
-        Cluster, ArrayRef, Exclusive, ExitStatus, GresShare, Hold, Job, Kind, Memory, Node, NodeShare,
-        Partition, Placement, Request, Requeue, Step, StepId, TasksPer, Usage, User,
+        ArrayRef, Cluster, Exclusive, ExitStatus, GresShare, Hold, Job, Kind, Memory, Node, NodeShare, Partition,
+        Placement, Request, Requeue, Step, StepId, TasksPer, Usage, User,
     },
     slurm::{
         array::ArraySpec,
@@ -48,10 +48,7 @@ pub fn cluster() -> Cluster {
     };
     Cluster {
         name: "lab".into(),
-        partitions: vec![
-            partition("gpu", true, [1440, 10080], 1),
-            partition("debug", false, [10, 30], 10),
-        ],
+        partitions: vec![partition("gpu", true, [1440, 10080], 1), partition("debug", false, [10, 30], 10)],
         nodes: (1..=4).map(node).collect(),
         config: Vec::new(),
         now: NOW,
@@ -62,12 +59,7 @@ pub fn cluster() -> Cluster {
 pub fn request(name: &str) -> Request {
     Request {
         name: name.into(),
-        user: User {
-            uid: 2001,
-            gid: 2001,
-            name: "alice".into(),
-            group: "alice".into(),
-        },
+        user: User { uid: 2001, gid: 2001, name: "alice".into(), group: "alice".into() },
         account: Some("research".into()),
         work_dir: "/home/alice".into(),
         submit_host: "localhost".into(),
@@ -114,43 +106,25 @@ pub fn on(nodes: &[&str], cpus: &[u32], memory: u64, gpus: u32) -> Option<Placem
         memory,
         gres: match gpus {
             0 => Vec::new(),
-            gpus => vec![GresShare {
-                name: "gpu".into(),
-                kind: Some("h100".into()),
-                ids: (0..gpus).collect(),
-            }],
+            gpus => vec![GresShare { name: "gpu".into(), kind: Some("h100".into()), ids: (0..gpus).collect() }],
         },
         tasks: 1,
     };
-    Some(Placement {
-        nodes: nodes.iter().zip(cpus).map(share).collect(),
-    })
+    Some(Placement { nodes: nodes.iter().zip(cpus).map(share).collect() })
 }
 
 /// A waiting array.
 pub fn array(mut job: Job, spec: &str) -> Job {
     let spec = ArraySpec::parse(spec, 10_001).unwrap();
     let (throttle, pending) = (spec.throttle, spec.ids.clone());
-    job.array = Some(ArrayRef {
-        job_id: job.id,
-        spec: Arc::new(spec),
-        throttle,
-        task_id: None,
-        pending,
-    });
+    job.array = Some(ArrayRef { job_id: job.id, spec: Arc::new(spec), throttle, task_id: None, pending });
     job
 }
 
 /// An element of an array with a record of its own.
 pub fn element(mut job: Job, array: u32, task: u32, spec: &str) -> Job {
     let spec = Arc::new(ArraySpec::parse(spec, 10_001).unwrap());
-    job.array = Some(ArrayRef {
-        job_id: array,
-        spec,
-        throttle: None,
-        task_id: Some(task),
-        pending: IdSet::new(),
-    });
+    job.array = Some(ArrayRef { job_id: array, spec, throttle: None, task_id: Some(task), pending: IdSet::new() });
     job
 }
 
@@ -176,11 +150,7 @@ pub fn step(id: StepId, name: &str, nodes: &[&str], start: i64) -> Step {
 }
 
 fn gpus(count: u64, kind: Option<&str>) -> Vec<Gres> {
-    vec![Gres {
-        name: "gpu".into(),
-        type_: kind.map(str::to_owned),
-        count,
-    }]
+    vec![Gres { name: "gpu".into(), type_: kind.map(str::to_owned), count }]
 }
 
 fn waiting(mut job: Job, reason: Reason, priority: u32) -> Job {

@@ -28,11 +28,7 @@ pub fn keys(text: &str) -> Vec<Key> {
     let mut keys = Vec::new();
     for letter in text.chars() {
         if !matches!(letter, '-' | '+' | '#' | ',') {
-            keys.push(Key {
-                letter,
-                descending: mark == Some('-'),
-                configured: mark == Some('#'),
-            });
+            keys.push(Key { letter, descending: mark == Some('-'), configured: mark == Some('#') });
         }
         mark = Some(letter);
     }
@@ -42,11 +38,7 @@ pub fn keys(text: &str) -> Vec<Key> {
 /// The keys of `squeue --sort`, or the letter that is none. Slurm looks at the last letter first.
 pub fn job_keys(text: &str) -> Result<Vec<Key>, char> {
     let keys = keys(text);
-    match keys
-        .iter()
-        .rev()
-        .find(|k| !k.letter.is_ascii_alphabetic() || NO_JOB_KEYS.contains(k.letter))
-    {
+    match keys.iter().rev().find(|k| !k.letter.is_ascii_alphabetic() || NO_JOB_KEYS.contains(k.letter)) {
         Some(key) => Err(key.letter),
         None => Ok(keys),
     }
@@ -70,11 +62,7 @@ pub fn nodes(rows: &mut [NodeRow<'_>], keys: &[Key]) {
 fn by_keys(keys: &[Key], compare: impl Fn(&Key) -> Ordering) -> Ordering {
     for key in keys {
         let order = compare(key);
-        let order = if key.descending {
-            order.reverse()
-        } else {
-            order
-        };
+        let order = if key.descending { order.reverse() } else { order };
         if order.is_ne() {
             return order;
         }
@@ -86,11 +74,7 @@ fn compare_jobs(letter: char, a: &JobRow, b: &JobRow) -> Ordering {
     let (x, y) = (a.job, b.job);
     let (ask, bsk) = (&x.request, &y.request);
     match letter {
-        'b' => ask
-            .gres
-            .iter()
-            .map(|g| &g.name)
-            .cmp(bsk.gres.iter().map(|g| &g.name)),
+        'b' => ask.gres.iter().map(|g| &g.name).cmp(bsk.gres.iter().map(|g| &g.name)),
         'B' => values::batch_host(x).cmp(&values::batch_host(y)),
         'c' => values::min_cpus_per_node(ask).cmp(&values::min_cpus_per_node(bsk)),
         'C' => values::cpus(x).cmp(&values::cpus(y)),
@@ -104,12 +88,8 @@ fn compare_jobs(letter: char, a: &JobRow, b: &JobRow) -> Ordering {
         'j' => ask.name.cmp(&bsk.name),
         'l' => late(x.time_limit.seconds()).cmp(&late(y.time_limit.seconds())),
         'L' => time_left(x, a.context.clock.now()).cmp(&time_left(y, b.context.clock.now())),
-        'm' => values::memory(x, a.context)
-            .0
-            .cmp(&values::memory(y, b.context).0),
-        'M' => x
-            .elapsed(a.context.clock.now())
-            .cmp(&y.elapsed(b.context.clock.now())),
+        'm' => values::memory(x, a.context).0.cmp(&values::memory(y, b.context).0),
+        'M' => x.elapsed(a.context.clock.now()).cmp(&y.elapsed(b.context.clock.now())),
         'n' => ask.nodelist.cmp(&bsk.nodelist),
         'N' => first_node(x).cmp(&first_node(y)),
         'p' | 'Q' => x.priority.cmp(&y.priority),
@@ -129,9 +109,7 @@ fn compare_partitions(a: &JobRow, b: &JobRow) -> Ordering {
     match (several(a), several(b)) {
         (None, None) => partition(a).cmp(partition(b)),
         (x, y) => {
-            let text = |list: Option<&[String]>, row| {
-                list.map_or_else(|| partition(row).to_owned(), |l| l.join(","))
-            };
+            let text = |list: Option<&[String]>, row| list.map_or_else(|| partition(row).to_owned(), |l| l.join(","));
             text(x, a).cmp(&text(y, b))
         }
     }
@@ -139,8 +117,7 @@ fn compare_partitions(a: &JobRow, b: &JobRow) -> Ordering {
 
 fn several<'a>(row: &JobRow<'a>) -> Option<&'a [String]> {
     let list = &row.job.request.partitions;
-    (row.partition.is_none() && row.job.state == JobState::Pending && list.len() > 1)
-        .then_some(list.as_slice())
+    (row.partition.is_none() && row.job.state == JobState::Pending && list.len() > 1).then_some(list.as_slice())
 }
 
 fn partition<'a>(row: &JobRow<'a>) -> &'a str {
@@ -149,8 +126,7 @@ fn partition<'a>(row: &JobRow<'a>) -> &'a str {
 
 fn compare_steps(letter: char, a: &StepRow, b: &StepRow) -> Ordering {
     match letter {
-        'i' => compare_jobs('i', &a.job, &b.job)
-            .then_with(|| step_number(a.step.id).cmp(&step_number(b.step.id))),
+        'i' => compare_jobs('i', &a.job, &b.job).then_with(|| step_number(a.step.id).cmp(&step_number(b.step.id))),
         'j' => a.step.name.cmp(&b.step.name),
         'M' => a.elapsed().cmp(&b.elapsed()),
         'N' => a.step.nodes.cmp(&b.step.nodes),
@@ -167,9 +143,7 @@ fn compare_nodes(key: Key, a: &NodeRow, b: &NodeRow) -> Ordering {
         't' | 'T' => a.state_rank().cmp(&b.state_rank()),
         'N' | 'n' | 'o' => natural(a.first_name(), b.first_name()),
         'D' => a.nodes.len().cmp(&b.nodes.len()),
-        'c' | 'C' | 'X' | 'Y' | 'z' => a
-            .smallest(|n| u64::from(n.cpus))
-            .cmp(&b.smallest(|n| u64::from(n.cpus))),
+        'c' | 'C' | 'X' | 'Y' | 'z' => a.smallest(|n| u64::from(n.cpus)).cmp(&b.smallest(|n| u64::from(n.cpus))),
         'm' => a.smallest(|n| n.memory).cmp(&b.smallest(|n| n.memory)),
         'e' => a
             .smallest(|n| n.memory.saturating_sub(n.memory_used))
@@ -189,12 +163,7 @@ fn late<T: Ord>(value: Option<T>) -> (bool, Option<T>) {
 }
 
 fn time_left(job: &Job, now: i64) -> (bool, Option<i64>) {
-    late(
-        job.time_limit
-            .seconds()
-            .and_then(|limit| i64::try_from(limit).ok())
-            .map(|limit| limit - job.elapsed(now)),
-    )
+    late(job.time_limit.seconds().and_then(|limit| i64::try_from(limit).ok()).map(|limit| limit - job.elapsed(now)))
 }
 
 fn first_node(job: &Job) -> Option<&str> {
@@ -217,10 +186,7 @@ mod tests {
 
     #[test]
     fn keys_have_directions() {
-        let read: Vec<_> = keys("P,t,-p")
-            .iter()
-            .map(|k| (k.letter, k.descending))
-            .collect();
+        let read: Vec<_> = keys("P,t,-p").iter().map(|k| (k.letter, k.descending)).collect();
         assert_eq!(read, [('P', false), ('t', false), ('p', true)]);
         assert_eq!(keys("#P,-t").len(), 2);
         assert!(keys("-#P")[0].configured && keys("#-P")[0].descending);

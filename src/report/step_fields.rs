@@ -42,14 +42,7 @@ const fn row(
     header: &'static str,
     write: for<'a> fn(&StepRow<'a>, &mut String),
 ) -> Field<Steps> {
-    Field {
-        letter,
-        names,
-        header,
-        cut: Cut::Always,
-        tells: Tells::Never,
-        write,
-    }
+    Field { letter, names, header, cut: Cut::Always, tells: Tells::Never, write }
 }
 
 fn null(_: &StepRow, out: &mut String) {
@@ -63,14 +56,7 @@ const fn uncut(
     header: &'static str,
     write: for<'a> fn(&StepRow<'a>, &mut String),
 ) -> Field<Steps> {
-    Field {
-        letter: Some(letter),
-        names,
-        header,
-        cut: Cut::IfLeft,
-        tells: Tells::Never,
-        write,
-    }
+    Field { letter: Some(letter), names, header, cut: Cut::IfLeft, tells: Tells::Never, write }
 }
 
 impl Kind for Steps {

@@ -12,13 +12,7 @@ pub fn cell(out: &mut String, width: usize, right: bool, value: impl FnOnce(&mut
 }
 
 /// The same for a value that may end in `mark`, which then stays when the value is cut.
-pub fn marked_cell(
-    out: &mut String,
-    width: usize,
-    right: bool,
-    mark: char,
-    value: impl FnOnce(&mut String),
-) {
+pub fn marked_cell(out: &mut String, width: usize, right: bool, mark: char, value: impl FnOnce(&mut String)) {
     let start = out.len();
     value(out);
     if fill(out, start, width, right) {
@@ -41,11 +35,7 @@ pub fn uncut_cell(out: &mut String, width: usize, value: impl FnOnce(&mut String
 fn fill(out: &mut String, start: usize, width: usize, right: bool) -> bool {
     let value = out.get(start..).unwrap_or_default();
     // Nearly every value is ASCII: its length is that of its bytes.
-    let length = if value.is_ascii() {
-        value.len()
-    } else {
-        value.chars().count()
-    };
+    let length = if value.is_ascii() { value.len() } else { value.chars().count() };
     if length < width && right {
         out.insert_str(start, blanks(width - length).as_ref());
     } else if length < width {
@@ -55,9 +45,7 @@ fn fill(out: &mut String, start: usize, width: usize, right: bool) -> bool {
 }
 
 fn cut(out: &mut String, start: usize, width: usize) {
-    let kept = out
-        .get(start..)
-        .and_then(|value| value.char_indices().nth(width));
+    let kept = out.get(start..).and_then(|value| value.char_indices().nth(width));
     if let Some((at, _)) = kept {
         out.truncate(start + at);
     }
@@ -92,12 +80,7 @@ pub fn number(out: &mut String, value: impl Into<i64>) {
     if value < 0 {
         out.push('-');
     }
-    out.push_str(
-        digits
-            .get(at..)
-            .and_then(|d| std::str::from_utf8(d).ok())
-            .unwrap_or_default(),
-    );
+    out.push_str(digits.get(at..).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default());
 }
 
 /// Appends a number, with a zero before it if it has one digit only.

@@ -54,11 +54,7 @@ impl ArraySpec {
         if ids.is_empty() {
             return Err(ArrayError);
         }
-        Ok(Self {
-            ids,
-            throttle,
-            step: first_step.unwrap_or(1),
-        })
+        Ok(Self { ids, throttle, step: first_step.unwrap_or(1) })
     }
 
     /// The lowest id, `SLURM_ARRAY_TASK_MIN`.
@@ -90,9 +86,7 @@ fn cut_throttle(text: &str) -> (String, Option<u32>) {
         return (text.to_owned(), None);
     };
     let number = after.trim_start();
-    let digits = number
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(number.len());
+    let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     let throttle = number.get(..digits).and_then(|digits| digits.parse().ok());
     let end = after.find([',', ']']).unwrap_or(after.len());
     let (rest, _) = cut_throttle(after.get(end..).unwrap_or_default());
@@ -140,13 +134,8 @@ fn regular(ids: &IdSet) -> Option<String> {
     let (first, last) = ids.first().zip(ids.last())?;
     let second = ids.iter().nth(1)?;
     let step = second - first;
-    let evenly = || {
-        ids.iter()
-            .zip(ids.iter().skip(1))
-            .all(|(a, b)| b - a == step)
-    };
-    (step > 1 && last - first > 10 && ids.len() > 5 && evenly())
-        .then(|| format!("{first}-{last}:{step}"))
+    let evenly = || ids.iter().zip(ids.iter().skip(1)).all(|(a, b)| b - a == step);
+    (step > 1 && last - first > 10 && ids.len() > 5 && evenly()).then(|| format!("{first}-{last}:{step}"))
 }
 
 /// Slurm prints into a buffer of `limit` bytes, a comma after each range, and if less than three
@@ -155,9 +144,7 @@ fn cut(list: String, limit: usize) -> String {
     if limit == 0 || list.len() + 3 <= limit {
         return list;
     }
-    let kept = list
-        .get(..limit.saturating_sub(4))
-        .map_or_else(|| format!("{list},"), str::to_owned);
+    let kept = list.get(..limit.saturating_sub(4)).map_or_else(|| format!("{list},"), str::to_owned);
     kept + &"..."[..3.min(limit - 1)]
 }
 
@@ -205,12 +192,7 @@ pub struct JobIdError(pub String);
 impl JobIdSpec {
     /// A whole job.
     pub fn job(job: u32) -> Self {
-        Self {
-            job,
-            tasks: None,
-            step: None,
-            het: None,
-        }
+        Self { job, tasks: None, step: None, het: None }
     }
 
     /// Reads a list, `12,13_[1,2],14.0`. Commas in brackets do not separate; empty parts are passed over.
@@ -239,18 +221,12 @@ impl FromStr for JobIdSpec {
 }
 
 fn parse_id(text: &str) -> Option<JobIdSpec> {
-    let digits = |text: &str| -> Option<u32> {
-        (text.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| text.parse().ok())
-            .flatten()
-    };
+    let digits =
+        |text: &str| -> Option<u32> { (text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten() };
     let (rest, step) = match text.split_once('.') {
         Some((rest, step)) => {
             let named = ["batch", "extern", "interactive"].contains(&step);
-            (
-                rest,
-                Some((named || digits(step).is_some()).then(|| step.to_owned())?),
-            )
+            (rest, Some((named || digits(step).is_some()).then(|| step.to_owned())?))
         }
         None => (text, None),
     };
@@ -271,12 +247,7 @@ fn parse_id(text: &str) -> Option<JobIdSpec> {
     };
     let job = digits(job).filter(|job| *job > 0)?;
     // A heterogeneous job is no array.
-    (het.is_none() || tasks.is_none()).then_some(JobIdSpec {
-        job,
-        tasks,
-        step,
-        het,
-    })
+    (het.is_none() || tasks.is_none()).then_some(JobIdSpec { job, tasks, step, het })
 }
 
 impl fmt::Display for JobIdSpec {
@@ -305,10 +276,8 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        ArraySpec::parse(text, 10_001).map_or_else(
-            |error| error.to_string(),
-            |a| show_pending(&a.ids, a.throttle, BITSTR_LEN),
-        )
+        ArraySpec::parse(text, 10_001)
+            .map_or_else(|error| error.to_string(), |a| show_pending(&a.ids, a.throttle, BITSTR_LEN))
     }
 
     /// sbatch.txt, "bad values", and more asked of the same Slurm.
@@ -401,11 +370,7 @@ mod tests {
         ];
         for (text, numbers) in table {
             let array = ArraySpec::parse(text, 10_001).unwrap();
-            assert_eq!(
-                (array.step(), array.min(), array.max(), array.count()),
-                numbers,
-                "{text}"
-            );
+            assert_eq!((array.step(), array.min(), array.max(), array.count()), numbers, "{text}");
         }
     }
 
@@ -457,21 +422,8 @@ mod tests {
     /// scancel.txt, and more asked of the same scancel, squeue and sacct.
     #[test]
     fn ids() {
-        for id in [
-            "12",
-            "12_3",
-            "12_[1,3-5]",
-            "12.0",
-            "12_3.batch",
-            "12+1",
-            "12+1.0",
-            "12_*",
-            "12_99999999",
-        ] {
-            assert_eq!(
-                id.parse::<JobIdSpec>().map(|id| id.to_string()),
-                Ok(id.into())
-            );
+        for id in ["12", "12_3", "12_[1,3-5]", "12.0", "12_3.batch", "12+1", "12+1.0", "12_*", "12_99999999"] {
+            assert_eq!(id.parse::<JobIdSpec>().map(|id| id.to_string()), Ok(id.into()));
         }
         for bad in [
             "abc",
@@ -498,24 +450,11 @@ mod tests {
             "99999999999",
             "12.",
         ] {
-            assert_eq!(
-                bad.parse::<JobIdSpec>(),
-                Err(JobIdError(bad.into())),
-                "{bad}"
-            );
+            assert_eq!(bad.parse::<JobIdSpec>(), Err(JobIdError(bad.into())), "{bad}");
         }
         let list = JobIdSpec::parse_list("12_[1,3],14,,15.0").unwrap();
-        assert_eq!(
-            list.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["12_[1,3]", "14", "15.0"]
-        );
-        assert!(
-            "12_[1,3-5]"
-                .parse::<JobIdSpec>()
-                .unwrap()
-                .tasks
-                .is_some_and(|t| t.contains(4) && !t.contains(2))
-        );
+        assert_eq!(list.iter().map(ToString::to_string).collect::<Vec<_>>(), ["12_[1,3]", "14", "15.0"]);
+        assert!("12_[1,3-5]".parse::<JobIdSpec>().unwrap().tasks.is_some_and(|t| t.contains(4) && !t.contains(2)));
     }
 
     proptest! {

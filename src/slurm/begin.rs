@@ -5,10 +5,7 @@
 
 use std::fmt;
 
-use chrono::{
-    DateTime, Datelike, Days, Duration, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone,
-    Timelike,
-};
+use chrono::{DateTime, Datelike, Days, Duration, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone, Timelike};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,11 +22,7 @@ pub struct BeginError {
 impl fmt::Display for BeginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.position {
-            Some(position) => write!(
-                f,
-                "Invalid time specification (pos={position}): {}",
-                self.text
-            ),
+            Some(position) => write!(f, "Invalid time specification (pos={position}): {}", self.text),
             None => f.write_str("Invalid time specification"),
         }
     }
@@ -48,14 +41,8 @@ pub fn parse_past<Tz: TimeZone>(text: &str, now: DateTime<Tz>) -> Result<i64, Be
 }
 
 fn read<Tz: TimeZone>(text: &str, now: DateTime<Tz>, past: bool) -> Result<i64, BeginError> {
-    let fail = |position| BeginError {
-        position,
-        text: text.to_owned(),
-    };
-    let mut reader = Reader {
-        bytes: text.as_bytes(),
-        at: 0,
-    };
+    let fail = |position| BeginError { position, text: text.to_owned() };
+    let mut reader = Reader { bytes: text.as_bytes(), at: 0 };
     let seconds = if reader.word_any_case("now") {
         let offset = reader.offset().map_err(|at| fail(Some(at)))?;
         now.timestamp().checked_add(offset)
@@ -64,14 +51,10 @@ fn read<Tz: TimeZone>(text: &str, now: DateTime<Tz>, past: bool) -> Result<i64, 
     } else {
         match reader.pieces(&now).map_err(|at| fail(Some(at)))? {
             (None, None) => None,
-            (day, time) => {
-                resolve(day, time, &now, past).and_then(|local| epoch(local, &now.timezone()))
-            }
+            (day, time) => resolve(day, time, &now, past).and_then(|local| epoch(local, &now.timezone())),
         }
     };
-    seconds
-        .filter(|seconds| *seconds != 0)
-        .ok_or_else(|| fail(None))
+    seconds.filter(|seconds| *seconds != 0).ok_or_else(|| fail(None))
 }
 
 /// A day as written; without a year it depends on what is over.
@@ -91,21 +74,11 @@ struct Reader<'a> {
 }
 
 /// Units of `now+N`, in seconds.
-const UNITS: [(&str, i64); 5] = [
-    ("second", 1),
-    ("minute", 60),
-    ("hour", 3600),
-    ("day", 86_400),
-    ("week", 604_800),
-];
+const UNITS: [(&str, i64); 5] = [("second", 1), ("minute", 60), ("hour", 3600), ("day", 86_400), ("week", 604_800)];
 
 /// Words for a time of day: midnight, noon, the Swedish and the British pause.
-const CLOCKS: [(&str, Clock); 4] = [
-    ("midnight", (0, 0, 0)),
-    ("noon", (12, 0, 0)),
-    ("fika", (15, 0, 0)),
-    ("teatime", (16, 0, 0)),
-];
+const CLOCKS: [(&str, Clock); 4] =
+    [("midnight", (0, 0, 0)), ("noon", (12, 0, 0)), ("fika", (15, 0, 0)), ("teatime", (16, 0, 0))];
 
 /// uts and a number below this is no time.
 const LEAST_UTS: i64 = 1_000_000;
@@ -168,10 +141,7 @@ impl Reader<'_> {
         let number_at = self.here();
         let mut number: Option<i64> = None;
         while let Some(digit) = self.digit() {
-            let shifted = number
-                .unwrap_or(0)
-                .checked_mul(10)
-                .and_then(|n| n.checked_add(digit.into()));
+            let shifted = number.unwrap_or(0).checked_mul(10).and_then(|n| n.checked_add(digit.into()));
             number = Some(shifted.ok_or(number_at)?);
         }
         let number = number.ok_or(sign_at)?;
@@ -179,10 +149,7 @@ impl Reader<'_> {
         let unit = match self.peek() {
             None => 1,
             Some(_) => {
-                let unit = UNITS
-                    .iter()
-                    .find(|(unit, _)| self.word_any_case(unit))
-                    .ok_or(number_at)?;
+                let unit = UNITS.iter().find(|(unit, _)| self.word_any_case(unit)).ok_or(number_at)?;
                 if self.peek().is_some_and(|b| b.eq_ignore_ascii_case(&b's')) {
                     self.at += 1;
                 }
@@ -203,17 +170,10 @@ impl Reader<'_> {
     }
 
     /// Days and times of day in any order; the last of a kind counts.
-    fn pieces<Tz: TimeZone>(
-        &mut self,
-        now: &DateTime<Tz>,
-    ) -> Result<(Option<Day>, Option<Clock>), i64> {
+    fn pieces<Tz: TimeZone>(&mut self, now: &DateTime<Tz>) -> Result<(Option<Day>, Option<Clock>), i64> {
         let (mut day, mut time) = (None, None);
         let today = now.naive_local().date();
-        let known = |date: NaiveDate| Day {
-            year: Some(date.year()),
-            month: date.month(),
-            day: date.day(),
-        };
+        let known = |date: NaiveDate| Day { year: Some(date.year()), month: date.month(), day: date.day() };
         while let Some(byte) = self.peek() {
             if byte.is_ascii_whitespace() || byte == b'-' || byte == b'T' {
                 self.at += 1;
@@ -227,16 +187,12 @@ impl Reader<'_> {
                 } else {
                     day = Some(self.american_day()?);
                 }
-            } else if let Some((_, clock)) =
-                CLOCKS.iter().find(|(word, _)| self.word_any_case(word))
-            {
+            } else if let Some((_, clock)) = CLOCKS.iter().find(|(word, _)| self.word_any_case(word)) {
                 time = Some(*clock);
             } else if self.word_any_case("today") {
                 day = Some(known(today));
             } else if self.word_any_case("tomorrow") {
-                day = Some(known(
-                    today.checked_add_days(Days::new(1)).ok_or(self.here())?,
-                ));
+                day = Some(known(today.checked_add_days(Days::new(1)).ok_or(self.here())?));
             } else {
                 return Err(self.here());
             }
@@ -254,9 +210,7 @@ impl Reader<'_> {
         self.at += 1;
         let sixty = |reader: &mut Self| {
             let start = reader.here();
-            reader
-                .two_digits()
-                .and_then(|number| if number > 59 { Err(start) } else { Ok(number) })
+            reader.two_digits().and_then(|number| if number > 59 { Err(start) } else { Ok(number) })
         };
         let minute = sixty(self)?;
         let mut second = 0;
@@ -268,17 +222,9 @@ impl Reader<'_> {
         self.skip_blanks();
         let half_at = self.here();
         let hour = if self.word_any_case("am") {
-            if hour > 12 {
-                Err(half_at)
-            } else {
-                Ok(hour % 12)
-            }
+            if hour > 12 { Err(half_at) } else { Ok(hour % 12) }
         } else if self.word_any_case("pm") {
-            if hour > 12 {
-                Err(half_at)
-            } else {
-                Ok(hour % 12 + 12)
-            }
+            if hour > 12 { Err(half_at) } else { Ok(hour % 12 + 12) }
         } else {
             self.at = after_time;
             Ok(hour)
@@ -296,11 +242,7 @@ impl Reader<'_> {
         }
         self.at += 1;
         let day = self.day()?;
-        Ok(Day {
-            year: i32::try_from(year).ok(),
-            month,
-            day,
-        })
+        Ok(Day { year: i32::try_from(year).ok(), month, day })
     }
 
     /// `MMDD[YY]`, `MM/DD[/YY]`, `MM.DD[.YY]`; years are of this century.
@@ -328,11 +270,7 @@ impl Reader<'_> {
     /// One or two digits from 1 to `most`; else Slurm complains about the place before the last digit.
     fn date_part(&mut self, most: u32) -> Result<u32, i64> {
         let number = self.up_to_two_digits()?;
-        if (1..=most).contains(&number) {
-            Ok(number)
-        } else {
-            Err(self.here() - 2)
-        }
+        if (1..=most).contains(&number) { Ok(number) } else { Err(self.here() - 2) }
     }
 
     fn separator(&mut self) {
@@ -353,8 +291,7 @@ fn resolve<Tz: TimeZone>(
         None if past || (hour, minute) > (here.hour(), here.minute()) => here.date(),
         None => here.date().checked_add_days(Days::new(1))?,
         Some(Day { year, month, day }) => {
-            let over = (month, day, hour, minute)
-                <= (here.month(), here.day(), here.hour(), here.minute());
+            let over = (month, day, hour, minute) <= (here.month(), here.day(), here.hour(), here.minute());
             let year = match year {
                 Some(year) => year,
                 None if past => here.year() - i32::from(month > here.month()),
@@ -372,9 +309,7 @@ fn resolve<Tz: TimeZone>(
 /// left out when clocks go forward is that much later.
 fn epoch<Tz: TimeZone>(local: NaiveDateTime, zone: &Tz) -> Option<i64> {
     match zone.from_local_datetime(&local) {
-        MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => {
-            Some(time.timestamp())
-        }
+        MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => Some(time.timestamp()),
         MappedLocalTime::None => {
             let before = local.checked_sub_signed(Duration::days(1))?;
             let before = zone.from_local_datetime(&before).earliest()?;
@@ -397,13 +332,9 @@ mod tests {
 
     fn shown(result: Result<i64, BeginError>) -> String {
         match result {
-            Ok(seconds) => DateTime::from_timestamp(seconds, 0).map_or_else(String::new, |time| {
-                time.format("%Y-%m-%dT%H:%M:%S").to_string()
-            }),
-            Err(BeginError {
-                position: Some(position),
-                ..
-            }) => format!("pos={position}"),
+            Ok(seconds) => DateTime::from_timestamp(seconds, 0)
+                .map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string()),
+            Err(BeginError { position: Some(position), .. }) => format!("pos={position}"),
             Err(_) => "refused".into(),
         }
     }
@@ -598,12 +529,7 @@ mod tests {
     fn seconds_since_the_epoch() {
         assert_eq!(parse("uts1900000000", now()), Ok(1_900_000_000));
         assert_eq!(parse("UTS1000000", now()), Ok(1_000_000));
-        check(&[
-            ("uts0", "pos=0"),
-            ("uts", "pos=0"),
-            ("uts999999", "pos=0"),
-            ("uts1900000000x", "pos=0"),
-        ]);
+        check(&[("uts0", "pos=0"), ("uts", "pos=0"), ("uts999999", "pos=0"), ("uts1900000000x", "pos=0")]);
     }
 
     /// Asked of the recorded sacct.

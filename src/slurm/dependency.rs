@@ -41,10 +41,7 @@ const KINDS: [(&str, DependencyKind); 7] = [
 impl DependencyKind {
     /// The name in `--dependency`.
     pub fn name(self) -> &'static str {
-        KINDS
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("", |(name, _)| name)
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -98,25 +95,14 @@ const MAX_ITEMS: usize = 10_000;
 impl DependencyList {
     /// Is there an `expand`? Slurm refuses it with `Requested operation not supported on this system`.
     pub fn expands(&self) -> bool {
-        self.items.iter().any(|item| {
-            matches!(
-                item,
-                Dependency::On {
-                    kind: DependencyKind::Expand,
-                    ..
-                }
-            )
-        })
+        self.items.iter().any(|item| matches!(item, Dependency::On { kind: DependencyKind::Expand, .. }))
     }
 
     /// As squeue's `%E` shows it, each condition with its state:
     /// `afterok:1(unfulfilled),afterok:2(failed)`. Leave out what is fulfilled already, as Slurm does,
     /// by taking it out of `items`; with none left squeue writes `(null)`.
     pub fn show(&self, state: impl Fn(&Dependency) -> &'static str) -> String {
-        let items = self
-            .items
-            .iter()
-            .map(|item| format!("{item}({})", state(item)));
+        let items = self.items.iter().map(|item| format!("{item}({})", state(item)));
         items.collect::<Vec<_>>().join(self.separator())
     }
 
@@ -143,57 +129,30 @@ impl DependencyList {
             // A bare id, as PBS has it.
             return self.push_ids(DependencyKind::AfterAny, text, &mut 0);
         };
-        let kind = KINDS
-            .iter()
-            .find(|(kind, _)| kind.eq_ignore_ascii_case(name))
-            .ok_or(DependencyError)?
-            .1;
+        let kind = KINDS.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(name)).ok_or(DependencyError)?.1;
         // In Slurm a delay holds for the ids after it as well.
         let mut minutes = 0;
-        ids.split(':')
-            .try_for_each(|id| self.push_ids(kind, id, &mut minutes))
+        ids.split(':').try_for_each(|id| self.push_ids(kind, id, &mut minutes))
     }
 
-    fn push_ids(
-        &mut self,
-        kind: DependencyKind,
-        text: &str,
-        minutes: &mut u32,
-    ) -> Result<(), DependencyError> {
-        let (id, delay) = text
-            .split_once('+')
-            .map_or((text, None), |(id, delay)| (id, Some(delay)));
+    fn push_ids(&mut self, kind: DependencyKind, text: &str, minutes: &mut u32) -> Result<(), DependencyError> {
+        let (id, delay) = text.split_once('+').map_or((text, None), |(id, delay)| (id, Some(delay)));
         if let Some(delay) = delay {
-            *minutes = number(delay)
-                .filter(|minutes| *minutes <= u32::MAX / 60)
-                .ok_or(DependencyError)?;
+            *minutes = number(delay).filter(|minutes| *minutes <= u32::MAX / 60).ok_or(DependencyError)?;
         }
-        let (job, tasks) = id
-            .split_once('_')
-            .map_or((id, None), |(job, tasks)| (job, Some(tasks)));
+        let (job, tasks) = id.split_once('_').map_or((id, None), |(job, tasks)| (job, Some(tasks)));
         let job = number(job).ok_or(DependencyError)?;
-        let mut push = |task| {
-            self.push(Dependency::On {
-                kind,
-                job,
-                task,
-                minutes: *minutes,
-            })
-        };
+        let mut push = |task| self.push(Dependency::On { kind, job, task, minutes: *minutes });
         match tasks {
             None => push(DependencyTask::Whole),
             Some("*") => push(DependencyTask::All),
-            Some(tasks) => match tasks
-                .strip_prefix('[')
-                .and_then(|tasks| tasks.strip_suffix(']'))
-            {
+            Some(tasks) => match tasks.strip_prefix('[').and_then(|tasks| tasks.strip_suffix(']')) {
                 Some(set) => {
                     let set: IdSet = set.parse().map_err(|_| DependencyError)?;
                     if set.is_empty() {
                         return Err(DependencyError);
                     }
-                    set.iter()
-                        .try_for_each(|task| push(DependencyTask::One(task)))
+                    set.iter().try_for_each(|task| push(DependencyTask::One(task)))
                 }
                 None => push(DependencyTask::One(digits(tasks).ok_or(DependencyError)?)),
             },
@@ -219,18 +178,14 @@ impl FromStr for DependencyList {
             }
             !inside && matches!(c, ',' | '?')
         };
-        text.split(separates)
-            .try_for_each(|item| list.push_condition(item))?;
+        text.split(separates).try_for_each(|item| list.push_condition(item))?;
         list.any = text.contains('?') && list.items.len() > 1;
         Ok(list)
     }
 }
 
 fn digits(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// A job id or a delay, which both cannot be 0.
@@ -240,13 +195,7 @@ fn number(text: &str) -> Option<u32> {
 
 impl fmt::Display for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::On {
-            kind,
-            job,
-            task,
-            minutes,
-        } = self
-        else {
+        let Self::On { kind, job, task, minutes } = self else {
             return f.write_str("singleton");
         };
         write!(f, "{}:{job}", kind.name())?;
@@ -295,10 +244,7 @@ mod tests {
             ("afterany:1_[1-2]", "afterany:1_1,afterany:1_2"),
             ("aftercorr:1_2", "aftercorr:1_2"),
             ("afterok:1?afterany:2", "afterok:1?afterany:2"),
-            (
-                "afterok:1,afterany:2?after:3",
-                "afterok:1?afterany:2?after:3",
-            ),
+            ("afterok:1,afterany:2?after:3", "afterok:1?afterany:2?after:3"),
             ("singleton,afterok:1", "singleton,afterok:1"),
             ("afterok:1?singleton", "afterok:1?singleton"),
             ("AfterOk:1", "afterok:1"),
@@ -312,11 +258,7 @@ mod tests {
             ("", ""),
         ];
         for (text, shown) in table {
-            assert_eq!(
-                text.parse::<DependencyList>().map(|list| list.to_string()),
-                Ok(shown.into()),
-                "{text}"
-            );
+            assert_eq!(text.parse::<DependencyList>().map(|list| list.to_string()), Ok(shown.into()), "{text}");
         }
         for bad in [
             "abc",
@@ -348,25 +290,15 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<DependencyList>(), Err(DependencyError), "{bad}");
         }
-        assert!(
-            "expand:1"
-                .parse::<DependencyList>()
-                .is_ok_and(|list| list.expands())
-        );
+        assert!("expand:1".parse::<DependencyList>().is_ok_and(|list| list.expands()));
     }
 
     #[test]
     fn with_states() {
         let list: DependencyList = "afterok:1:2".parse().unwrap();
-        assert_eq!(
-            list.show(|_| "unfulfilled"),
-            "afterok:1(unfulfilled),afterok:2(unfulfilled)"
-        );
+        assert_eq!(list.show(|_| "unfulfilled"), "afterok:1(unfulfilled),afterok:2(unfulfilled)");
         let list: DependencyList = "afterok:425?afterany:426_*".parse().unwrap();
-        assert_eq!(
-            list.show(|_| "unfulfilled"),
-            "afterok:425(unfulfilled)?afterany:426_*(unfulfilled)"
-        );
+        assert_eq!(list.show(|_| "unfulfilled"), "afterok:425(unfulfilled)?afterany:426_*(unfulfilled)");
     }
 
     fn item() -> impl Strategy<Value = Dependency> {
@@ -375,15 +307,12 @@ mod tests {
             Just(DependencyTask::All),
             (0u32..99).prop_map(DependencyTask::One)
         ];
-        let on =
-            (0..KINDS.len(), 1u32..9999, task, 0u32..50).prop_map(|(kind, job, task, minutes)| {
-                Dependency::On {
-                    kind: KINDS[kind].1,
-                    job,
-                    task,
-                    minutes,
-                }
-            });
+        let on = (0..KINDS.len(), 1u32..9999, task, 0u32..50).prop_map(|(kind, job, task, minutes)| Dependency::On {
+            kind: KINDS[kind].1,
+            job,
+            task,
+            minutes,
+        });
         prop_oneof![1 => Just(Dependency::Singleton), 9 => on]
     }
 

@@ -44,9 +44,7 @@ pub enum DirectiveError {
         text: String,
     },
     /// `#SBATCH hetjob`.
-    #[error(
-        "{file}: line {line}: heterogeneous jobs are not supported: submit each component as a job of its own"
-    )]
+    #[error("{file}: line {line}: heterogeneous jobs are not supported: submit each component as a job of its own")]
     HetJob {
         /// The script's name as given.
         file: String,
@@ -73,9 +71,7 @@ pub enum ScriptError {
     #[error("The Slurm controller does not allow scripts that\ncontain a NULL character '\\0'.")]
     Nul,
     /// Windows line ends.
-    #[error(
-        "Batch script contains DOS line breaks (\\r\\n)\ninstead of expected UNIX line breaks (\\n)."
-    )]
+    #[error("Batch script contains DOS line breaks (\\r\\n)\ninstead of expected UNIX line breaks (\\n).")]
     DosLineBreaks,
 }
 
@@ -97,10 +93,7 @@ pub fn check_script(script: &[u8]) -> Result<(), Refusal> {
         return Ok(());
     };
     let message = error.to_string();
-    let lines = message
-        .lines()
-        .map(|l| format!("sbatch: error: {l}"))
-        .collect();
+    let lines = message.lines().map(|l| format!("sbatch: error: {l}")).collect();
     Err(Refusal { lines, exit: 1 })
 }
 
@@ -115,10 +108,7 @@ pub fn read(script: &[u8], file: &str, foreign: bool) -> Result<Directives, Dire
                 words(text, file, number, &mut found.sbatch)?;
                 let mut new = found.sbatch.iter();
                 if new.any(|w| w == b"hetjob" || w == b"packjob") {
-                    return Err(DirectiveError::HetJob {
-                        file: file.to_owned(),
-                        line: number,
-                    });
+                    return Err(DirectiveError::HetJob { file: file.to_owned(), line: number });
                 }
                 continue;
             }
@@ -137,23 +127,14 @@ pub fn read(script: &[u8], file: &str, foreign: bool) -> Result<Directives, Dire
 
 /// Splits what follows the magic word. Quotes group, a backslash takes the next
 /// character's meaning (but not a blank's), `#` ends the line, and so does an empty word.
-fn words(
-    text: &[u8],
-    file: &str,
-    line: usize,
-    out: &mut Vec<Vec<u8>>,
-) -> Result<(), DirectiveError> {
+fn words(text: &[u8], file: &str, line: usize, out: &mut Vec<Vec<u8>>) -> Result<(), DirectiveError> {
     let mut rest = skip_blanks(text);
     loop {
         let begin = rest;
         let mut bytes = skip_blanks(rest);
         let shown = || String::from_utf8_lossy(begin).into_owned();
         if bytes.first() == Some(&b':') {
-            return Err(DirectiveError::Colon {
-                file: file.to_owned(),
-                line,
-                text: shown(),
-            });
+            return Err(DirectiveError::Colon { file: file.to_owned(), line, text: shown() });
         }
         let mut word = Vec::new();
         let mut quote: Option<u8> = None;
@@ -179,12 +160,7 @@ fn words(
         }
         if let Some(quote) = quote {
             let quote = char::from(quote);
-            return Err(DirectiveError::Unmatched {
-                file: file.to_owned(),
-                line,
-                quote,
-                text: shown(),
-            });
+            return Err(DirectiveError::Unmatched { file: file.to_owned(), line, quote, text: shown() });
         }
         if word.is_empty() {
             return Ok(());
@@ -209,11 +185,7 @@ mod tests {
     fn split(text: &str) -> Vec<String> {
         let script = format!("#!/bin/bash\n#SBATCH {text}\n");
         match read(script.as_bytes(), "d.sh", true) {
-            Ok(found) => found
-                .sbatch
-                .into_iter()
-                .map(|w| String::from_utf8_lossy(&w).into_owned())
-                .collect(),
+            Ok(found) => found.sbatch.into_iter().map(|w| String::from_utf8_lossy(&w).into_owned()).collect(),
             Err(error) => vec![error.to_string()],
         }
     }
@@ -221,10 +193,7 @@ mod tests {
     #[test]
     fn quotes_escapes_and_comments() {
         for (text, words) in [
-            (
-                r#"--comment="two words" # trailing"#,
-                &["--comment=two words"][..],
-            ),
+            (r#"--comment="two words" # trailing"#, &["--comment=two words"][..]),
             ("-J 'single quoted'", &["-J", "single quoted"]),
             (r#"-J a'b'c"d""#, &["-J", "abcd"]),
             (r#"-J a\"b"#, &["-J", "a\"b"]),
@@ -251,10 +220,7 @@ mod tests {
     fn only_the_head_of_the_script_and_column_1() {
         let script = b"#!/bin/bash\n\n   # indented\n #SBATCH -a\n##SBATCH -b\n#sbatch -c\n# SBATCH -d\n#SBATCH--glued\n#SBATCH\t-t\t7\n : # command\n#SBATCH -e\n#PBS -N late\n";
         let found = read(script, "d.sh", true).unwrap_or_default();
-        assert_eq!(
-            found.sbatch,
-            [b"--glued".to_vec(), b"-t".to_vec(), b"7".to_vec()]
-        );
+        assert_eq!(found.sbatch, [b"--glued".to_vec(), b"-t".to_vec(), b"7".to_vec()]);
         assert_eq!(found.pbs, [b"-N".to_vec(), b"late".to_vec()]);
         let own = read(script, "d.sh", false).unwrap_or_default();
         assert!(own.pbs.is_empty() && own.sbatch == found.sbatch);
@@ -275,17 +241,10 @@ mod tests {
 
     #[test]
     fn scripts_that_are_none() {
-        let lines = |script: &[u8]| {
-            check_script(script)
-                .err()
-                .map(|r| (r.lines.join("|"), r.exit))
-        };
+        let lines = |script: &[u8]| check_script(script).err().map(|r| (r.lines.join("|"), r.exit));
         let says = |text: &str| Some((text.to_owned(), 1));
         assert_eq!(lines(b""), says("sbatch: error: Batch script is empty!"));
-        assert_eq!(
-            lines(b" \n"),
-            says("sbatch: error: Batch script contains only whitespace!")
-        );
+        assert_eq!(lines(b" \n"), says("sbatch: error: Batch script contains only whitespace!"));
         assert_eq!(
             lines(b"\n#!/bin/sh\n"),
             says(

@@ -49,14 +49,8 @@ pub fn expand(pattern: &str, vars: &Vars) -> String {
             continue;
         }
         let unpadded = after.trim_start_matches(|c: char| c.is_ascii_digit());
-        let digits = after
-            .get(..after.len() - unpadded.len())
-            .unwrap_or_default();
-        let width = if digits.is_empty() {
-            0
-        } else {
-            digits.parse().unwrap_or(MAX_WIDTH).min(MAX_WIDTH)
-        };
+        let digits = after.get(..after.len() - unpadded.len()).unwrap_or_default();
+        let width = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(MAX_WIDTH).min(MAX_WIDTH) };
         let mut letters = unpadded.chars();
         match letters.next().and_then(|letter| value(letter, width, vars)) {
             Some(text) => {
@@ -102,11 +96,7 @@ fn unescape(pattern: &str) -> String {
     let mut name = String::with_capacity(pattern.len());
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {
-        name.extend(if letter == '\\' {
-            letters.next()
-        } else {
-            Some(letter)
-        });
+        name.extend(if letter == '\\' { letters.next() } else { Some(letter) });
     }
     name
 }
@@ -171,50 +161,21 @@ mod tests {
 
     #[test]
     fn array_as_recorded() {
-        let vars = Vars {
-            job_id: 176,
-            array_job_id: 175,
-            array_task_id: Some(12),
-            ..batch()
-        };
+        let vars = Vars { job_id: 176, array_job_id: 175, array_task_id: Some(12), ..batch() };
         let pattern = "f_j%j_A%A_a%a_3a%3a_4A%4A_x%x_b%b";
-        assert_eq!(
-            expand(pattern, &vars),
-            "f_j176_A175_a12_3a012_4A0175_xnm_b2"
-        );
+        assert_eq!(expand(pattern, &vars), "f_j176_A175_a12_3a012_4A0175_xnm_b2");
         assert_eq!(expand("slurm-%A_%a.out", &vars), "slurm-175_12.out");
     }
 
     #[test]
     fn step_as_recorded() {
-        let vars = Vars {
-            job_id: 193,
-            array_job_id: 193,
-            step: "0".into(),
-            task_id: 3,
-            node_index: 1,
-            ..batch()
-        };
-        let vars = Vars {
-            node_name: "node2".into(),
-            job_name: "wrap".into(),
-            ..vars
-        };
+        let vars = Vars { job_id: 193, array_job_id: 193, step: "0".into(), task_id: 3, node_index: 1, ..batch() };
+        let vars = Vars { node_name: "node2".into(), job_name: "wrap".into(), ..vars };
         let pattern = "s_%j_%s_%t_%n_%N_%x_%J_%A_%a";
-        assert_eq!(
-            expand(pattern, &vars),
-            "s_193_0_3_1_node2_wrap_193.0_193_4294967294"
-        );
+        assert_eq!(expand(pattern, &vars), "s_193_0_3_1_node2_wrap_193.0_193_4294967294");
         // sbatch(1)
-        let vars = Vars {
-            job_id: 128,
-            task_id: 1,
-            ..vars
-        };
-        assert_eq!(
-            expand("job%J.out job%4j.out job%j-%2t.out", &vars),
-            "job128.0.out job0128.out job128-01.out"
-        );
+        let vars = Vars { job_id: 128, task_id: 1, ..vars };
+        assert_eq!(expand("job%J.out job%4j.out job%j-%2t.out", &vars), "job128.0.out job0128.out job128-01.out");
     }
 
     proptest! {

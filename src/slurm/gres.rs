@@ -42,13 +42,8 @@ impl Gres {
     /// Reads `name[:type][:count]`.
     fn parse(text: &str) -> Result<Self, GresError> {
         // Slurm takes its own way of showing them, too.
-        let text = text
-            .strip_prefix("gres:")
-            .or_else(|| text.strip_prefix("gres/"))
-            .unwrap_or(text);
-        let (name, rest) = text
-            .split_once(':')
-            .map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let text = text.strip_prefix("gres:").or_else(|| text.strip_prefix("gres/")).unwrap_or(text);
+        let (name, rest) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
         if name.is_empty() {
             return Err(GresError::Tres);
         }
@@ -56,20 +51,14 @@ impl Gres {
             return Err(GresError::Gres);
         }
         let (type_, count) = rest.map_or(Ok((None, 1)), type_and_count)?;
-        Ok(Self {
-            name: name.to_owned(),
-            type_,
-            count,
-        })
+        Ok(Self { name: name.to_owned(), type_, count })
     }
 }
 
 /// Reads `count`, `type` or `type:count`. A type alone must not begin with a digit.
 fn type_and_count(text: &str) -> Result<(Option<String>, u64), GresError> {
     match text.split_once(':') {
-        Some((type_, number))
-            if plain(type_) && number.starts_with(|c: char| c.is_ascii_digit()) =>
-        {
+        Some((type_, number)) if plain(type_) && number.starts_with(|c: char| c.is_ascii_digit()) => {
             if number.contains(':') {
                 return Err(GresError::Gres);
             }
@@ -90,9 +79,7 @@ fn plain(word: &str) -> bool {
 
 /// Digits with perhaps k, m, g, t or p, each 1024 of the one before.
 fn count(text: &str) -> Result<u64, GresError> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let power = match unit {
         "" => 0,
@@ -124,25 +111,15 @@ impl GresList {
             return Ok(Self::default());
         }
         let gpu = |part: &str| {
-            let (type_, count) = if part.is_empty() {
-                Err(GresError::Tres)
-            } else {
-                type_and_count(part)
-            }?;
-            Ok(Gres {
-                name: "gpu".into(),
-                type_,
-                count,
-            })
+            let (type_, count) = if part.is_empty() { Err(GresError::Tres) } else { type_and_count(part) }?;
+            Ok(Gres { name: "gpu".into(), type_, count })
         };
         Self::checked(text.split(',').map(gpu).collect::<Result<_, _>>()?)
     }
 
     /// Reads what a node has, as in the configuration: each text is `gpu:h100:8`, perhaps with
     /// Slurm's topology note behind it, `gpu:h100:8(S:0-1)`.
-    pub fn parse_node<I: IntoIterator<Item = impl AsRef<str>>>(
-        texts: I,
-    ) -> Result<Self, GresError> {
+    pub fn parse_node<I: IntoIterator<Item = impl AsRef<str>>>(texts: I) -> Result<Self, GresError> {
         let mut list = Vec::new();
         for text in texts {
             let text = text.as_ref().trim();
@@ -153,24 +130,13 @@ impl GresList {
     }
 
     fn checked(list: Vec<Gres>) -> Result<Self, GresError> {
-        let mixed = |a: &Gres| {
-            list.iter()
-                .any(|b| a.name == b.name && a.type_.is_some() != b.type_.is_some())
-        };
-        if list.iter().any(mixed) {
-            Err(GresError::MixedTypes)
-        } else {
-            Ok(Self(list))
-        }
+        let mixed = |a: &Gres| list.iter().any(|b| a.name == b.name && a.type_.is_some() != b.type_.is_some());
+        if list.iter().any(mixed) { Err(GresError::MixedTypes) } else { Ok(Self(list)) }
     }
 
     /// How many there are of `name`, of whatever type.
     pub fn total(&self, name: &str) -> u64 {
-        let counts = self
-            .0
-            .iter()
-            .filter(|gres| gres.name == name)
-            .map(|gres| gres.count);
+        let counts = self.0.iter().filter(|gres| gres.name == name).map(|gres| gres.count);
         counts.fold(0, u64::saturating_add)
     }
 
@@ -228,15 +194,11 @@ impl fmt::Display for Tres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |name: &str, count: u64| (count > 0).then(|| format!("{name}={count}"));
         let mem = (self.mem.0 > 0).then(|| format!("mem={}", self.mem.tres()));
-        let mut parts: Vec<String> = [
-            number("cpu", self.cpu),
-            mem,
-            number("node", self.node),
-            number("billing", self.billing),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let mut parts: Vec<String> =
+            [number("cpu", self.cpu), mem, number("node", self.node), number("billing", self.billing)]
+                .into_iter()
+                .flatten()
+                .collect();
         let mut seen: Vec<(&str, Option<&str>)> = Vec::new();
         for gres in &self.gres.0 {
             let name = gres.name.as_str();
@@ -249,11 +211,7 @@ impl fmt::Display for Tres {
                         && !seen.contains(&(name, type_))
                     {
                         seen.push((name, type_));
-                        let same = self
-                            .gres
-                            .0
-                            .iter()
-                            .filter(|g| g.name == name && g.type_.as_deref() == type_);
+                        let same = self.gres.0.iter().filter(|g| g.name == name && g.type_.as_deref() == type_);
                         let count = same.fold(0u64, |sum, gres| sum.saturating_add(gres.count));
                         parts.extend(number(&format!("gres/{name}:{text}"), count));
                     }
@@ -278,18 +236,12 @@ impl FromStr for Tres {
                 "billing" => tres.billing = count(value)?,
                 _ => {
                     let name = name.strip_prefix("gres/").ok_or(GresError::Tres)?;
-                    let (name, type_) = name
-                        .split_once(':')
-                        .map_or((name, None), |(n, t)| (n, Some(t)));
+                    let (name, type_) = name.split_once(':').map_or((name, None), |(n, t)| (n, Some(t)));
                     if !plain(name) || type_.is_some_and(|type_| !plain(type_)) {
                         return Err(GresError::Tres);
                     }
                     let count = count(value)?;
-                    tres.gres.0.push(Gres {
-                        name: name.into(),
-                        type_: type_.map(Into::into),
-                        count,
-                    });
+                    tres.gres.0.push(Gres { name: name.into(), type_: type_.map(Into::into), count });
                 }
             }
         }
@@ -301,27 +253,14 @@ impl FromStr for Tres {
 /// `gres/gpu=8,gres/gpu:h100=8` is one resource told twice: take what the types account for out of the totals.
 fn without_totals(list: GresList) -> GresList {
     let typed = |name: &str| {
-        let counts = list
-            .0
-            .iter()
-            .filter(|gres| gres.name == name && gres.type_.is_some())
-            .map(|gres| gres.count);
+        let counts = list.0.iter().filter(|gres| gres.name == name && gres.type_.is_some()).map(|gres| gres.count);
         counts.fold(0, u64::saturating_add)
     };
     let rest = |gres: &Gres| match gres.type_ {
         Some(_) => gres.clone(),
-        None => Gres {
-            count: gres.count.saturating_sub(typed(&gres.name)),
-            ..gres.clone()
-        },
+        None => Gres { count: gres.count.saturating_sub(typed(&gres.name)), ..gres.clone() },
     };
-    GresList(
-        list.0
-            .iter()
-            .map(rest)
-            .filter(|gres| gres.count > 0)
-            .collect(),
-    )
+    GresList(list.0.iter().map(rest).filter(|gres| gres.count > 0).collect())
 }
 
 /// A size as `mem=` shows it, which may have a fraction (`1.50G`).
@@ -330,20 +269,10 @@ fn memory(text: &str) -> Result<Mebibytes, GresError> {
         return Ok(whole);
     }
     let number = text.strip_suffix(['M', 'G', 'T', 'P']).unwrap_or(text);
-    let power = text
-        .chars()
-        .last()
-        .and_then(|unit| "MGTP".find(unit))
-        .ok_or(GresError::Tres)?;
+    let power = text.chars().last().and_then(|unit| "MGTP".find(unit)).ok_or(GresError::Tres)?;
     let digits = number.starts_with(|c: char| c.is_ascii_digit());
-    let amount: f64 = number
-        .parse()
-        .ok()
-        .filter(|_| digits)
-        .ok_or(GresError::Tres)?;
-    Ok(Mebibytes(
-        (amount * 1024f64.powi(power as i32)).round() as u64
-    ))
+    let amount: f64 = number.parse().ok().filter(|_| digits).ok_or(GresError::Tres)?;
+    Ok(Mebibytes((amount * 1024f64.powi(power as i32)).round() as u64))
 }
 
 #[cfg(test)]
@@ -357,8 +286,7 @@ mod tests {
     }
 
     fn gpus(text: &str) -> String {
-        GresList::parse_gpus(text)
-            .map_or_else(|error| format!("{error:?}"), |list| list.to_string())
+        GresList::parse_gpus(text).map_or_else(|error| format!("{error:?}"), |list| list.to_string())
     }
 
     /// sbatch.txt, and more asked of the same Slurm.
@@ -421,19 +349,13 @@ mod tests {
         for (text, result) in table {
             assert_eq!(gpus(text), result, "{text}");
         }
-        assert_eq!(
-            GresList::parse_gpus("h100:2").unwrap().tres_request(),
-            "gres/gpu:h100:2"
-        );
+        assert_eq!(GresList::parse_gpus("h100:2").unwrap().tres_request(), "gres/gpu:h100:2");
     }
 
     #[test]
     fn nodes() {
         let list = GresList::parse_node(["gpu:h100:8(S:0-1)", "shard:16"]).unwrap();
-        assert_eq!(
-            (list.to_string().as_str(), list.total("gpu")),
-            ("gpu:h100:8,shard:16", 8)
-        );
+        assert_eq!((list.to_string().as_str(), list.total("gpu")), ("gpu:h100:8,shard:16", 8));
     }
 
     #[test]
@@ -445,10 +367,7 @@ mod tests {
             "cpu=64,mem=1.50G",
             "",
         ] {
-            assert_eq!(
-                text.parse::<Tres>().map(|tres| tres.to_string()),
-                Ok(text.into())
-            );
+            assert_eq!(text.parse::<Tres>().map(|tres| tres.to_string()), Ok(text.into()));
         }
         for bad in ["cpu", "cpu=x", "mem=NaNG", "foo=1", "gres/=1", "cpu=1,"] {
             assert_eq!(bad.parse::<Tres>(), Err(GresError::Tres), "{bad}");

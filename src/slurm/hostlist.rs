@@ -75,25 +75,16 @@ fn expand_word(word: &str, hosts: &mut Vec<String>) -> Result<(), HostlistError>
     if !rest.is_empty() {
         return Err(HostlistError::Suffix(word.to_owned()));
     }
-    let total = parts.iter().try_fold(1usize, |product, (_, numbers)| {
-        product.checked_mul(numbers.len())
-    });
-    let total = total
-        .filter(|total| *total <= MAX_HOSTS)
-        .ok_or_else(|| HostlistError::TooMany(word.to_owned()))?;
+    let total = parts.iter().try_fold(1usize, |product, (_, numbers)| product.checked_mul(numbers.len()));
+    let total = total.filter(|total| *total <= MAX_HOSTS).ok_or_else(|| HostlistError::TooMany(word.to_owned()))?;
     bounded(hosts.len() + total, word)?;
     // A counter with one digit per bracket, fastest first.
-    let fastest_first: Vec<usize> = [parts.len() - 1]
-        .into_iter()
-        .chain(0..parts.len() - 1)
-        .collect();
+    let fastest_first: Vec<usize> = [parts.len() - 1].into_iter().chain(0..parts.len() - 1).collect();
     for count in 0..total {
         let mut digits = vec![0; parts.len()];
         let mut carry = count;
         for bracket in &fastest_first {
-            if let (Some(digit), Some((_, numbers))) =
-                (digits.get_mut(*bracket), parts.get(*bracket))
-            {
+            if let (Some(digit), Some((_, numbers))) = (digits.get_mut(*bracket), parts.get(*bracket)) {
                 *digit = carry % numbers.len().max(1);
                 carry /= numbers.len().max(1);
             }
@@ -109,11 +100,7 @@ fn expand_word(word: &str, hosts: &mut Vec<String>) -> Result<(), HostlistError>
 }
 
 fn bounded(hosts: usize, word: &str) -> Result<(), HostlistError> {
-    if hosts > MAX_HOSTS {
-        Err(HostlistError::TooMany(word.to_owned()))
-    } else {
-        Ok(())
-    }
+    if hosts > MAX_HOSTS { Err(HostlistError::TooMany(word.to_owned())) } else { Ok(()) }
 }
 
 /// What `01-03,7` stands for: `01`, `02`, `03`, `7`. Each range is as wide as its first number.
@@ -124,10 +111,7 @@ fn numbers(ranges: &str) -> Result<Vec<String>, HostlistError> {
         let (low, high) = range.split_once('-').unwrap_or((range, range));
         let digits = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            digits
-                .then(|| text.parse::<u64>().ok())
-                .flatten()
-                .ok_or_else(wrong)
+            digits.then(|| text.parse::<u64>().ok()).flatten().ok_or_else(wrong)
         };
         let (first, last) = (digits(low)?, digits(high)?);
         let span = last.checked_sub(first).ok_or_else(wrong)?;
@@ -152,14 +136,8 @@ impl<'a> Host<'a> {
         let prefix = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let digits = name.get(prefix.len()..).unwrap_or_default();
         match digits.parse() {
-            Ok(number) => Self {
-                prefix,
-                number: Some((digits, number)),
-            },
-            Err(_) => Self {
-                prefix: name,
-                number: None,
-            },
+            Ok(number) => Self { prefix, number: Some((digits, number)) },
+            Err(_) => Self { prefix: name, number: None },
         }
     }
 
@@ -168,9 +146,7 @@ impl<'a> Host<'a> {
         let (Some((digits, number)), Some((_, last))) = (self.number, before.number) else {
             return false;
         };
-        self.prefix == before.prefix
-            && last.checked_add(1) == Some(number)
-            && format!("{number:0width$}") == digits
+        self.prefix == before.prefix && last.checked_add(1) == Some(number) && format!("{number:0width$}") == digits
     }
 
     /// The width its zeros give it; none without a zero in front.
@@ -185,12 +161,7 @@ impl<'a> Host<'a> {
 /// and nothing thrown out, `node[3,1-2,2]`.
 pub fn compress<I: IntoIterator<Item = impl AsRef<str>>>(names: I) -> String {
     let names: Vec<_> = names.into_iter().collect();
-    compress_hosts(
-        &names
-            .iter()
-            .map(|name| Host::new(name.as_ref()))
-            .collect::<Vec<_>>(),
-    )
+    compress_hosts(&names.iter().map(|name| Host::new(name.as_ref())).collect::<Vec<_>>())
 }
 
 /// Names as `scontrol show hostlistsorted` and the node lists of squeue and sinfo
@@ -202,16 +173,12 @@ pub fn compress_sorted<I: IntoIterator<Item = impl AsRef<str>>>(names: I) -> Str
     // without zeros in front belongs to the widest padding it could have grown from.
     let mut paddings: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for host in &hosts {
-        paddings
-            .entry(host.prefix)
-            .or_default()
-            .extend(host.padding());
+        paddings.entry(host.prefix).or_default().extend(host.padding());
     }
     let padding = |host: &Host<'_>| {
         let width = host.number.map_or(0, |(digits, _)| digits.len());
         let widths = paddings.get(host.prefix).into_iter().flatten();
-        host.padding()
-            .or_else(|| widths.copied().filter(|padding| *padding <= width).max())
+        host.padding().or_else(|| widths.copied().filter(|padding| *padding <= width).max())
     };
     hosts.sort_by(|a, b| {
         natural(a.prefix, b.prefix)
@@ -259,11 +226,7 @@ fn show_group(group: &[(Host<'_>, Host<'_>)]) -> String {
     let ranges = ranges.join(",");
     let prefix = group.first().map_or("", |(first, _)| first.prefix);
     let one = !ranges.contains([',', '-']);
-    if one {
-        format!("{prefix}{ranges}")
-    } else {
-        format!("{prefix}[{ranges}]")
-    }
+    if one { format!("{prefix}{ranges}") } else { format!("{prefix}[{ranges}]") }
 }
 
 /// Compares texts with the numbers in them as numbers, so that `r2n` is before `r10n`.
@@ -289,11 +252,7 @@ pub fn natural(a: &str, b: &str) -> Ordering {
 /// The digits in front (as many as surely are a number), or one character.
 fn chunk(text: &str) -> &str {
     let digits = text.bytes().take(38).take_while(u8::is_ascii_digit).count();
-    let end = if digits > 0 {
-        digits
-    } else {
-        text.chars().next().map_or(0, char::len_utf8)
-    };
+    let end = if digits > 0 { digits } else { text.chars().next().map_or(0, char::len_utf8) };
     text.get(..end).unwrap_or_default()
 }
 
@@ -326,10 +285,7 @@ mod tests {
             ("[1-3]", "1 2 3"),
             ("n[1-3],n[1-3]", "n1 n2 n3 n1 n2 n3"),
             ("n[1-2][3-4]", "n13 n14 n23 n24"),
-            (
-                "n[1-2]m[3-4]o[5-6]",
-                "n1m3o5 n1m3o6 n2m3o5 n2m3o6 n1m4o5 n1m4o6 n2m4o5 n2m4o6",
-            ),
+            ("n[1-2]m[3-4]o[5-6]", "n1m3o5 n1m3o6 n2m3o5 n2m3o6 n1m4o5 n1m4o6 n2m4o5 n2m4o6"),
             (
                 "n[1-2]a[1-2]b[1-2]c[1-2]",
                 "n1a1b1c1 n1a1b1c2 n2a1b1c1 n2a1b1c2 n1a2b1c1 n1a2b1c2 n2a2b1c1 n2a2b1c2 \
@@ -345,10 +301,7 @@ mod tests {
             ("n[1-3:2]", "Invalid range: `1-3:2'"),
             ("n[0-99999]", "Too many hosts in range `0-99999'"),
             ("n[0-65536]", "Too many hosts in range `0-65536'"),
-            (
-                "node[1-3,5],x[01-02]y,single",
-                "Text after brackets: `x[01-02]y'",
-            ),
+            ("node[1-3,5],x[01-02]y,single", "Text after brackets: `x[01-02]y'"),
             ("n[1]2", "Text after brackets: `n[1]2'"),
             ("n[[1-2]]", "Unbalanced brackets: `n[[1-2]]'"),
             ("node[1-", "Unbalanced brackets: `node[1-'"),
@@ -376,28 +329,16 @@ mod tests {
             ("n099,n100,n101", "n[099-101]", "n[099-101]"),
             ("n1", "n1", "n1"),
             ("n1,n1", "n[1,1]", "n[1,1]"),
-            (
-                "n1m1,n1m2,n2m1,n2m2",
-                "n1m[1-2],n2m[1-2]",
-                "n1m[1-2],n2m[1-2]",
-            ),
+            ("n1m1,n1m2,n2m1,n2m2", "n1m[1-2],n2m[1-2]", "n1m[1-2],n2m[1-2]"),
             ("n1-a,n1-b", "n1-a,n1-b", "n1-a,n1-b"),
             ("n001,n2,n003", "n[001,2,003]", "n[2,001,003]"),
             ("1,2,3", "[1-3]", "[1-3]"),
             ("n10,n9,n8", "n[10,9,8]", "n[8-10]"),
             ("b1,a1,b2,a2", "b1,a1,b2,a2", "a[1-2],b[1-2]"),
             ("n[1-3],n[2-4]", "n[1-3,2-4]", "n[1-2,2-3,3-4]"),
-            (
-                "login,login,compute",
-                "login,login,compute",
-                "compute,login,login",
-            ),
+            ("login,login,compute", "login,login,compute", "compute,login,login"),
             ("a1,a,a2", "a1,a,a2", "a,a[1-2]"),
-            (
-                "rack1-n1,rack1-n2,rack2-n1",
-                "rack1-n[1-2],rack2-n1",
-                "rack1-n[1-2],rack2-n1",
-            ),
+            ("rack1-n1,rack1-n2,rack2-n1", "rack1-n[1-2],rack2-n1", "rack1-n[1-2],rack2-n1"),
             ("n-1,n-2", "n-[1-2]", "n-[1-2]"),
             ("r10n1,r2n1", "r10n1,r2n1", "r2n1,r10n1"),
             ("n100,n09,n9", "n[100,09,9]", "n[9,09,100]"),

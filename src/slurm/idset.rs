@@ -244,10 +244,7 @@ fn id(text: &str) -> Result<u32, IdSetError> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(IdSetError::Range(text.to_owned()));
     }
-    text.parse()
-        .ok()
-        .filter(|id| *id <= MAX_ID)
-        .ok_or_else(|| IdSetError::TooLarge(text.to_owned()))
+    text.parse().ok().filter(|id| *id <= MAX_ID).ok_or_else(|| IdSetError::TooLarge(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -263,23 +260,9 @@ mod tests {
         let set: IdSet = [7, 0, 1, 2, 3, 3].into_iter().collect();
         assert_eq!(set.to_ranges(), "0-3,7");
         assert_eq!("0-3,7".parse(), Ok(set));
-        assert_eq!(
-            "1-9:4".parse::<IdSet>().map(|s| s.to_string()),
-            Ok("1,5,9".into())
-        );
+        assert_eq!("1-9:4".parse::<IdSet>().map(|s| s.to_string()), Ok("1,5,9".into()));
         assert_eq!("".parse(), Ok(IdSet::new()));
-        for bad in [
-            "1,,2",
-            "3-1",
-            "1:2",
-            "1-3:0",
-            "a",
-            "-1",
-            "+1",
-            "1-",
-            "4000001",
-            "0-4294967295",
-        ] {
+        for bad in ["1,,2", "3-1", "1:2", "1-3:0", "a", "-1", "+1", "1-", "4000001", "0-4294967295"] {
             assert!(bad.parse::<IdSet>().is_err(), "{bad}");
         }
     }

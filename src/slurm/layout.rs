@@ -17,12 +17,7 @@ pub enum Order {
 /// the tasks out in turn to see how many each node gets, and then numbers them node by node.
 ///
 /// `None` where there are more tasks than slots and not `overcommit`.
-pub fn lay_out(
-    tasks: u32,
-    slots: &[u32],
-    order: &Order,
-    overcommit: bool,
-) -> Option<Vec<Vec<u32>>> {
+pub fn lay_out(tasks: u32, slots: &[u32], order: &Order, overcommit: bool) -> Option<Vec<Vec<u32>>> {
     let room: u64 = slots.iter().map(|s| u64::from(*s)).sum();
     if slots.is_empty() || (u64::from(tasks) > room && !overcommit) {
         return (tasks == 0).then(|| vec![Vec::new(); slots.len()]);
@@ -34,10 +29,7 @@ pub fn lay_out(
     let mut nodes: Vec<Vec<u32>> = vec![Vec::new(); slots.len()];
     let mut next = 0;
     while next < tasks {
-        let full = nodes
-            .iter()
-            .zip(slots)
-            .all(|(ids, slots)| ids.len() >= *slots as usize);
+        let full = nodes.iter().zip(slots).all(|(ids, slots)| ids.len() >= *slots as usize);
         for (ids, slots) in nodes.iter_mut().zip(slots) {
             for _ in 0..at_once {
                 if next < tasks && (full || ids.len() < *slots as usize) {
@@ -50,9 +42,7 @@ pub fn lay_out(
     if *order == Order::Block {
         let mut next = 0..;
         for ids in &mut nodes {
-            ids.iter_mut()
-                .zip(&mut next)
-                .for_each(|(id, number)| *id = number);
+            ids.iter_mut().zip(&mut next).for_each(|(id, number)| *id = number);
         }
     }
     Some(nodes)
@@ -60,11 +50,7 @@ pub fn lay_out(
 
 /// The order where none was asked for: cyclic for at most one task a node, else block.
 pub fn default_order(tasks: u32, nodes: usize) -> Order {
-    if tasks as usize <= nodes {
-        Order::Cyclic
-    } else {
-        Order::Block
-    }
+    if tasks as usize <= nodes { Order::Cyclic } else { Order::Block }
 }
 
 /// Counts as `SLURM_TASKS_PER_NODE` writes them: `2(x3),1`.
@@ -78,13 +64,7 @@ pub fn repetitions(counts: impl IntoIterator<Item = u32>) -> String {
     }
     let shown: Vec<String> = runs
         .iter()
-        .map(|(value, times)| {
-            if *times == 1 {
-                value.to_string()
-            } else {
-                format!("{value}(x{times})")
-            }
-        })
+        .map(|(value, times)| if *times == 1 { value.to_string() } else { format!("{value}(x{times})") })
         .collect();
     shown.join(",")
 }
@@ -120,10 +100,7 @@ mod tests {
         assert_eq!(lay_out(2, &[1], &Order::Block, false), None);
         assert_eq!(lay_out(2, &[1], &Order::Block, true).unwrap(), [vec![0, 1]]);
         assert_eq!(lay_out(1, &[], &Order::Block, true), None);
-        assert_eq!(
-            lay_out(3, &[0, 0], &Order::Block, true).map(|n| counts(&n)),
-            Some(vec![2, 1])
-        );
+        assert_eq!(lay_out(3, &[0, 0], &Order::Block, true).map(|n| counts(&n)), Some(vec![2, 1]));
     }
 
     #[test]

@@ -7,9 +7,7 @@ use thiserror::Error;
 
 /// An amount of memory in MiB, Slurm's own unit. Zero in `--mem=0` means
 /// "all of the node".
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mebibytes(pub u64);
 
 /// Not one of `--mem`'s forms. The command says which option it was.
@@ -24,9 +22,7 @@ pub struct MemError;
 pub fn parse_mem(text: &str) -> Result<Mebibytes, MemError> {
     let text = text.trim_start();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     let (count, unit) = digits.split_at(end);
     let count: u64 = count.parse().map_err(|_| MemError)?;
     if text.starts_with('-') && count != 0 {
@@ -101,11 +97,7 @@ impl Mebibytes {
 /// A whole number, or two places; beyond petabytes Slurm has no letter.
 fn show(amount: f64, unit: Option<char>) -> String {
     let unit = unit.unwrap_or('?');
-    if amount.fract() == 0.0 {
-        format!("{amount:.0}{unit}")
-    } else {
-        format!("{amount:.2}{unit}")
-    }
+    if amount.fract() == 0.0 { format!("{amount:.0}{unit}") } else { format!("{amount:.2}{unit}") }
 }
 
 #[cfg(test)]
@@ -156,11 +148,7 @@ mod tests {
             ("17592186044416", "16?"),
         ];
         for (text, shown) in table {
-            assert_eq!(
-                parse_mem(text).map(|m| m.squeue_min()),
-                Ok(shown.into()),
-                "{text}"
-            );
+            assert_eq!(parse_mem(text).map(|m| m.squeue_min()), Ok(shown.into()), "{text}");
         }
         for bad in [
             "abc",

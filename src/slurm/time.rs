@@ -74,8 +74,7 @@ impl FromStr for TimeLimit {
                     _ => return Err(TimeError),
                 };
                 let days = number(days)?.checked_mul(DAY as u64);
-                days.zip(clock)
-                    .and_then(|(days, clock)| days.checked_add(clock))
+                days.zip(clock).and_then(|(days, clock)| days.checked_add(clock))
             }
             None => match fields(text)?.as_slice() {
                 [m] => sum(&[(*m, MINUTE)]),
@@ -86,9 +85,7 @@ impl FromStr for TimeLimit {
         };
         let minutes = seconds.map_or(u64::MAX, |seconds| seconds.div_ceil(60));
         match u32::try_from(minutes) {
-            Ok(minutes) if minutes > 0 && u64::from(minutes) < MOST_MINUTES => {
-                Ok(Self::Minutes(minutes))
-            }
+            Ok(minutes) if minutes > 0 && u64::from(minutes) < MOST_MINUTES => Ok(Self::Minutes(minutes)),
             _ => Ok(Self::Unlimited),
         }
     }
@@ -108,9 +105,7 @@ fn number(text: &str) -> Result<u64, TimeError> {
 }
 
 fn sum(parts: &[(u64, i64)]) -> Option<u64> {
-    parts.iter().try_fold(0u64, |sum, (count, unit)| {
-        sum.checked_add(count.checked_mul(unit.unsigned_abs())?)
-    })
+    parts.iter().try_fold(0u64, |sum, (count, unit)| sum.checked_add(count.checked_mul(unit.unsigned_abs())?))
 }
 
 /// Seconds as squeue's `%M` shows them: `0:07`, `1:02:03`, `2-03:04:05`.
@@ -140,12 +135,7 @@ pub fn elapsed_sacct(secs: i64) -> String {
 
 /// Days, hours, minutes and seconds; `None` below zero.
 fn split(secs: i64) -> Option<(i64, i64, i64, i64)> {
-    (secs >= 0).then_some((
-        secs / DAY,
-        secs % DAY / HOUR,
-        secs % HOUR / MINUTE,
-        secs % MINUTE,
-    ))
+    (secs >= 0).then_some((secs / DAY, secs % DAY / HOUR, secs % HOUR / MINUTE, secs % MINUTE))
 }
 
 #[cfg(test)]
@@ -155,8 +145,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        text.parse::<TimeLimit>()
-            .map_or_else(|_| "refused".into(), |limit| limit.squeue())
+        text.parse::<TimeLimit>().map_or_else(|_| "refused".into(), |limit| limit.squeue())
     }
 
     /// sbatch.txt, "bad values", and more asked of the same Slurm.

@@ -17,7 +17,10 @@ fn elements_are_numbered_and_the_last_keeps_the_array_s_id() {
     let lab = Lab::new(FOUR);
     let script = "echo $SLURM_ARRAY_TASK_ID $SLURM_ARRAY_JOB_ID $SLURM_JOB_ID $SLURM_ARRAY_TASK_COUNT $SLURM_ARRAY_TASK_MIN $SLURM_ARRAY_TASK_MAX $SLURM_ARRAY_TASK_STEP";
     lab.sh(&format!("sbatch --wait -Q -o out.%a --array=1,4,6-10:2 --wrap '{script}'")).ok();
-    assert_eq!(lab.sh("cat out.1 out.4 out.6 out.8 out.10").ok(), "1 1 2 5 1 10 2\n4 1 3 5 1 10 2\n6 1 4 5 1 10 2\n8 1 5 5 1 10 2\n10 1 1 5 1 10 2\n");
+    assert_eq!(
+        lab.sh("cat out.1 out.4 out.6 out.8 out.10").ok(),
+        "1 1 2 5 1 10 2\n4 1 3 5 1 10 2\n6 1 4 5 1 10 2\n8 1 5 5 1 10 2\n10 1 1 5 1 10 2\n"
+    );
     assert_eq!(lab.sh("sacct -n -X -P -o jobid,jobidraw,state").ok().lines().count(), 5);
     assert_eq!(lab.sh("sacct -n -X -P -j 1_10 -o jobid,jobidraw,state").ok(), "1_10|1|COMPLETED\n");
 }

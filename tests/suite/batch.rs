@@ -8,7 +8,10 @@ fn a_job_writes_its_output_and_is_accounted() {
     let lab = Lab::new(ONE);
     lab.file("hello.sh", "#!/bin/bash\n#SBATCH -J hello\necho hello; echo there >&2\n");
     assert_eq!(lab.sh("sbatch --wait hello.sh; cat slurm-1.out").ok(), "Submitted batch job 1\nhello\nthere\n");
-    assert_eq!(lab.sh("sacct -n -P -o jobid,jobname,state,exitcode").ok(), "1|hello|COMPLETED|0:0\n1.batch|batch|COMPLETED|0:0\n");
+    assert_eq!(
+        lab.sh("sacct -n -P -o jobid,jobname,state,exitcode").ok(),
+        "1|hello|COMPLETED|0:0\n1.batch|batch|COMPLETED|0:0\n"
+    );
 }
 
 #[test]
@@ -49,8 +52,14 @@ fn output_patterns_name_the_file() {
 #[test]
 fn a_script_comes_from_stdin_or_is_deleted_at_once() {
     let lab = Lab::new(ONE);
-    assert_eq!(lab.sh("printf '#!/bin/bash\\necho $1\\n' | sbatch --wait -o a; cat a").stdout, "Submitted batch job 1\n\n");
-    assert_eq!(lab.sh("printf '#!/bin/bash\\necho b $1\\n' | sbatch --wait -o b /dev/stdin x; cat b").stdout, "Submitted batch job 2\nb x\n");
+    assert_eq!(
+        lab.sh("printf '#!/bin/bash\\necho $1\\n' | sbatch --wait -o a; cat a").stdout,
+        "Submitted batch job 1\n\n"
+    );
+    assert_eq!(
+        lab.sh("printf '#!/bin/bash\\necho b $1\\n' | sbatch --wait -o b /dev/stdin x; cat b").stdout,
+        "Submitted batch job 2\nb x\n"
+    );
     lab.file("gone.sh", "#!/bin/bash\nsleep 0.2\necho still $0 | grep -o still\n");
     let id = lab.submit("-o c gone.sh; rm gone.sh");
     lab.until_state(id, "COMPLETED");
@@ -66,7 +75,10 @@ fn an_unreadable_script_is_an_error() {
         return skip("root can read any file");
     }
     lab.file("secret.sh", "#!/bin/bash\n");
-    assert_eq!(lab.sh("chmod 0 secret.sh; sbatch secret.sh").fails(1), "sbatch: error: Unable to open file secret.sh\n");
+    assert_eq!(
+        lab.sh("chmod 0 secret.sh; sbatch secret.sh").fails(1),
+        "sbatch: error: Unable to open file secret.sh\n"
+    );
 }
 
 #[test]
@@ -91,7 +103,12 @@ fn the_environment_travels_whole() {
 fn export_chooses_what_travels() {
     let lab = Lab::new(ONE);
     let seen = |options: &str| {
-        lab.sh(&format!("FOO=1 BAR=2 sbatch --wait -Q -o out {options} --wrap 'echo ${{FOO-no}} ${{BAR-no}} ${{NEW-no}}'; cat out")).ok().trim().to_owned()
+        lab.sh(&format!(
+            "FOO=1 BAR=2 sbatch --wait -Q -o out {options} --wrap 'echo ${{FOO-no}} ${{BAR-no}} ${{NEW-no}}'; cat out"
+        ))
+        .ok()
+        .trim()
+        .to_owned()
     };
     assert_eq!(seen(""), "1 2 no");
     assert_eq!(seen("--export=NONE"), "no no no");
@@ -117,7 +134,10 @@ fn the_script_runs_where_it_should_with_the_submitter_s_limits() {
 #[test]
 fn a_login_shell_in_a_job_finds_the_commands() {
     let lab = Lab::new(ONE);
-    for line in ["bash -lc \"type -P srun; type -P squeue\"", "export PATH=/usr/bin:/bin; bash -lc \"type -P srun; type -P squeue\""] {
+    for line in [
+        "bash -lc \"type -P srun; type -P squeue\"",
+        "export PATH=/usr/bin:/bin; bash -lc \"type -P srun; type -P squeue\"",
+    ] {
         lab.file("x.sh", format!("#!/bin/bash\n{line} | xargs -n1 readlink -f\n"));
         let out = lab.sh("sbatch --wait -Q -o out x.sh; cat out");
         let program = std::fs::canonicalize(crate::harness::PROGRAM).unwrap();
@@ -149,7 +169,10 @@ fn the_ways_to_answer() {
         assert!(lab.sh(&format!("sbatch {option}")).ok().contains("sbatch"));
     }
     let out = lab.sh("sbatch --test-only -N2 --wrap true");
-    assert!(out.stderr.contains("using 2 processors on nodes node[1-2] in partition gpu") && out.stdout.is_empty(), "{out:?}");
+    assert!(
+        out.stderr.contains("using 2 processors on nodes node[1-2] in partition gpu") && out.stdout.is_empty(),
+        "{out:?}"
+    );
     assert_eq!(lab.sh("squeue -h -o %i | wc -l").ok(), "3\n");
 }
 
@@ -160,8 +183,18 @@ fn what_is_asked_for_is_what_the_job_says() {
     lab.sh(line).ok();
     let shown = lab.sh("scontrol -o show job 1").ok().to_owned();
     for field in [
-        "JobName=named", "Account=research", "Comment=a b", "QOS=normal", "Partition=debug", "TimeLimit=00:05:00", "TimeMin=00:02:00",
-        "NumNodes=2", "NumTasks=3", "CPUs/Task=2", "Nice=7", "Requeue=0",
+        "JobName=named",
+        "Account=research",
+        "Comment=a b",
+        "QOS=normal",
+        "Partition=debug",
+        "TimeLimit=00:05:00",
+        "TimeMin=00:02:00",
+        "NumNodes=2",
+        "NumTasks=3",
+        "CPUs/Task=2",
+        "Nice=7",
+        "Requeue=0",
     ] {
         assert!(shown.contains(field), "{field} is not in {shown}");
     }

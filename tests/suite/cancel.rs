@@ -17,7 +17,10 @@ fn a_running_job_ends_with_all_its_processes() {
     let id = lab.submit("-o out --wrap 'setsid sleep 3600 & trap \"\" TERM; echo up; sleep 3601; sleep 3602'");
     lab.until_file("out", "up");
     lab.sh(&format!("scancel {id}")).ok();
-    lab.until(&format!("sacct -n -P -j {id} -o jobid,state,exitcode"), &format!("{id}|CANCELLED by {}|0:0\n{id}.batch|CANCELLED|0:9", nix::unistd::geteuid()));
+    lab.until(
+        &format!("sacct -n -P -j {id} -o jobid,state,exitcode"),
+        &format!("{id}|CANCELLED by {}|0:0\n{id}.batch|CANCELLED|0:9", nix::unistd::geteuid()),
+    );
     lab.until_true("the end of all sleeps", || !lab.processes().iter().any(|(_, line)| line.contains("sleep 36")));
     assert!(lab.read("out").contains(&format!("error: *** JOB {id} ON solo CANCELLED AT ")), "{}", lab.read("out"));
 }

@@ -1,7 +1,11 @@
 //! The controller: started on demand, alone, private, and not to be killed by anything that happens to it.
 
 use crate::harness::{FOUR, Lab, ONE, PROGRAM, is_root, skip};
-use std::{fs, os::unix::fs::{MetadataExt, chown}, thread};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+    thread,
+};
 
 /// A script that runs until the test makes the file `go`.
 const GATED: &str = "--wrap 'echo up; while [ ! -e go ]; do sleep 0.05; done; echo end; exit 3'";
@@ -27,7 +31,10 @@ fn there_is_one_for_a_state_directory() {
     let pid = lab.controller();
     assert!(lab.sh("skyslurm controller start").ok().contains("running already"));
     let second = lab.sh(&format!("timeout 20 {PROGRAM} controller run"));
-    assert!(second.code == 1 && format!("{}{}", second.stdout, second.stderr).contains("running already"), "{second:?}");
+    assert!(
+        second.code == 1 && format!("{}{}", second.stdout, second.stderr).contains("running already"),
+        "{second:?}"
+    );
     assert_eq!(lab.controller(), pid);
     lab.sh("skyslurm controller restart").ok();
     assert_ne!(lab.controller(), pid);
@@ -61,7 +68,10 @@ fn a_job_goes_on_while_it_is_stopped() {
     lab.until_file("out", "end");
     lab.sh("skyslurm controller start").ok();
     lab.until_state(id, "FAILED");
-    assert_eq!(lab.sh(&format!("sacct -n -P -j {id} -o jobid,state,exitcode")).ok(), "1|FAILED|3:0\n1.batch|FAILED|3:0\n");
+    assert_eq!(
+        lab.sh(&format!("sacct -n -P -j {id} -o jobid,state,exitcode")).ok(),
+        "1|FAILED|3:0\n1.batch|FAILED|3:0\n"
+    );
     lab.until_state(waits, "COMPLETED");
 }
 
@@ -122,7 +132,11 @@ fn what_was_acknowledged_runs_once_though_it_is_killed_all_the_time() {
     ran.sort_unstable();
     let once = ran.windows(2).all(|w| w[0] != w[1]);
     let lost: Vec<_> = submitted.iter().filter(|id| !ran.contains(id)).collect();
-    assert!(once && lost.is_empty(), "lost: {lost:?}; ran: {ran:?}\n{}", lab.sh("sacct -n -X -P -o jobid,state,exitcode").stdout);
+    assert!(
+        once && lost.is_empty(),
+        "lost: {lost:?}; ran: {ran:?}\n{}",
+        lab.sh("sacct -n -X -P -o jobid,state,exitcode").stdout
+    );
     assert!(submitted.len() >= 10, "{submitted:?}");
 }
 
@@ -140,7 +154,10 @@ fn twenty_clients_at_once_get_ids_of_their_own() {
 fn a_typing_error_in_the_configuration_is_named() {
     let lab = Lab::new("[[node]]\nname = \"a\"\ncpu = 4\n");
     let said = lab.sh("sbatch --wrap true").fails(1).to_owned();
-    assert!(said.contains(&*lab.config().to_string_lossy()) && said.contains("line 3") && said.contains("cpu"), "{said}");
+    assert!(
+        said.contains(&*lab.config().to_string_lossy()) && said.contains("line 3") && said.contains("cpu"),
+        "{said}"
+    );
     assert!(lab.sh("skyslurm controller start").fails(1).contains("line 3"));
     fs::write(lab.config(), ONE).unwrap();
     lab.sh("sbatch --wait -o /dev/null --wrap true").ok();

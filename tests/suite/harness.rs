@@ -8,7 +8,10 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::Write,
-    os::unix::{fs::symlink, process::{CommandExt, ExitStatusExt}},
+    os::unix::{
+        fs::symlink,
+        process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -142,7 +145,10 @@ impl Lab {
     pub fn state_on_a_disk_of(&self, size: &str) -> bool {
         fs::create_dir_all(self.state()).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"]).arg(self.state()).stderr(Stdio::null());
+        mount
+            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"])
+            .arg(self.state())
+            .stderr(Stdio::null());
         mount.status().is_ok_and(|s| s.success())
     }
 
@@ -184,7 +190,13 @@ impl Lab {
         let user = user_name();
         command
             .env_clear()
-            .envs([("USER", user.as_str()), ("LOGNAME", &user), ("SHELL", "/bin/bash"), ("TERM", "xterm"), ("LANG", "C.UTF-8")])
+            .envs([
+                ("USER", user.as_str()),
+                ("LOGNAME", &user),
+                ("SHELL", "/bin/bash"),
+                ("TERM", "xterm"),
+                ("LANG", "C.UTF-8"),
+            ])
             .env("HOME", self.home())
             .env("PWD", self.work())
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", self.bin().display()))

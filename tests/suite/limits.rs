@@ -22,9 +22,16 @@ fn a_job_ends_at_its_time_limit() {
         std::thread::sleep(Duration::from_millis(200));
     }
     assert!(start.elapsed() >= Duration::from_secs(60), "too early: {:?}", start.elapsed());
-    assert_eq!(lab.sh(&format!("sacct -n -X -P -j {ids} -o state,exitcode | sort | uniq -c")).ok().trim(), "4 TIMEOUT|0:0");
+    assert_eq!(
+        lab.sh(&format!("sacct -n -X -P -j {ids} -o state,exitcode | sort | uniq -c")).ok().trim(),
+        "4 TIMEOUT|0:0"
+    );
     assert_eq!(lab.sh(&format!("squeue -h -j {longer} -o %T")).ok(), "RUNNING\n");
-    assert!(lab.read("obeys").contains("CANCELLED AT") && lab.read("obeys").contains("DUE TO TIME LIMIT ***"), "{}", lab.read("obeys"));
+    assert!(
+        lab.read("obeys").contains("CANCELLED AT") && lab.read("obeys").contains("DUE TO TIME LIMIT ***"),
+        "{}",
+        lab.read("obeys")
+    );
     assert!(lab.read("stubborn").contains("asked\n"));
     assert!(lab.read("step").contains(&format!("*** STEP {step}.0 ON solo CANCELLED AT ")), "{}", lab.read("step"));
 }
@@ -33,7 +40,9 @@ fn a_job_ends_at_its_time_limit() {
 fn a_warning_comes_before_the_limit() {
     let lab = Lab::new(ONE);
     // 58 seconds before the end of a minute.
-    lab.submit("-t 1 --signal=B:USR1@58 -o batch --wrap 'trap \"echo warned; exit 0\" USR1; while :; do sleep 0.05; done'");
+    lab.submit(
+        "-t 1 --signal=B:USR1@58 -o batch --wrap 'trap \"echo warned; exit 0\" USR1; while :; do sleep 0.05; done'",
+    );
     lab.submit("-t 1 --signal=USR2@58 -o step --wrap 'srun bash -c \"trap \\\"echo step warned; exit 0\\\" USR2; while :; do sleep 0.05; done\"'");
     lab.until_file("batch", "warned");
     lab.until_file("step", "step warned");

@@ -5,7 +5,26 @@ use std::collections::BTreeSet;
 
 /// Options of sbatch and what fails without them: a test of this suite, or a capture.
 const SBATCH: &[(&str, &[&str])] = &[
-    ("batch::what_is_asked_for_is_what_the_job_says", &["account", "comment", "cpus-per-task", "hold", "ignore-pbs", "job-name", "nice", "no-requeue", "nodes", "ntasks", "partition", "qos", "time", "time-min", "wrap"]),
+    (
+        "batch::what_is_asked_for_is_what_the_job_says",
+        &[
+            "account",
+            "comment",
+            "cpus-per-task",
+            "hold",
+            "ignore-pbs",
+            "job-name",
+            "nice",
+            "no-requeue",
+            "nodes",
+            "ntasks",
+            "partition",
+            "qos",
+            "time",
+            "time-min",
+            "wrap",
+        ],
+    ),
     ("batch::the_output_can_be_appended_split_and_read_from_a_file", &["error", "input", "open-mode", "output"]),
     ("batch::export_chooses_what_travels", &["export", "export-file", "get-user-env"]),
     ("batch::the_script_runs_where_it_should_with_the_submitter_s_limits", &["chdir", "propagate"]),
@@ -13,9 +32,24 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("batch::wait_gives_the_job_s_exit_code", &["array", "wait"]),
     ("queue::a_job_begins_when_it_may", &["begin"]),
     ("queue::features_choose_nodes", &["constraint"]),
-    ("queue::memory_and_processors_are_shared_out", &["cpus-per-gpu", "mem", "mem-per-cpu", "mem-per-gpu", "mincpus", "ntasks-per-gpu", "overcommit", "oversubscribe"]),
+    (
+        "queue::memory_and_processors_are_shared_out",
+        &[
+            "cpus-per-gpu",
+            "mem",
+            "mem-per-cpu",
+            "mem-per-gpu",
+            "mincpus",
+            "ntasks-per-gpu",
+            "overcommit",
+            "oversubscribe",
+        ],
+    ),
     ("queue::gpus_are_given_once", &["gpus", "gpus-per-node", "gpus-per-task", "gres"]),
-    ("queue::nodes_are_chosen_and_left_out", &["exclude", "nodefile", "nodelist", "ntasks-per-node", "use-min-nodes", "wait-all-nodes"]),
+    (
+        "queue::nodes_are_chosen_and_left_out",
+        &["exclude", "nodefile", "nodelist", "ntasks-per-node", "use-min-nodes", "wait-all-nodes"],
+    ),
     ("queue::an_exclusive_job_has_its_node_alone", &["exclusive"]),
     ("queue::nice_and_priority_change_the_order", &["priority"]),
     ("limits::a_requeued_job_runs_again", &["requeue"]),
@@ -26,8 +60,37 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
-    ("job_steps::a_step_is_smaller_than_its_job", &["chdir", "distribution", "exclude", "export", "job-name", "jobid", "nodelist", "nodes", "ntasks", "ntasks-per-node", "overcommit"]),
-    ("job_steps::a_task_s_gpus_processors_and_memory", &["cpus-per-gpu", "cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "mem", "mem-per-cpu", "mem-per-gpu", "ntasks-per-gpu"]),
+    (
+        "job_steps::a_step_is_smaller_than_its_job",
+        &[
+            "chdir",
+            "distribution",
+            "exclude",
+            "export",
+            "job-name",
+            "jobid",
+            "nodelist",
+            "nodes",
+            "ntasks",
+            "ntasks-per-node",
+            "overcommit",
+        ],
+    ),
+    (
+        "job_steps::a_task_s_gpus_processors_and_memory",
+        &[
+            "cpus-per-gpu",
+            "cpus-per-task",
+            "gpus",
+            "gpus-per-node",
+            "gpus-per-task",
+            "gres",
+            "mem",
+            "mem-per-cpu",
+            "mem-per-gpu",
+            "ntasks-per-gpu",
+        ],
+    ),
     ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
     ("job_steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
@@ -36,6 +99,10 @@ const SRUN: &[(&str, &[&str])] = &[
     ("job_steps::a_step_does_not_wait_long_for_its_last_tasks", &["wait"]),
     ("job_steps::a_step_has_a_terminal", &["pty"]),
     ("job_steps::interrupts_are_asked_about_or_not", &["disable-status", "quit-on-interrupt"]),
+    ("steps::a_terminal_is_handed_to_the_first_task", &["pty"]),
+    ("steps::others_are_waited_for_only_so_long", &["wait"]),
+    ("steps::a_step_that_cannot_begin_at_once_may_be_given_up", &["immediate", "relative"]),
+    ("steps::an_interrupt_can_be_meant_at_once", &["disable-status", "quit-on-interrupt"]),
     ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 
@@ -49,7 +116,11 @@ fn honoured_options_are_tested() {
         let covered: BTreeSet<&str> = covered_by.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let missing: Vec<_> = honoured.difference(&covered).collect();
         let gone: Vec<_> = covered.difference(&honoured).collect();
-        assert!(missing.is_empty() && gone.is_empty(), "{}: no test of {missing:?}; honoured no more: {gone:?}", command.name());
+        assert!(
+            missing.is_empty() && gone.is_empty(),
+            "{}: no test of {missing:?}; honoured no more: {gone:?}",
+            command.name()
+        );
     }
 }
 

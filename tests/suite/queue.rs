@@ -90,7 +90,12 @@ fn an_exclusive_job_has_its_node_alone() {
 #[test]
 fn nodes_are_chosen_and_left_out() {
     let lab = Lab::new(FOUR);
-    let ran_on = |options: &str| lab.sh(&format!("sbatch --wait -Q -o out {options} --wrap 'echo $SLURM_JOB_NODELIST'; cat out")).ok().trim().to_owned();
+    let ran_on = |options: &str| {
+        lab.sh(&format!("sbatch --wait -Q -o out {options} --wrap 'echo $SLURM_JOB_NODELIST'; cat out"))
+            .ok()
+            .trim()
+            .to_owned()
+    };
     assert_eq!(ran_on("-w node3"), "node3");
     assert_eq!(ran_on("-w node3,node2"), "node[2-3]");
     assert_eq!(ran_on("-x node[1-2]"), "node3");
@@ -124,7 +129,9 @@ fn memory_and_processors_are_shared_out() {
         ("--gpus=2 --ntasks-per-gpu=2", "4 2000  "),
         ("-s", "1 2000  "),
     ] {
-        let line = format!("sbatch --wait -Q -o out {options} --wrap 'echo \"$SLURM_CPUS_ON_NODE $SLURM_MEM_PER_CPU $SLURM_MEM_PER_NODE $SLURM_MEM_PER_GPU\"'; cat out");
+        let line = format!(
+            "sbatch --wait -Q -o out {options} --wrap 'echo \"$SLURM_CPUS_ON_NODE $SLURM_MEM_PER_CPU $SLURM_MEM_PER_NODE $SLURM_MEM_PER_GPU\"'; cat out"
+        );
         assert_eq!(lab.sh(&line).ok().trim_end(), seen.trim_end(), "{options}");
     }
     let first = lab.submit(&format!("--mem=400G -w node1 {}", until("go")));

@@ -82,13 +82,8 @@ impl Account {
     /// Nothing is taken yet.
     pub fn new(job: &Job) -> Self {
         let request = &job.request;
-        let lists = [
-            &request.gres,
-            &request.gpus,
-            &request.gpus_per_node,
-            &request.gpus_per_task,
-            &request.gpus_per_socket,
-        ];
+        let lists =
+            [&request.gres, &request.gpus, &request.gpus_per_node, &request.gpus_per_task, &request.gpus_per_socket];
         let shares = job.placement.iter().flat_map(|p| &p.nodes);
         let node = |share: &crate::job::NodeShare| Node {
             name: share.node.clone(),
@@ -100,9 +95,7 @@ impl Account {
         Self {
             job: job.id,
             nodes: shares.map(node).collect(),
-            gpus_unasked: lists
-                .iter()
-                .any(|list| list.iter().any(|g| g.name == "gpu" || g.name.is_empty())),
+            gpus_unasked: lists.iter().any(|list| list.iter().any(|g| g.name == "gpu" || g.name.is_empty())),
         }
     }
 
@@ -113,13 +106,9 @@ impl Account {
     pub fn plan(&self, request: &StepRequest) -> Result<Plan, NoPlan> {
         let everything = self.plan_with(request, true)?;
         if request.overlap {
-            return Ok(Plan {
-                shared: true,
-                ..everything
-            });
+            return Ok(Plan { shared: true, ..everything });
         }
-        self.plan_with(request, false)
-            .map_err(|_| NoPlan::Busy(self.job))
+        self.plan_with(request, false).map_err(|_| NoPlan::Busy(self.job))
     }
 
     fn plan_with(&self, request: &StepRequest, empty: bool) -> Result<Plan, NoPlan> {
@@ -136,10 +125,7 @@ impl Account {
             if !empty && !self.has_room(index, request) {
                 return 0;
             }
-            request
-                .tasks_per_node
-                .filter(|_| request.tasks.is_none())
-                .map_or(room, |most| room.min(most))
+            request.tasks_per_node.filter(|_| request.tasks.is_none()).map_or(room, |most| room.min(most))
         };
         let chosen = self.choose(request, &slots)?;
         let tasks = match (request.tasks, request.tasks_per_node) {
@@ -163,10 +149,7 @@ impl Account {
         };
         let mut nodes = Vec::new();
         for (place, (index, ids)) in chosen.iter().zip(&layout).enumerate() {
-            let node = self
-                .nodes
-                .get(*index)
-                .ok_or(NoPlan::NoSuchNodes(self.job))?;
+            let node = self.nodes.get(*index).ok_or(NoPlan::NoSuchNodes(self.job))?;
             let count = match request.gpus {
                 Gpus::None => 0,
                 Gpus::All if self.gpus_unasked => node.gpus.len() as u32,
@@ -175,9 +158,7 @@ impl Account {
                 Gpus::PerTask(n) => n.saturating_mul(ids.len() as u32),
                 Gpus::Total(_) => {
                     let nodes_after = (chosen.len() - place - 1) as u32;
-                    let here = gpus_left
-                        .saturating_sub(nodes_after)
-                        .min(node.gpus.len() as u32);
+                    let here = gpus_left.saturating_sub(nodes_after).min(node.gpus.len() as u32);
                     gpus_left -= here;
                     here
                 }
@@ -186,27 +167,16 @@ impl Account {
                 _ if !request.exact && request.cpus_per_gpu.is_none() => node.cpus,
                 each => {
                     let of_gpus = each.unwrap_or(0).saturating_mul(count);
-                    (ids.len() as u32)
-                        .saturating_mul(per_task)
-                        .max(of_gpus)
-                        .min(node.cpus)
+                    (ids.len() as u32).saturating_mul(per_task).max(of_gpus).min(node.cpus)
                 }
             };
-            let memory = match (
-                request.memory_per_node,
-                request.memory_per_cpu,
-                request.memory_per_gpu,
-            ) {
+            let memory = match (request.memory_per_node, request.memory_per_cpu, request.memory_per_gpu) {
                 (Some(m), ..) => m,
                 (None, Some(m), _) => m.saturating_mul(cpus.into()).min(node.memory),
                 (None, None, Some(m)) => m.saturating_mul(count.into()).min(node.memory),
                 (None, None, None) => 0,
             };
-            let available = if empty {
-                node.memory
-            } else {
-                node.memory.saturating_sub(node.memory_used)
-            };
+            let available = if empty { node.memory } else { node.memory.saturating_sub(node.memory_used) };
             if memory > available && node.memory > 0 {
                 return Err(NoPlan::TooMuchMemory(self.job));
             }
@@ -218,12 +188,7 @@ impl Account {
                 return Err(NoPlan::NoSuchGpus(self.job));
             }
             let gpus = free.take_first(count as usize).unwrap_or_default();
-            nodes.push(Share {
-                index: *index,
-                cpus,
-                memory,
-                gpus,
-            });
+            nodes.push(Share { index: *index, cpus, memory, gpus });
         }
         if gpus_left > 0 {
             return Err(NoPlan::NoSuchGpus(self.job));
@@ -236,12 +201,7 @@ impl Account {
                 _ => "block".into(),
             },
         };
-        Ok(Plan {
-            nodes,
-            layout,
-            distribution,
-            shared: false,
-        })
+        Ok(Plan { nodes, layout, distribution, shared: false })
     }
 
     /// Whether a node has memory and GPUs left for at least one task.
@@ -249,11 +209,7 @@ impl Account {
         let Some(node) = self.nodes.get(index) else {
             return false;
         };
-        let memory = request
-            .memory_per_node
-            .or(request.memory_per_cpu)
-            .unwrap_or(0)
-            .min(node.memory);
+        let memory = request.memory_per_node.or(request.memory_per_cpu).unwrap_or(0).min(node.memory);
         let gpus = match request.gpus {
             Gpus::PerNode(n) | Gpus::PerTask(n) => n as usize,
             Gpus::Total(n) => usize::from(n > 0),
@@ -265,22 +221,14 @@ impl Account {
     }
 
     /// The nodes of the step, by their place in the job.
-    fn choose(
-        &self,
-        request: &StepRequest,
-        slots: &impl Fn(usize) -> u32,
-    ) -> Result<Vec<usize>, NoPlan> {
+    fn choose(&self, request: &StepRequest, slots: &impl Fn(usize) -> u32) -> Result<Vec<usize>, NoPlan> {
         let place = |name: &String| self.nodes.iter().position(|n| n.name == *name);
         let required: Option<Vec<usize>> = request.node_list.iter().map(place).collect();
         let mut required = required.ok_or(NoPlan::NoSuchNodes(self.job))?;
         required.sort_unstable();
         required.dedup();
         let allowed: Vec<usize> = (request.relative.unwrap_or(0) as usize..self.nodes.len())
-            .filter(|i| {
-                self.nodes
-                    .get(*i)
-                    .is_some_and(|n| !request.exclude.contains(&n.name))
-            })
+            .filter(|i| self.nodes.get(*i).is_some_and(|n| !request.exclude.contains(&n.name)))
             .collect();
         if required.iter().any(|r| !allowed.contains(r)) {
             return Err(NoPlan::NoSuchNodes(self.job));
@@ -297,17 +245,11 @@ impl Account {
             return Err(NoPlan::TooFewNodes(allowed.len(), least));
         }
         let most = (most as usize).min(allowed.len()).max(required.len());
-        let mut usable: Vec<usize> = allowed
-            .into_iter()
-            .filter(|i| !required.contains(i) && (slots(*i) > 0 || request.overcommit))
-            .collect();
+        let mut usable: Vec<usize> =
+            allowed.into_iter().filter(|i| !required.contains(i) && (slots(*i) > 0 || request.overcommit)).collect();
         let wanted = most.saturating_sub(required.len());
         let enough = |picked: &[usize]| {
-            let room: u64 = required
-                .iter()
-                .chain(picked)
-                .map(|i| u64::from(slots(*i)))
-                .sum();
+            let room: u64 = required.iter().chain(picked).map(|i| u64::from(slots(*i))).sum();
             request.tasks.is_none_or(|tasks| room >= u64::from(tasks)) || request.overcommit
         };
         if !enough(usable.get(..wanted.min(usable.len())).unwrap_or_default()) {
@@ -326,9 +268,7 @@ impl Account {
     fn arbitrary(&self, names: &[String], chosen: &[usize], tasks: u32) -> Option<Vec<Vec<u32>>> {
         let mut layout = vec![Vec::new(); chosen.len()];
         for (task, name) in (0..tasks).zip(names.iter().map(Some).chain(std::iter::repeat(None))) {
-            let at = chosen
-                .iter()
-                .position(|i| self.nodes.get(*i).is_some_and(|n| Some(&n.name) == name))?;
+            let at = chosen.iter().position(|i| self.nodes.get(*i).is_some_and(|n| Some(&n.name) == name))?;
             layout.get_mut(at)?.push(task);
         }
         Some(layout)
@@ -383,18 +323,11 @@ mod tests {
             gpus: (0..*gpus).collect(),
             ..Node::default()
         };
-        Account {
-            job: 9,
-            nodes: nodes.iter().enumerate().map(node).collect(),
-            gpus_unasked: true,
-        }
+        Account { job: 9, nodes: nodes.iter().enumerate().map(node).collect(), gpus_unasked: true }
     }
 
     fn tasks(n: u32) -> StepRequest {
-        StepRequest {
-            tasks: Some(n),
-            ..StepRequest::default()
-        }
+        StepRequest { tasks: Some(n), ..StepRequest::default() }
     }
 
     fn counts(plan: &Plan) -> Vec<usize> {
@@ -408,167 +341,62 @@ mod tests {
         assert_eq!(first.nodes[0].cpus, 4);
         account.take(&first);
         assert_eq!(account.plan(&tasks(1)), Err(NoPlan::Busy(9)));
-        assert!(
-            account
-                .plan(&StepRequest {
-                    overlap: true,
-                    ..tasks(1)
-                })
-                .is_ok()
-        );
+        assert!(account.plan(&StepRequest { overlap: true, ..tasks(1) }).is_ok());
         account.give_back(&first);
-        let exact = StepRequest {
-            exact: true,
-            ..tasks(1)
-        };
+        let exact = StepRequest { exact: true, ..tasks(1) };
         for _ in 0..4 {
             let plan = account.plan(&exact).unwrap();
             account.take(&plan);
         }
         assert_eq!(account.plan(&exact), Err(NoPlan::Busy(9)));
-        assert_eq!(
-            account.plan(&StepRequest {
-                exact: true,
-                ..tasks(5)
-            }),
-            Err(NoPlan::TooManyCpus(9))
-        );
+        assert_eq!(account.plan(&StepRequest { exact: true, ..tasks(5) }), Err(NoPlan::TooManyCpus(9)));
     }
 
     #[test]
     fn layouts_are_those_of_the_captures() {
         let account = account(&[(3, 0, 0), (1, 0, 0)]); // srun.txt: salloc -N2 -n4
-        let both = |n| StepRequest {
-            nodes: Some((2, 2)),
-            ..tasks(n)
-        };
+        let both = |n| StepRequest { nodes: Some((2, 2)), ..tasks(n) };
         assert_eq!(counts(&account.plan(&both(4)).unwrap()), [3, 1]);
         assert_eq!(counts(&account.plan(&both(2)).unwrap()), [1, 1]);
         assert_eq!(account.plan(&both(2)).unwrap().distribution, "cyclic");
-        let plan = account
-            .plan(&StepRequest {
-                nodes: Some((2, 2)),
-                ..StepRequest::default()
-            })
-            .unwrap();
+        let plan = account.plan(&StepRequest { nodes: Some((2, 2)), ..StepRequest::default() }).unwrap();
         assert_eq!(counts(&plan), [1, 1]);
         assert_eq!(account.plan(&both(5)), Err(NoPlan::TooManyCpus(9)));
-        assert_eq!(
-            counts(
-                &account
-                    .plan(&StepRequest {
-                        overcommit: true,
-                        ..both(6)
-                    })
-                    .unwrap()
-            ),
-            [4, 2]
-        );
+        assert_eq!(counts(&account.plan(&StepRequest { overcommit: true, ..both(6) }).unwrap()), [4, 2]);
     }
 
     #[test]
     fn nodes_are_chosen_by_name_place_and_what_is_free() {
         let mut account = account(&[(2, 0, 0), (2, 0, 0), (2, 0, 0)]);
         let on = |request: &StepRequest, account: &Account| -> Vec<usize> {
-            account
-                .plan(request)
-                .unwrap()
-                .nodes
-                .iter()
-                .map(|n| n.index)
-                .collect()
+            account.plan(request).unwrap().nodes.iter().map(|n| n.index).collect()
         };
-        let one = StepRequest {
-            nodes: Some((1, 1)),
-            ..tasks(1)
-        };
-        assert_eq!(
-            on(
-                &StepRequest {
-                    node_list: vec!["node2".into()],
-                    ..one.clone()
-                },
-                &account
-            ),
-            [1]
-        );
-        assert_eq!(
-            on(
-                &StepRequest {
-                    relative: Some(2),
-                    ..one.clone()
-                },
-                &account
-            ),
-            [2]
-        );
-        assert_eq!(
-            on(
-                &StepRequest {
-                    exclude: vec!["node1".into()],
-                    ..one.clone()
-                },
-                &account
-            ),
-            [1]
-        );
+        let one = StepRequest { nodes: Some((1, 1)), ..tasks(1) };
+        assert_eq!(on(&StepRequest { node_list: vec!["node2".into()], ..one.clone() }, &account), [1]);
+        assert_eq!(on(&StepRequest { relative: Some(2), ..one.clone() }, &account), [2]);
+        assert_eq!(on(&StepRequest { exclude: vec!["node1".into()], ..one.clone() }, &account), [1]);
         let first = account.plan(&one).unwrap();
         account.take(&first);
         assert_eq!(on(&one, &account), [1]);
-        let elsewhere = StepRequest {
-            node_list: vec!["other".into()],
-            ..one
-        };
+        let elsewhere = StepRequest { node_list: vec!["other".into()], ..one };
         assert_eq!(account.plan(&elsewhere), Err(NoPlan::NoSuchNodes(9)));
-        let four = StepRequest {
-            nodes: Some((4, 4)),
-            ..tasks(4)
-        };
+        let four = StepRequest { nodes: Some((4, 4)), ..tasks(4) };
         assert_eq!(account.plan(&four), Err(NoPlan::TooFewNodes(3, 4)));
     }
 
     #[test]
     fn gpus_and_memory_are_counted() {
         let mut account = account(&[(4, 4000, 2)]);
-        let one = StepRequest {
-            exact: true,
-            gpus: Gpus::PerNode(1),
-            ..tasks(1)
-        };
+        let one = StepRequest { exact: true, gpus: Gpus::PerNode(1), ..tasks(1) };
         let a = account.plan(&one).unwrap();
         account.take(&a);
         let b = account.plan(&one).unwrap();
-        assert_eq!(
-            (a.nodes[0].gpus.first(), b.nodes[0].gpus.first()),
-            (Some(0), Some(1))
-        );
-        assert_eq!(
-            account.plan(&StepRequest {
-                exact: true,
-                ..tasks(1)
-            }),
-            Err(NoPlan::Busy(9))
-        );
-        assert!(
-            account
-                .plan(&StepRequest {
-                    exact: true,
-                    gpus: Gpus::None,
-                    ..tasks(1)
-                })
-                .is_ok()
-        );
-        let three = StepRequest {
-            gpus: Gpus::PerNode(3),
-            ..tasks(1)
-        };
+        assert_eq!((a.nodes[0].gpus.first(), b.nodes[0].gpus.first()), (Some(0), Some(1)));
+        assert_eq!(account.plan(&StepRequest { exact: true, ..tasks(1) }), Err(NoPlan::Busy(9)));
+        assert!(account.plan(&StepRequest { exact: true, gpus: Gpus::None, ..tasks(1) }).is_ok());
+        let three = StepRequest { gpus: Gpus::PerNode(3), ..tasks(1) };
         assert_eq!(account.plan(&three), Err(NoPlan::NoSuchGpus(9)));
-        let memory = |m| StepRequest {
-            exact: true,
-            gpus: Gpus::None,
-            memory_per_node: Some(m),
-            ..tasks(1)
-        };
+        let memory = |m| StepRequest { exact: true, gpus: Gpus::None, memory_per_node: Some(m), ..tasks(1) };
         assert_eq!(account.plan(&memory(5000)), Err(NoPlan::TooMuchMemory(9)));
         let c = account.plan(&memory(4000)).unwrap();
         account.take(&c);

@@ -63,10 +63,7 @@ struct PartState {
 
 impl Manager {
     pub fn new(job: &Job) -> Self {
-        Self {
-            account: Account::new(job),
-            ..Self::default()
-        }
+        Self { account: Account::new(job), ..Self::default() }
     }
 
     /// Whether no step is running.
@@ -96,17 +93,12 @@ impl Agent {
         self.set_role(client, Role::Client);
         let job = self.launch.job.id;
         if self.closing || self.ending.is_some() {
-            let text = format!(
-                "Unable to create step for job {job}: Job/step already completing or completed"
-            );
+            let text = format!("Unable to create step for job {job}: Job/step already completing or completed");
             self.send(client, &ToClient::Refused(text));
             return;
         }
         if request.job != job {
-            let text = format!(
-                "Unable to create step for job {}: Invalid job id specified",
-                request.job
-            );
+            let text = format!("Unable to create step for job {}: Invalid job id specified", request.job);
             self.send(client, &ToClient::Refused(text));
             return;
         }
@@ -140,14 +132,8 @@ impl Agent {
         let step = self.manager.next;
         self.manager.next += 1;
         self.manager.account.take(&plan);
-        let nodes: Vec<String> = plan
-            .nodes
-            .iter()
-            .map(|n| self.manager.account.name(n.index).to_owned())
-            .collect();
-        self.note(EventKind::StepStarted(record(
-            step, &request, &plan, &nodes,
-        )));
+        let nodes: Vec<String> = plan.nodes.iter().map(|n| self.manager.account.name(n.index).to_owned()).collect();
+        self.note(EventKind::StepStarted(record(step, &request, &plan, &nodes)));
         let created = ToClient::Created {
             step,
             nodes: nodes.clone(),
@@ -156,12 +142,7 @@ impl Agent {
             kill_wait: self.launch.kill_wait,
         };
         self.send(client, &created);
-        let launcher = self
-            .launch
-            .hosts
-            .first()
-            .map_or("127.0.0.1", |h| &h.address)
-            .to_owned();
+        let launcher = self.launch.hosts.first().map_or("127.0.0.1", |h| &h.address).to_owned();
         let mut parts: Vec<PartState> = plan.nodes.iter().map(|_| PartState::default()).collect();
         let mut own = None;
         for (place, (share, part)) in plan.nodes.iter().zip(&mut parts).enumerate() {
@@ -230,11 +211,7 @@ impl Agent {
     }
 
     pub(in crate::agent) fn part_joined(&mut self, step: u32, node: usize, connection: u64) {
-        let part = self
-            .manager
-            .steps
-            .get_mut(&step)
-            .and_then(|s| s.parts.get_mut(node));
+        let part = self.manager.steps.get_mut(&step).and_then(|s| s.parts.get_mut(node));
         let Some(part) = part else {
             self.connections.remove(&connection);
             return;
@@ -309,24 +286,14 @@ impl Agent {
                 self.input_taken(step);
             }
         }
-        if self
-            .manager
-            .steps
-            .get(&step)
-            .is_some_and(|s| s.parts.iter().all(|p| p.done))
-        {
+        if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| p.done)) {
             self.finish_step(step);
         }
     }
 
     /// Tells srun when all parts have taken the last input.
     fn input_taken(&mut self, step: u32) {
-        if self
-            .manager
-            .steps
-            .get(&step)
-            .is_some_and(|s| s.parts.iter().all(|p| !p.input_due))
-        {
+        if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| !p.input_due)) {
             self.tell_client(step, &ToClient::InputTaken);
         }
     }
@@ -343,13 +310,7 @@ impl Agent {
         let exit = ExitStatus::signaled(9);
         running.exit = worse(running.exit, exit);
         let tasks = running.plan.layout.get(node).cloned().unwrap_or_default();
-        self.tell_client(
-            step,
-            &ToClient::Part {
-                node,
-                said: FromPart::Exited { tasks, exit },
-            },
-        );
+        self.tell_client(step, &ToClient::Part { node, said: FromPart::Exited { tasks, exit } });
         self.part_done(step, node);
     }
 
@@ -361,18 +322,8 @@ impl Agent {
         self.manager.highest = worse_code(self.manager.highest, running.exit);
         let (exit, usage) = (running.exit, running.usage);
         let cancelled_by = running.cancelled_by;
-        let state = if cancelled_by.is_some() {
-            JobState::Cancelled
-        } else {
-            batch::state_of(exit)
-        };
-        self.note(EventKind::StepEnded {
-            id: StepId::Number(step),
-            state,
-            exit,
-            usage,
-            cancelled_by,
-        });
+        let state = if cancelled_by.is_some() { JobState::Cancelled } else { batch::state_of(exit) };
+        self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {
             let _ = events.tell();
@@ -384,12 +335,7 @@ impl Agent {
     }
 
     pub(in crate::agent) fn on_client(&mut self, client: u64, said: FromClient) {
-        let step = self
-            .manager
-            .steps
-            .iter()
-            .find(|(_, s)| s.client == Some(client))
-            .map(|(step, _)| *step);
+        let step = self.manager.steps.iter().find(|(_, s)| s.client == Some(client)).map(|(step, _)| *step);
         let Some(step) = step else { return };
         match said {
             FromClient::Input(bytes) => {
@@ -401,9 +347,7 @@ impl Agent {
             }
             FromClient::InputEnd => self.tell_parts(step, &ToPart::InputEnd),
             FromClient::Signal(signal) => self.tell_parts(step, &ToPart::Signal(signal)),
-            FromClient::Resize(rows, columns) => {
-                self.tell_parts(step, &ToPart::Resize(rows, columns))
-            }
+            FromClient::Resize(rows, columns) => self.tell_parts(step, &ToPart::Resize(rows, columns)),
             // Where the job ends, its steps have been told so, and have their time.
             FromClient::Kill | FromClient::Terminate if self.ending.is_some() => {}
             FromClient::Kill => self.cancel_step(step, SIGKILL, ""),
@@ -417,11 +361,7 @@ impl Agent {
     /// srun is gone: what it wanted, nobody wants any more.
     pub(in crate::agent) fn client_lost(&mut self, client: u64) {
         self.manager.waiting.retain(|w| w.client != client);
-        let step = self
-            .manager
-            .steps
-            .iter_mut()
-            .find(|(_, s)| s.client == Some(client));
+        let step = self.manager.steps.iter_mut().find(|(_, s)| s.client == Some(client));
         if let Some((step, running)) = step {
             running.client = None;
             let step = *step;
@@ -439,12 +379,7 @@ impl Agent {
     pub(in crate::agent) fn kill_overdue_steps(&mut self) {
         let now = Instant::now();
         let overdue = |s: &mut Running| s.kill_at.take_if(|at| *at <= now).is_some();
-        let steps: Vec<u32> = self
-            .manager
-            .steps
-            .iter_mut()
-            .filter_map(|(n, s)| overdue(s).then_some(*n))
-            .collect();
+        let steps: Vec<u32> = self.manager.steps.iter_mut().filter_map(|(n, s)| overdue(s).then_some(*n)).collect();
         for step in steps {
             self.tell_parts(step, &ToPart::Signal(SIGKILL));
         }
@@ -460,13 +395,7 @@ impl Agent {
         let stamp = crate::agent::clock::stamp();
         let node = self.manager.account.name(first);
         let line = format!("*** STEP {job}.{step} ON {node} CANCELLED AT {stamp}{words} ***");
-        self.tell_client(
-            step,
-            &ToClient::Part {
-                node: 0,
-                said: FromPart::Message(line),
-            },
-        );
+        self.tell_client(step, &ToClient::Part { node: 0, said: FromPart::Message(line) });
         self.tell_parts(step, &ToPart::Cancel(signal));
     }
 
@@ -478,9 +407,7 @@ impl Agent {
     pub(in crate::agent) fn cancel_steps(&mut self, words: &str) {
         let job = self.launch.job.id;
         for waiting in std::mem::take(&mut self.manager.waiting) {
-            let text = format!(
-                "Unable to create step for job {job}: Job/step already completing or completed"
-            );
+            let text = format!("Unable to create step for job {job}: Job/step already completing or completed");
             self.send(waiting.client, &ToClient::Refused(text));
         }
         for step in self.all_steps() {
@@ -497,12 +424,7 @@ impl Agent {
     }
 
     /// Sends a signal to one step; KILL by somebody cancels it. `false`: there is no such step.
-    pub(in crate::agent) fn signal_step(
-        &mut self,
-        step: u32,
-        signal: i32,
-        by: Option<u32>,
-    ) -> bool {
+    pub(in crate::agent) fn signal_step(&mut self, step: u32, signal: i32, by: Option<u32>) -> bool {
         let Some(running) = self.manager.steps.get_mut(&step) else {
             return false;
         };
@@ -527,11 +449,7 @@ impl Agent {
 }
 
 fn worse_code(a: ExitStatus, b: ExitStatus) -> ExitStatus {
-    if b.code() > a.code() || (a.is_success() && !b.is_success()) {
-        b
-    } else {
-        a
-    }
+    if b.code() > a.code() || (a.is_success() && !b.is_success()) { b } else { a }
 }
 
 fn record(step: u32, request: &StepRequest, plan: &Plan, nodes: &[String]) -> Step {

@@ -66,23 +66,13 @@ impl Part {
                 }
             }
             if let Some(input) = state.input.as_ref().filter(|_| !state.pending.is_empty()) {
-                wait(
-                    Pipe {
-                        task,
-                        end: End::Input,
-                    },
-                    input.as_fd(),
-                    PollFlags::POLLOUT,
-                );
+                wait(Pipe { task, end: End::Input }, input.as_fd(), PollFlags::POLLOUT);
             }
         }
     }
 
     fn running(&self) -> impl Iterator<Item = i32> {
-        self.tasks
-            .iter()
-            .filter(|t| t.exit.is_none())
-            .map(|t| t.pid)
+        self.tasks.iter().filter(|t| t.exit.is_none()).map(|t| t.pid)
     }
 
     fn signal(&self, signal: i32) {
@@ -99,11 +89,7 @@ impl Part {
 
 impl Agent {
     /// Starts our part of a step; `stream` leads to the first node's agent where that is ourselves.
-    pub(in crate::agent) fn launch_part(
-        &mut self,
-        launching: Launching,
-        stream: Option<UnixStream>,
-    ) {
+    pub(in crate::agent) fn launch_part(&mut self, launching: Launching, stream: Option<UnixStream>) {
         let step = launching.step;
         let own = stream.is_some();
         let stream = stream.map_or_else(|| ipc::connect(&self.layout.socket(0)), Ok);
@@ -111,34 +97,16 @@ impl Agent {
             return;
         };
         if !own {
-            self.send(
-                connection,
-                &Request::Part {
-                    step,
-                    node: launching.node,
-                },
-            );
+            self.send(connection, &Request::Part { step, node: launching.node });
         }
         umask(Mode::from_bits_truncate(launching.request.umask & 0o777));
         let mut lines = Vec::new();
         let directory = String::from_utf8_lossy(&launching.request.directory.0).into_owned();
         batch::change_directory(&directory, |line| lines.push(line.to_owned()));
-        let mut part = Part {
-            step,
-            connection,
-            tasks: Vec::new(),
-            usage: Usage::default(),
-            input_due: false,
-            cleaned: false,
-        };
+        let mut part =
+            Part { step, connection, tasks: Vec::new(), usage: Usage::default(), input_due: false, cleaned: false };
         let starter = Starter::new(&self.launch, &launching);
-        for (local, id) in launching
-            .layout
-            .get(launching.node)
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
+        for (local, id) in launching.layout.get(launching.node).into_iter().flatten().enumerate() {
             let (task, line) = starter.start(*id, local);
             lines.extend(line);
             part.tasks.push(task);
@@ -173,18 +141,8 @@ impl Agent {
                 part.signal(signal);
             }
             ToPart::Resize(rows, columns) => {
-                let size = libc::winsize {
-                    ws_row: rows,
-                    ws_col: columns,
-                    ws_xpixel: 0,
-                    ws_ypixel: 0,
-                };
-                for file in part
-                    .tasks
-                    .iter()
-                    .filter(|t| t.terminal)
-                    .filter_map(|t| t.input.as_ref())
-                {
+                let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+                for file in part.tasks.iter().filter(|t| t.terminal).filter_map(|t| t.input.as_ref()) {
                     // SAFETY: TIOCSWINSZ reads one winsize; the terminal is open.
                     unsafe { libc::ioctl(file.as_raw_fd(), libc::TIOCSWINSZ, &size) };
                 }
@@ -230,14 +188,7 @@ impl Agent {
         }
         match task.read(error) {
             Ok(Some(bytes)) => {
-                self.send(
-                    connection,
-                    &FromPart::Output {
-                        task: id,
-                        error,
-                        bytes: Bytes(bytes),
-                    },
-                );
+                self.send(connection, &FromPart::Output { task: id, error, bytes: Bytes(bytes) });
                 true
             }
             Ok(None) => {
@@ -250,11 +201,7 @@ impl Agent {
 
     pub(in crate::agent) fn task_ended(&mut self, pid: i32, exit: ExitStatus, usage: Usage) {
         for part in &mut self.parts {
-            if let Some(task) = part
-                .tasks
-                .iter_mut()
-                .find(|t| t.pid == pid && t.exit.is_none())
-            {
+            if let Some(task) = part.tasks.iter_mut().find(|t| t.pid == pid && t.exit.is_none()) {
                 task.exit = Some(exit);
                 part.usage.user_us += usage.user_us;
                 part.usage.system_us += usage.system_us;
@@ -286,10 +233,7 @@ impl Agent {
             }
             for index in ended {
                 for error in [false, true] {
-                    while !self
-                        .connections
-                        .get(&connection)
-                        .is_some_and(|c| c.link.is_full())
+                    while !self.connections.get(&connection).is_some_and(|c| c.link.is_full())
                         && self.pump(step, index, error)
                     {}
                 }
@@ -306,23 +250,12 @@ impl Agent {
     /// more they are done.
     fn finish_parts(&mut self) {
         let over = |p: &Part| p.tasks.iter().all(|t| t.exit.is_some());
-        let uncleaned: Vec<u32> = self
-            .parts
-            .iter()
-            .filter(|p| over(p) && !p.cleaned)
-            .map(|p| p.step)
-            .collect();
+        let uncleaned: Vec<u32> = self.parts.iter().filter(|p| over(p) && !p.cleaned).map(|p| p.step).collect();
         for step in uncleaned {
             self.clean(step);
         }
-        let silent = |p: &Part| {
-            p.tasks
-                .iter()
-                .all(|t| t.output.is_none() && t.error.is_none())
-        };
-        let (done, left) = std::mem::take(&mut self.parts)
-            .into_iter()
-            .partition(|p| over(p) && silent(p));
+        let silent = |p: &Part| p.tasks.iter().all(|t| t.output.is_none() && t.error.is_none());
+        let (done, left) = std::mem::take(&mut self.parts).into_iter().partition(|p| over(p) && silent(p));
         self.parts = left;
         let done: Vec<Part> = done;
         for part in done {
@@ -337,8 +270,7 @@ impl Agent {
             return;
         };
         part.cleaned = true;
-        if processes::children().is_some_and(|children| children.iter().all(|c| known.contains(c)))
-        {
+        if processes::children().is_some_and(|children| children.iter().all(|c| known.contains(c))) {
             return;
         }
         let tree = Tree::look();

@@ -82,22 +82,11 @@ impl Task {
 
     /// What the task has written and was not read yet: `None` where it will write no more.
     pub fn read(&mut self, error: bool) -> io::Result<Option<Vec<u8>>> {
-        let pipe = if error {
-            &mut self.error
-        } else {
-            &mut self.output
-        };
+        let pipe = if error { &mut self.error } else { &mut self.output };
         let Some(file) = pipe else { return Ok(None) };
         let mut bytes = vec![0; 64 << 10];
         match file.read(&mut bytes) {
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) =>
-            {
-                Err(e)
-            }
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Err(e),
             Ok(n) if n > 0 => {
                 bytes.truncate(n);
                 Ok(Some(bytes))
@@ -121,12 +110,7 @@ pub(super) struct Starter<'a> {
 impl<'a> Starter<'a> {
     pub fn new(launch: &'a Launch, launching: &'a Launching) -> Self {
         let directory = PathBuf::from(OsStr::from_bytes(&launching.request.directory.0));
-        Self {
-            launch,
-            launching,
-            base: Environment::parse(&launching.request.environment.0),
-            directory,
-        }
+        Self { launch, launching, base: Environment::parse(&launching.request.environment.0), directory }
     }
 
     /// Starts task `id`, the `local`th here. A line for stderr comes with one that could not be started.
@@ -160,18 +144,10 @@ impl<'a> Starter<'a> {
     fn try_start(&self, task: &mut Task, local: usize) -> Result<i32, (ExitStatus, String)> {
         let io_failed = |what: &str, path: &Path, error: &io::Error| {
             let text = crate::agent::step::error_text(error);
-            (
-                ExitStatus::exited(1),
-                format!("Could not open {what} file {}: {text}", path.display()),
-            )
+            (ExitStatus::exited(1), format!("Could not open {what} file {}: {text}", path.display()))
         };
-        let vars = Vars {
-            task_id: task.id,
-            step: self.launching.step.to_string(),
-            ..self.vars()
-        };
-        let setup =
-            |error: io::Error| (ExitStatus::exited(1), format!("I/O setup failed: {error}"));
+        let vars = Vars { task_id: task.id, step: self.launching.step.to_string(), ..self.vars() };
+        let setup = |error: io::Error| (ExitStatus::exited(1), format!("I/O setup failed: {error}"));
         let mut terminal = false;
         let stdio: [OwnedFd; 3] = match self.launching.request.terminal {
             Some((rows, columns)) if task.id == 0 => {
@@ -183,13 +159,8 @@ impl<'a> Starter<'a> {
                 let open = |what, pattern: &str| {
                     let path = output::path(&self.directory, pattern, &vars);
                     let append = self.launching.request.append;
-                    let file = if what == "stdin" {
-                        File::open(&path)
-                    } else {
-                        output::create(&path, append)
-                    };
-                    file.map(OwnedFd::from)
-                        .map_err(|e| io_failed(what, &path, &e))
+                    let file = if what == "stdin" { File::open(&path) } else { output::create(&path, append) };
+                    file.map(OwnedFd::from).map_err(|e| io_failed(what, &path, &e))
                 };
                 let request = &self.launching.request;
                 let input = match &request.input {
@@ -236,12 +207,7 @@ impl<'a> Starter<'a> {
         let file_text = file.to_string_lossy().into_owned();
         let file = CString::new(file.into_os_string().as_bytes()).unwrap_or_default();
         let mut arguments = vec![file.clone()];
-        arguments.extend(
-            command
-                .iter()
-                .skip(1)
-                .filter_map(|a| CString::new(a.0.as_slice()).ok()),
-        );
+        arguments.extend(command.iter().skip(1).filter_map(|a| CString::new(a.0.as_slice()).ok()));
         let limits = spawn::limits(&self.launch.job.request.rlimits);
         let program = Program {
             file: &file,
@@ -253,19 +219,17 @@ impl<'a> Starter<'a> {
         };
         match spawn::spawn(&program) {
             Ok(pid) => Ok(pid.as_raw()),
-            Err(errno) => Err((
-                batch::exit_of(errno),
-                spawn::execve_message(&file_text, errno),
-            )),
+            Err(errno) => {
+                // It is the task's own word: it goes where the task's stderr goes.
+                output::message(&stdio[2], &spawn::execve_message(&file_text, errno));
+                task.exit = Some(batch::exit_of(errno));
+                Ok(0)
+            }
         }
     }
 
     fn vars(&self) -> Vars {
-        let node = self
-            .launching
-            .nodes
-            .get(self.launching.node)
-            .map_or("", String::as_str);
+        let node = self.launching.nodes.get(self.launching.node).map_or("", String::as_str);
         output::vars(&self.launch.job, node, self.launching.node)
     }
 
@@ -279,15 +243,11 @@ impl<'a> Starter<'a> {
             return self.directory.join(name);
         }
         let path = environment.get("PATH").unwrap_or_default();
-        let executable = |file: &PathBuf| {
-            std::fs::metadata(file)
-                .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-        };
+        let executable =
+            |file: &PathBuf| std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
         let mut places = path.split(|b| *b == b':').filter(|dir| !dir.is_empty());
         places
-            .find_map(|dir| {
-                Some(self.directory.join(OsStr::from_bytes(dir)).join(name)).filter(executable)
-            })
+            .find_map(|dir| Some(self.directory.join(OsStr::from_bytes(dir)).join(name)).filter(executable))
             .unwrap_or_else(|| name.to_owned())
     }
 
@@ -296,20 +256,10 @@ impl<'a> Starter<'a> {
         let request = &launching.request;
         let gpus: IdSet = match request.gpu_binding {
             Binding::None => launching.gpus.clone(),
-            Binding::PerTask(n) => launching
-                .gpus
-                .iter()
-                .skip(local * n as usize)
-                .take(n as usize)
-                .collect(),
+            Binding::PerTask(n) => launching.gpus.iter().skip(local * n as usize).take(n as usize).collect(),
             Binding::Single(n) => {
                 let count = launching.gpus.len().max(1);
-                launching
-                    .gpus
-                    .iter()
-                    .skip(local / (n.max(1) as usize) % count)
-                    .take(1)
-                    .collect()
+                launching.gpus.iter().skip(local / (n.max(1) as usize) % count).take(1).collect()
             }
         };
         let mut environment = self.base.clone();
@@ -326,6 +276,11 @@ impl<'a> Starter<'a> {
             id,
             local_id: local as u32,
             gpus: &gpus,
+            gpu_binding: match request.gpu_binding {
+                Binding::None => None,
+                Binding::PerTask(n) => Some(format!("gpu:per_task:{n}")),
+                Binding::Single(n) => Some(format!("gpu:single:{n}")),
+            },
             gpus_on_node: launching.gpus.len() as u32,
             cpus_per_task: request.cpus_per_task,
             umask: request.umask,
@@ -338,12 +293,7 @@ impl<'a> Starter<'a> {
     }
 
     fn open_terminal(&self, task: &mut Task, rows: u16, columns: u16) -> io::Result<[OwnedFd; 3]> {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(&size, None)?;
         for fd in [&pair.master, &pair.slave] {
             fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -360,21 +310,13 @@ impl<'a> Starter<'a> {
 }
 
 fn null() -> io::Result<OwnedFd> {
-    Ok(File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")?
-        .into())
+    Ok(File::options().read(true).write(true).open("/dev/null")?.into())
 }
 
 /// A pipe: the task's end and ours. `from_task`: the task writes.
 fn pipe(from_task: bool) -> io::Result<(OwnedFd, File)> {
     let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-    let (theirs, ours) = if from_task {
-        (write, read)
-    } else {
-        (read, write)
-    };
+    let (theirs, ours) = if from_task { (write, read) } else { (read, write) };
     fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e: Errno| io::Error::from(e))?;
     Ok((theirs, ours.into()))
 }

@@ -105,14 +105,12 @@ impl Client {
             wanted.add(signal);
         }
         wanted.thread_block().map_err(|e| e.to_string())?;
-        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-            .map_err(|e| e.to_string())?;
+        let signals =
+            SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(|e| e.to_string())?;
         let input = match (&plan.request.input, &plan.input) {
             (Source::Client, Some(pattern)) => {
                 let file = File::open(expand(pattern, &vars(&plan, None)));
-                Input::File(
-                    file.map_err(|e| format!("Could not open stdin file: {}", error_text(&e)))?,
-                )
+                Input::File(file.map_err(|e| format!("Could not open stdin file: {}", error_text(&e)))?)
             }
             (Source::Client | Source::Rank(_), _) => Input::Stdin,
             _ => Input::None,
@@ -180,14 +178,11 @@ impl Client {
         };
         let mut link_flags = PollFlags::POLLIN;
         link_flags.set(PollFlags::POLLOUT, self.link.waiting() > 0);
-        let mut fds = vec![
-            PollFd::new(self.link.fd(), link_flags),
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut fds =
+            vec![PollFd::new(self.link.fd(), link_flags), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         fds.extend(input.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let timeout = match self.until_impatient() {
-            Some(wait) => PollTimeout::try_from(wait.as_millis().min(3_600_000) as i32 + 1)
-                .unwrap_or(PollTimeout::MAX),
+            Some(wait) => PollTimeout::try_from(wait.as_millis().min(3_600_000) as i32 + 1).unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
         match poll(&mut fds, timeout) {
@@ -227,26 +222,20 @@ impl Client {
             ToClient::Busy => {
                 self.waiting = Some(Instant::now());
                 self.info(&format!(
-                "srun: Job {job} step creation temporarily disabled, retrying (Requested nodes are busy)"
-            ));
+                    "srun: Job {job} step creation temporarily disabled, retrying (Requested nodes are busy)"
+                ));
             }
             ToClient::Refused(text) => {
-                text.lines()
-                    .for_each(|line| eprint(&format!("srun: error: {line}")));
+                text.lines().for_each(|line| eprint(&format!("srun: error: {line}")));
                 self.exit = Some(1);
             }
             ToClient::Warning(text) => eprint(&format!("srun: {text}")),
-            ToClient::Created {
-                step,
-                nodes,
-                layout,
-                waited,
-                kill_wait,
-            } => {
+            ToClient::Created { step, nodes, layout, waited, kill_wait } => {
                 let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout);
                 if waited {
                     self.info(&format!("srun: Step created for {}", tasks.step()));
                 }
+                tasks.launching(&layout).iter().for_each(|line| self.verbose(line));
                 self.begin(step, &tasks);
                 self.kill_wait = kill_wait;
                 self.tasks = Some(tasks);
@@ -256,10 +245,7 @@ impl Client {
             ToClient::InputTaken => self.input_due = false,
             ToClient::Done => {
                 let tasks = self.tasks.take();
-                if let Some(tasks) = tasks
-                    .as_ref()
-                    .filter(|t| t.was_forced() && !self.aborted && !self.interrupted)
-                {
+                if let Some(tasks) = tasks.as_ref().filter(|t| t.was_forced() && !self.aborted && !self.interrupted) {
                     self.info(&format!("srun: Force Terminated {}", tasks.step()));
                 }
                 self.exit = Some(tasks.map_or(0, |t| t.exit_code()));
@@ -272,26 +258,15 @@ impl Client {
     fn begin(&mut self, step: u32, tasks: &Tasks) {
         self.step = Some(step);
         let label = self.plan.request.label.then(|| tasks.count());
-        let late = |pattern: &Option<String>| {
-            pattern
-                .as_deref()
-                .filter(|p| needs_step(p))
-                .map(str::to_owned)
-        };
-        for (pattern, error) in [
-            (late(&self.plan.output), false),
-            (late(&self.plan.error), true),
-        ] {
+        let late = |pattern: &Option<String>| pattern.as_deref().filter(|p| needs_step(p)).map(str::to_owned);
+        for (pattern, error) in [(late(&self.plan.output), false), (late(&self.plan.error), true)] {
             let Some(pattern) = pattern else { continue };
             match create(&self.plan, &pattern, Some(step)) {
                 Ok(file) if error => self.error = Some(Output::new(true, Some(file), None)),
                 Ok(file) => self.output = Output::new(false, Some(file), None),
                 Err(e) => {
                     let what = if error { "stderr" } else { "stdout" };
-                    eprint(&format!(
-                        "srun: error: Could not open {what} file: {}",
-                        error_text(&e)
-                    ));
+                    eprint(&format!("srun: error: Could not open {what} file: {}", error_text(&e)));
                     self.exit = Some(1);
                 }
             }
@@ -314,35 +289,22 @@ impl Client {
 
     fn on_part(&mut self, node: usize, said: FromPart) {
         match said {
-            FromPart::Output {
-                task,
-                error: false,
-                bytes,
-            } => self.output.write(task, &bytes.0),
-            FromPart::Output {
-                task,
-                error: true,
-                bytes,
-            } => self.stderr().write(task, &bytes.0),
+            FromPart::Output { task, error: false, bytes } => self.output.write(task, &bytes.0),
+            FromPart::Output { task, error: true, bytes } => self.stderr().write(task, &bytes.0),
             FromPart::OutputEnd { task, error: false } => self.output.end(task),
             FromPart::OutputEnd { task, error: true } => self.stderr().end(task),
-            FromPart::Message(text) => self
-                .stderr()
-                .put(format!("slurmstepd: error: {text}\n").as_bytes()),
+            FromPart::Message(text) => self.stderr().put(format!("slurmstepd: error: {text}\n").as_bytes()),
             FromPart::Exited { tasks, exit } => {
-                let said = self
-                    .tasks
-                    .as_mut()
-                    .and_then(|t| t.ended(node, &tasks, exit));
-                if let Some(text) = said.filter(|_| !(self.interrupted && exit.signal() > 0)) {
-                    eprint(&format!("srun: error: {text}"));
+                let said = self.tasks.as_mut().map(|t| t.ended(node, &tasks, exit));
+                let said = said.unwrap_or_default();
+                if exit.is_success() {
+                    self.verbose(&said);
+                } else if !(self.interrupted && exit.signal() > 0) {
+                    eprint(&format!("srun: error: {said}"));
                 }
                 self.first_exit.get_or_insert_with(Instant::now);
                 let bad = self.plan.request.kill_on_bad_exit && !exit.is_success();
-                if bad
-                    && !self.terminated
-                    && self.tasks.as_ref().is_some_and(Tasks::some_wait_for_others)
-                {
+                if bad && !self.terminated && self.tasks.as_ref().is_some_and(Tasks::some_wait_for_others) {
                     self.terminated = true;
                     self.say_terminating();
                     self.link.send(&FromClient::Terminate);
@@ -355,6 +317,12 @@ impl Client {
     fn info(&self, line: &str) {
         if !self.plan.quiet {
             eprint(line);
+        }
+    }
+
+    fn verbose(&self, text: &str) {
+        if self.plan.verbose {
+            eprint(&format!("srun: {text}"));
         }
     }
 
@@ -373,9 +341,7 @@ impl Client {
     fn abort(&mut self) {
         if !std::mem::replace(&mut self.aborted, true) {
             let seconds = self.kill_wait + 2;
-            eprint(&format!(
-                "srun: Job step aborted: Waiting up to {seconds} seconds for job step to finish."
-            ));
+            eprint(&format!("srun: Job step aborted: Waiting up to {seconds} seconds for job step to finish."));
         }
     }
 
@@ -392,16 +358,11 @@ impl Client {
     fn lose_patience(&mut self) {
         if self.step.is_none() {
             let job = self.plan.request.job;
-            eprint(&format!(
-                "srun: error: Unable to create step for job {job}: Requested nodes are busy"
-            ));
+            eprint(&format!("srun: error: Unable to create step for job {job}: Requested nodes are busy"));
             self.exit = Some(1);
             return;
         }
-        self.info(&format!(
-            "srun: First task exited {}s ago",
-            self.plan.wait.unwrap_or_default()
-        ));
+        self.info(&format!("srun: First task exited {}s ago", self.plan.wait.unwrap_or_default()));
         self.say_status();
         self.say_terminating();
         self.abort();
@@ -416,11 +377,7 @@ impl Client {
             Input::None => return,
         };
         match read {
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) => {}
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Ok(n) if n > 0 => {
                 bytes.truncate(n);
                 self.link.send(&FromClient::Input(Bytes(bytes)));
@@ -436,14 +393,8 @@ impl Client {
     fn on_signal(&mut self, signal: i32) {
         if self.tasks.is_none() {
             // It waits for its turn: there is nothing to hand a signal to.
-            if matches!(
-                signal,
-                libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT
-            ) {
-                eprint(&format!(
-                    "srun: Cancelled pending step for job {}",
-                    self.plan.request.job
-                ));
+            if matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
+                eprint(&format!("srun: Cancelled pending step for job {}", self.plan.request.job));
                 self.exit = Some(1);
             }
             return;
@@ -476,8 +427,7 @@ impl Client {
             self.force();
             return;
         }
-        let again =
-            self.last_interrupt.is_some_and(|at| at.elapsed() <= TWICE) || self.plan.disable_status;
+        let again = self.last_interrupt.is_some_and(|at| at.elapsed() <= TWICE) || self.plan.disable_status;
         if !again {
             self.info("srun: interrupt (one more within 1 sec to abort)");
             self.say_status();
@@ -509,39 +459,31 @@ fn vars(plan: &Plan, step: Option<u32>) -> Vars {
         node_name: env::var("SLURMD_NODENAME").unwrap_or_default(),
         node_index: 0,
         task_id: 0,
-        user: env::var("SLURM_JOB_USER")
-            .or_else(|_| env::var("USER"))
-            .unwrap_or_default(),
+        user: env::var("SLURM_JOB_USER").or_else(|_| env::var("USER")).unwrap_or_default(),
         job_name: env::var("SLURM_JOB_NAME").unwrap_or_else(|_| plan.request.name.clone()),
     }
 }
 
 /// Whether a pattern has the step's number in it.
 fn needs_step(pattern: &str) -> bool {
-    pattern.split('%').skip(1).any(|after| {
-        after
-            .trim_start_matches(|c: char| c.is_ascii_digit())
-            .starts_with(['s', 'J'])
-    })
+    pattern
+        .split('%')
+        .skip(1)
+        .any(|after| after.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['s', 'J']))
 }
 
 fn create(plan: &Plan, pattern: &str, step: Option<u32>) -> io::Result<File> {
     let append = plan.request.append;
     let mut options = File::options();
-    options
-        .create(true)
-        .write(true)
-        .append(append)
-        .truncate(!append)
-        .open(expand(pattern, &vars(plan, step)))
+    options.create(true).write(true).append(append).truncate(!append).open(expand(pattern, &vars(plan, step)))
 }
 
 /// The file for a pattern, if there is one and its name is known before the step is.
 fn open(plan: &Plan, pattern: Option<&str>, what: &str) -> Result<Option<File>, String> {
     match pattern.filter(|p| !needs_step(p)) {
-        Some(pattern) => create(plan, pattern, None)
-            .map(Some)
-            .map_err(|e| format!("Could not open {what} file: {}", error_text(&e))),
+        Some(pattern) => {
+            create(plan, pattern, None).map(Some).map_err(|e| format!("Could not open {what} file: {}", error_text(&e)))
+        }
         None => Ok(None),
     }
 }

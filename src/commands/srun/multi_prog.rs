@@ -21,22 +21,17 @@ pub(super) fn commands(file: &str, text: &str, tasks: u32) -> Result<Vec<Vec<Byt
         let (list, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let command = words(command);
         if command.is_empty() {
-            return Err(format!(
-                "Configuration file {file} invalid, no program for task id {list}"
-            ));
+            return Err(format!("Configuration file {file} invalid, no program for task id {list}"));
         }
         if list == "*" {
             rest.get_or_insert(command);
             continue;
         }
-        let ids = ids(list, tasks)
-            .ok_or_else(|| format!("Configuration file {file} invalid, bad task id {list}"))?;
+        let ids = ids(list, tasks).ok_or_else(|| format!("Configuration file {file} invalid, bad task id {list}"))?;
         for (offset, id) in ids.into_iter().enumerate() {
             if let Some(place) = commands.get_mut(id as usize) {
                 if place.is_some() {
-                    return Err(format!(
-                        "Configuration file {file} invalid, duplicate record for task id {id}"
-                    ));
+                    return Err(format!("Configuration file {file} invalid, duplicate record for task id {id}"));
                 }
                 *place = Some(fill(&command, id, offset));
             }
@@ -52,9 +47,7 @@ pub(super) fn commands(file: &str, text: &str, tasks: u32) -> Result<Vec<Vec<Byt
                 fill(rest, id, offset - 1)
             }
             (None, None) => {
-                return Err(format!(
-                    "Configuration file {file} invalid, no record for task id {id}"
-                ));
+                return Err(format!("Configuration file {file} invalid, no record for task id {id}"));
             }
         };
         all.push(command);
@@ -118,10 +111,7 @@ fn words(line: &str) -> Vec<String> {
 
 fn fill(command: &[String], id: u32, offset: usize) -> Vec<Bytes> {
     let (id, offset) = (id.to_string(), offset.to_string());
-    command
-        .iter()
-        .map(|word| Bytes(word.replace("%t", &id).replace("%o", &offset).into_bytes()))
-        .collect()
+    command.iter().map(|word| Bytes(word.replace("%t", &id).replace("%o", &offset).into_bytes())).collect()
 }
 
 #[cfg(test)]
@@ -129,15 +119,9 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, tasks: u32) -> Result<Vec<String>, String> {
-        let shown = |c: Vec<Bytes>| {
-            c.iter()
-                .map(|w| format!("<{}>", String::from_utf8_lossy(&w.0)))
-                .collect::<String>()
-        };
-        Ok(commands("mp.conf", text, tasks)?
-            .into_iter()
-            .map(shown)
-            .collect())
+        let shown =
+            |c: Vec<Bytes>| c.iter().map(|w| format!("<{}>", String::from_utf8_lossy(&w.0))).collect::<String>();
+        Ok(commands("mp.conf", text, tasks)?.into_iter().map(shown).collect())
     }
 
     #[test]
@@ -156,9 +140,7 @@ mod tests {
     fn what_lacks_is_said() {
         let lacks = "Configuration file mp.conf invalid, no record for task id 1";
         assert_eq!(shown("0 echo a\n", 2), Err(lacks.into()));
-        assert!(
-            shown("x echo\n", 1).is_err() && shown("0\n", 1).is_err() && shown("2-1 a", 1).is_err()
-        );
+        assert!(shown("x echo\n", 1).is_err() && shown("0\n", 1).is_err() && shown("2-1 a", 1).is_err());
         assert!(shown("0-4294967295 a\n", 2).is_ok());
     }
 

@@ -40,11 +40,7 @@ impl Output {
             (None, false) => To::Stdout,
             (None, true) => To::Stderr,
         };
-        let mut output = Self {
-            to,
-            label: None,
-            begun: BTreeMap::new(),
-        };
+        let mut output = Self { to, label: None, begun: BTreeMap::new() };
         output.label(label);
         output
     }
@@ -78,10 +74,7 @@ impl Output {
 
     /// A task will write no more: its last line gets an end, if lines are labelled.
     pub fn end(&mut self, task: u32) {
-        let open = self
-            .begun
-            .get(&task)
-            .is_some_and(|l| l.labelled || !l.text.is_empty());
+        let open = self.begun.get(&task).is_some_and(|l| l.labelled || !l.text.is_empty());
         if open {
             self.write(task, b"\n");
         }
@@ -91,10 +84,7 @@ impl Output {
     /// Something that is no task's.
     pub fn put(&mut self, bytes: &[u8]) {
         let put = match &mut self.to {
-            To::Stdout => io::stdout()
-                .lock()
-                .write_all(bytes)
-                .and_then(|()| io::stdout().lock().flush()),
+            To::Stdout => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().lock().flush()),
             To::Stderr => io::stderr().lock().write_all(bytes),
             To::File(file) => file.write_all(bytes),
             To::Nobody => Ok(()),
@@ -112,11 +102,7 @@ mod tests {
 
     fn written(label: Option<u32>, write: impl FnOnce(&mut Output)) -> String {
         let mut file = tempfile::tempfile().unwrap();
-        write(&mut Output::new(
-            false,
-            Some(file.try_clone().unwrap()),
-            label,
-        ));
+        write(&mut Output::new(false, Some(file.try_clone().unwrap()), label));
         file.rewind().unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();

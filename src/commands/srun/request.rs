@@ -2,9 +2,7 @@
 
 use super::{multi_prog, terminal};
 use crate::{
-    agent::step::{
-        Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text,
-    },
+    agent::step::{Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text},
     job::env::{self, Environment},
     slurm::{
         count::NodeCount,
@@ -33,6 +31,8 @@ pub(super) struct Plan {
     pub input: Option<String>,
     /// Say nothing but errors.
     pub quiet: bool,
+    /// Say more. `SRUN_DEBUG`, which every task has, asks for nothing.
+    pub verbose: bool,
     /// Seconds the others have once the first task has ended.
     pub wait: Option<u64>,
     /// Seconds to wait for a place: `--immediate`.
@@ -47,41 +47,28 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// srun's own refusals; what only the allocation can tell is told by its agent.
-pub(super) fn resolve(
-    options: &Options,
-    operands: &[OsString],
-    args: &[OsString],
-) -> Result<Plan, Refusal> {
+pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString]) -> Result<Plan, Refusal> {
     let error = |text: &str| Refusal::error(Command::Srun, 1, text);
     let Some(command) = operands.first() else {
-        return Err(Refusal::fatal(
-            Command::Srun,
-            "No command given to execute.",
-        ));
+        return Err(Refusal::fatal(Command::Srun, "No command given to execute."));
     };
     let Some(job) = options.get("jobid") else {
         return Err(error(
             "skyslurm: srun outside a job is not supported yet; put the line into a script and submit it with sbatch",
         ));
     };
-    let job = job
-        .parse()
-        .map_err(|_| error(&format!("Invalid value for jobid: {job}")))?;
+    let job = job.parse().map_err(|_| error(&format!("Invalid value for jobid: {job}")))?;
     let number = |name: &str| options.get(name).and_then(|text| text.parse::<u32>().ok());
     let typed = |name: &str| options.source(name) == Some(options::Source::CommandLine);
     let mut warnings = Vec::new();
 
     let tasks = number("ntasks");
-    let mut nodes = options
-        .get("nodes")
-        .and_then(|t| t.parse::<NodeCount>().ok())
-        .map(|n| (n.min, n.most()));
+    let mut nodes = options.get("nodes").and_then(|t| t.parse::<NodeCount>().ok()).map(|n| (n.min, n.most()));
     if let (Some(tasks), Some((least, most))) = (tasks, nodes)
         && tasks < least
     {
-        warnings.push(format!(
-            "srun: Warning: can't run {tasks} processes on {least} nodes, setting nnodes to {tasks}"
-        ));
+        warnings
+            .push(format!("srun: Warning: can't run {tasks} processes on {least} nodes, setting nnodes to {tasks}"));
         nodes = Some((tasks, most.min(tasks)));
     }
     let tasks_per_node = number("ntasks-per-node");
@@ -95,9 +82,7 @@ pub(super) fn resolve(
         ));
     }
     let hosts = |name: &str| match options.get(name) {
-        Some(text) => {
-            hostlist::expand(text).map_err(|_| error(&format!("Invalid node list: {text}")))
-        }
+        Some(text) => hostlist::expand(text).map_err(|_| error(&format!("Invalid node list: {text}"))),
         None => Ok(Vec::new()),
     };
     let directory = match options.get("chdir") {
@@ -108,11 +93,7 @@ pub(super) fn resolve(
         job,
         name: match options.get("job-name").filter(|_| typed("job-name")) {
             Some(name) => name.to_owned(),
-            None => PathBuf::from(command)
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
+            None => PathBuf::from(command).file_name().unwrap_or_default().to_string_lossy().into_owned(),
         },
         tasks,
         nodes,
@@ -123,34 +104,27 @@ pub(super) fn resolve(
         exclude: hosts("exclude")?,
         relative: number("relative"),
         order: order(options.get("distribution"))?,
-        exact: options.is_set("exact")
-            || options.is_set("exclusive")
-            || options.is_set("cpus-per-task"),
+        exact: options.is_set("exact") || options.is_set("exclusive") || options.is_set("cpus-per-task"),
         overlap: options.is_set("overlap"),
         overcommit: options.is_set("overcommit"),
         immediate: options.is_set("immediate") && number("immediate").unwrap_or(0) == 0,
         directory: Bytes(directory.as_os_str().as_bytes().to_vec()),
-        environment: Bytes(environment(options.get("export")).to_block()),
+        environment: Bytes(environment(options).to_block()),
         umask: own_umask(),
-        append: options
-            .get("open-mode")
-            .is_some_and(|m| m.starts_with(['a', 'A'])),
-        kill_on_bad_exit: options.is_set("kill-on-bad-exit")
-            && options.get("kill-on-bad-exit") != Some("0"),
+        append: options.get("open-mode").is_some_and(|m| m.starts_with(['a', 'A'])),
+        kill_on_bad_exit: options.is_set("kill-on-bad-exit") && options.get("kill-on-bad-exit") != Some("0"),
         label: options.is_set("label"),
         command: command_line(args),
         ..StepRequest::default()
     };
     memory(options, &mut request);
-    gpus(options, &mut request)
-        .map_err(|()| error("Invalid Trackable RESource (TRES) specification"))?;
-    let arguments =
-        |words: &[OsString]| words.iter().map(|w| Bytes(w.as_bytes().to_vec())).collect();
+    gpus(options, &mut request).map_err(|()| error("Invalid Trackable RESource (TRES) specification"))?;
+    let arguments = |words: &[OsString]| words.iter().map(|w| Bytes(w.as_bytes().to_vec())).collect();
     request.programs = Programs::Same(arguments(operands));
     if options.is_set("multi-prog") {
         let file = command.to_string_lossy();
-        let text = std::fs::read(command)
-            .map_err(|_| error(&format!("Could not open multi_prog config file {file}")))?;
+        let text =
+            std::fs::read(command).map_err(|_| error(&format!("Could not open multi_prog config file {file}")))?;
         let tasks = tasks.or(nodes.map(|n| n.0)).unwrap_or(1);
         request.tasks = Some(tasks);
         let all = multi_prog::commands(&file, &String::from_utf8_lossy(&text), tasks);
@@ -160,13 +134,8 @@ pub(super) fn resolve(
         match terminal::size() {
             Ok(size) => request.terminal = Some(size),
             Err(e) => {
-                warnings.push(format!(
-                    "srun: error: ioctl(TIOCGWINSZ): {}",
-                    error_text(&e)
-                ));
-                warnings.push(
-                    "srun: error: Not using a pseudo-terminal, disregarding --pty option".into(),
-                );
+                warnings.push(format!("srun: error: ioctl(TIOCGWINSZ): {}", error_text(&e)));
+                warnings.push("srun: error: Not using a pseudo-terminal, disregarding --pty option".into());
             }
         }
     }
@@ -178,10 +147,8 @@ pub(super) fn resolve(
         error_is_output: false,
         input: None,
         quiet: options.is_set("quiet"),
-        wait: options
-            .get("wait")
-            .and_then(|w| w.parse().ok())
-            .filter(|w| *w > 0),
+        verbose: typed("verbose"),
+        wait: options.get("wait").and_then(|w| w.parse().ok()).filter(|w| *w > 0),
         immediate: number("immediate").filter(|n| *n > 0),
         quit_on_interrupt: options.is_set("quit-on-interrupt"),
         disable_status: options.is_set("disable-status"),
@@ -191,18 +158,10 @@ pub(super) fn resolve(
 }
 
 fn memory(options: &Options, request: &mut StepRequest) {
-    let size = |name: &str| {
-        options
-            .get(name)
-            .and_then(|t| parse_mem(t).ok())
-            .map(|m| m.0)
-            .filter(|m| *m > 0)
-    };
+    let size = |name: &str| options.get(name).and_then(|t| parse_mem(t).ok()).map(|m| m.0).filter(|m| *m > 0);
     let names = ["mem", "mem-per-cpu", "mem-per-gpu"];
     // What was typed counts, and not what the job's environment carries of another kind.
-    let typed = names
-        .iter()
-        .find(|n| options.source(n) == Some(options::Source::CommandLine));
+    let typed = names.iter().find(|n| options.source(n) == Some(options::Source::CommandLine));
     for name in names.iter().filter(|n| typed.is_none_or(|t| t == *n)) {
         match *name {
             "mem" => request.memory_per_node = size(name),
@@ -215,12 +174,7 @@ fn memory(options: &Options, request: &mut StepRequest) {
 fn gpus(options: &Options, request: &mut StepRequest) -> Result<(), ()> {
     let typed = |name: &str| options.source(name) == Some(options::Source::CommandLine);
     let count = |list: GresList| u32::try_from(list.total("gpu")).unwrap_or(u32::MAX);
-    let gpus = |name: &str| {
-        options
-            .get(name)
-            .map(|t| GresList::parse_gpus(t).map(count).map_err(|_| ()))
-            .transpose()
-    };
+    let gpus = |name: &str| options.get(name).map(|t| GresList::parse_gpus(t).map(count).map_err(|_| ())).transpose();
     // The job's own --gpus and --gpus-per-node reach a step as variables: they mean all there are on its nodes.
     let mut asked = None;
     if typed("gpus") {
@@ -231,15 +185,9 @@ fn gpus(options: &Options, request: &mut StepRequest) -> Result<(), ()> {
     }
     if let Some(text) = options.get("gres") {
         let list = GresList::parse(text).map_err(|_| ())?;
-        asked = Some(if count(list.clone()) > 0 {
-            Gpus::PerNode(count(list))
-        } else {
-            Gpus::None
-        });
+        asked = Some(if count(list.clone()) > 0 { Gpus::PerNode(count(list)) } else { Gpus::None });
     }
-    if let Some(n) =
-        gpus("gpus-per-task")?.filter(|n| *n > 0 && (asked.is_none() || typed("gpus-per-task")))
-    {
+    if let Some(n) = gpus("gpus-per-task")?.filter(|n| *n > 0 && (asked.is_none() || typed("gpus-per-task"))) {
         asked = asked.or(Some(Gpus::PerTask(n)));
         request.gpu_binding = Binding::PerTask(n);
     } else if let Some(n) = options.get("ntasks-per-gpu").and_then(|t| t.parse().ok()) {
@@ -257,33 +205,21 @@ fn order(text: Option<&str>) -> Result<Ordering, Refusal> {
         return Ok(Ordering::Unset);
     };
     // The parts behind a colon are about sockets and cores, those behind a comma about how tightly to pack.
-    let first = text
-        .split([':', ','])
-        .next()
-        .unwrap_or(text)
-        .to_ascii_lowercase();
+    let first = text.split([':', ',']).next().unwrap_or(text).to_ascii_lowercase();
     Ok(match (first.as_str(), first.split_once('=')) {
         ("block", _) => Ordering::Block,
         ("cyclic", _) => Ordering::Cyclic,
         (_, Some(("plane", size))) => Ordering::Plane(size.parse().unwrap_or(1)),
         ("plane", _) => {
-            let size = process::var("SLURM_DIST_PLANESIZE")
-                .ok()
-                .and_then(|s| s.parse().ok());
+            let size = process::var("SLURM_DIST_PLANESIZE").ok().and_then(|s| s.parse().ok());
             Ordering::Plane(size.unwrap_or(1))
         }
         ("arbitrary", _) => {
             let file = process::var("SLURM_HOSTFILE").unwrap_or_default();
             let text = std::fs::read_to_string(&file).map_err(|_| {
-                Refusal::error(
-                    Command::Srun,
-                    1,
-                    format!("SLURM_HOSTFILE: cannot read the list of nodes: {file}"),
-                )
+                Refusal::error(Command::Srun, 1, format!("SLURM_HOSTFILE: cannot read the list of nodes: {file}"))
             })?;
-            let names = text
-                .split_whitespace()
-                .flat_map(|word| hostlist::expand(word).unwrap_or_default());
+            let names = text.split_whitespace().flat_map(|word| hostlist::expand(word).unwrap_or_default());
             Ordering::Arbitrary(names.collect())
         }
         _ => Ordering::Unset,
@@ -337,7 +273,21 @@ fn padded(text: &str) -> bool {
     })
 }
 
-fn environment(export: Option<&str>) -> Environment {
+/// What was typed, and the variable by which tasks learn of it.
+const TOLD: &[(&str, &str)] = &[
+    ("cpus-per-gpu", "SLURM_CPUS_PER_GPU"),
+    ("gpus", "SLURM_GPUS"),
+    ("gpus-per-node", "SLURM_GPUS_PER_NODE"),
+    ("gpus-per-task", "SLURM_GPUS_PER_TASK"),
+    ("mem", "SLURM_MEM_PER_NODE"),
+    ("mem-per-cpu", "SLURM_MEM_PER_CPU"),
+    ("mem-per-gpu", "SLURM_MEM_PER_GPU"),
+    ("ntasks-per-gpu", "SLURM_NTASKS_PER_GPU"),
+    ("ntasks-per-node", "SLURM_NTASKS_PER_NODE"),
+];
+
+/// srun's environment for the tasks.
+fn environment(options: &Options) -> Environment {
     let mut block = Vec::new();
     for (name, value) in process::vars_os() {
         block.extend_from_slice(name.as_bytes());
@@ -345,7 +295,23 @@ fn environment(export: Option<&str>) -> Environment {
         block.extend_from_slice(value.as_bytes());
         block.push(0);
     }
-    env::of_step(export, Environment::parse(&block))
+    let mut environment = env::of_step(options.get("export"), Environment::parse(&block));
+    let typed = |name: &str| options.source(name) == Some(options::Source::CommandLine);
+    if ["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|n| typed(n)) {
+        // Only one of them is in force.
+        TOLD.iter().filter(|(n, _)| n.starts_with("mem")).for_each(|(_, variable)| environment.unset(variable));
+    }
+    for (name, variable) in TOLD.iter().filter(|(name, _)| typed(name)) {
+        match (options.get(name), name.starts_with("mem")) {
+            (Some(text), true) => match parse_mem(text) {
+                Ok(size) if size.0 > 0 => environment.set(variable, size.0.to_string()),
+                _ => {}
+            },
+            (Some(text), false) => environment.set(variable, text),
+            (None, _) => {}
+        }
+    }
+    environment
 }
 
 fn own_umask() -> u32 {
@@ -356,8 +322,5 @@ fn own_umask() -> u32 {
 
 fn command_line(args: &[OsString]) -> String {
     let words = args.iter().map(|a| a.to_string_lossy().into_owned());
-    std::iter::once("srun".to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once("srun".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -20,19 +20,21 @@ pub(super) struct Tasks {
 impl Tasks {
     pub fn new(step: String, nodes: Vec<String>, layout: &[Vec<u32>]) -> Self {
         let running = layout.iter().flatten().copied().collect();
-        Self {
-            step,
-            nodes,
-            running,
-            exited: IdSet::new(),
-            forced: false,
-            highest: 0,
-        }
+        Self { step, nodes, running, exited: IdSet::new(), forced: false, highest: 0 }
     }
 
     /// `StepId=190.0`
     pub fn step(&self) -> String {
         format!("StepId={}", self.step)
+    }
+
+    /// `launching StepId=176.0 on host node1, 1 tasks: 0`, a line for each node.
+    pub fn launching(&self, layout: &[Vec<u32>]) -> Vec<String> {
+        let line = |(node, ids): (&String, &Vec<u32>)| {
+            let list: IdSet = ids.iter().copied().collect();
+            format!("launching {} on host {node}, {} tasks: {list}", self.step(), ids.len())
+        };
+        self.nodes.iter().zip(layout).map(line).collect()
     }
 
     /// How many.
@@ -55,31 +57,25 @@ impl Tasks {
         self.highest
     }
 
-    /// Tasks ended. What there is to say of it: `node1: tasks 0-2: Exited with exit code 1`.
-    pub fn ended(&mut self, node: usize, ids: &[u32], exit: ExitStatus) -> Option<String> {
+    /// Tasks ended. What there is to say of it: `node1: tasks 0-2: Exited with exit code 1`, or `Completed`.
+    pub fn ended(&mut self, node: usize, ids: &[u32], exit: ExitStatus) -> String {
         let ids: IdSet = ids.iter().copied().collect();
         for id in ids.iter() {
             self.running.remove(id);
             self.exited.insert(id);
         }
         self.highest = self.highest.max(exit.shell_code());
-        if exit.is_success() {
-            return None;
-        }
         let what = match i32::from(exit.signal()) {
+            0 if exit.is_success() => "Completed".to_owned(),
             0 => format!("Exited with exit code {}", exit.code()),
             signal => {
                 self.forced |= signal == 9 || signal == 15;
-                let core = if exit.0 & 0x80 != 0 {
-                    " (core dumped)"
-                } else {
-                    ""
-                };
+                let core = if exit.0 & 0x80 != 0 { " (core dumped)" } else { "" };
                 format!("{}{core}", signal_text(signal))
             }
         };
         let node = self.nodes.get(node).map_or("", String::as_str);
-        Some(format!("{node}: {}: {what}", named(&ids)))
+        format!("{node}: {}: {what}", named(&ids))
     }
 
     /// `StepId=190.0 tasks 0-1: running`, and those that have ended.
@@ -102,44 +98,25 @@ mod tests {
     use super::*;
 
     fn tasks() -> Tasks {
-        Tasks::new(
-            "190.0".into(),
-            vec!["node1".into(), "node2".into()],
-            &[vec![0, 1, 2], vec![3]],
-        )
+        Tasks::new("190.0".into(), vec!["node1".into(), "node2".into()], &[vec![0, 1, 2], vec![3]])
     }
 
     #[test]
     fn messages_are_those_of_the_captures() {
         let mut t = tasks();
         let said = t.ended(0, &[0, 1, 2], ExitStatus::exited(1));
-        assert_eq!(
-            said.as_deref(),
-            Some("node1: tasks 0-2: Exited with exit code 1")
-        );
-        assert_eq!(
-            t.status(),
-            [
-                "StepId=190.0 task 3: running",
-                "StepId=190.0 tasks 0-2: exited"
-            ]
-        );
+        assert_eq!(said, "node1: tasks 0-2: Exited with exit code 1");
+        assert_eq!(t.status(), ["StepId=190.0 task 3: running", "StepId=190.0 tasks 0-2: exited"]);
         assert!(t.some_wait_for_others() && !t.was_forced());
-        assert_eq!(
-            t.ended(1, &[3], ExitStatus::signaled(9)).as_deref(),
-            Some("node2: task 3: Killed")
-        );
+        assert_eq!(t.ended(1, &[3], ExitStatus::signaled(9)), "node2: task 3: Killed");
         assert_eq!((t.exit_code(), t.was_forced()), (137, true));
     }
 
     #[test]
     fn a_fault_is_not_forced() {
         let mut t = tasks();
-        assert_eq!(
-            t.ended(1, &[3], ExitStatus(11)).as_deref(),
-            Some("node2: task 3: Segmentation fault")
-        );
-        assert_eq!(t.ended(0, &[0], ExitStatus::default()), None);
+        assert_eq!(t.ended(1, &[3], ExitStatus(11)), "node2: task 3: Segmentation fault");
+        assert_eq!(t.ended(0, &[0], ExitStatus::default()), "node1: task 0: Completed");
         assert!(!t.was_forced());
     }
 }

@@ -28,12 +28,7 @@ impl Drop for Raw {
 
 /// Rows and columns of the terminal on stdin; an error where it is none.
 pub(super) fn size() -> io::Result<(u16, u16)> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ writes one winsize.
     match unsafe { libc::ioctl(0, libc::TIOCGWINSZ, &mut size) } {
         0 => Ok((size.ws_row, size.ws_col)),

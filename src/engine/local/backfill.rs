@@ -84,7 +84,8 @@ pub fn schedule(
                     hopeless.insert(key);
                     continue;
                 };
-                let in_the_way = reserved.as_ref().is_some_and(|r| ends > r.at && placement.names().any(|n| r.nodes.contains(n)));
+                let in_the_way =
+                    reserved.as_ref().is_some_and(|r| ends > r.at && placement.names().any(|n| r.nodes.contains(n)));
                 if in_the_way {
                     continue;
                 }

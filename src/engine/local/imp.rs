@@ -101,7 +101,9 @@ impl Engine for Local {
         }
         let free = self.inventory.all_free();
         let nodes: Vec<&Slot> = backfill::slots(&free, partition);
-        let known = |g: &crate::slurm::gres::Gres| free.slots.iter().any(|s| s.gres.iter().any(|(have, _)| have.name == g.name));
+        let known = |g: &crate::slurm::gres::Gres| {
+            free.slots.iter().any(|s| s.gres.iter().any(|(have, _)| have.name == g.name))
+        };
         if let Some(gres) = needs.per_node.iter().find(|g| !known(g)) {
             return Err(if gres.name == "gpu" { unavailable } else { unfit(Errno::InvalidGres) });
         }
@@ -116,7 +118,9 @@ impl Engine for Local {
             tasks: needs.tasks.map(|_| 1),
             nodelist: Vec::new(),
             gpus: match &needs.gpus {
-                Gpus::Total(list) => Gpus::Total(list.iter().map(|g| crate::slurm::gres::Gres { count: 1, ..g.clone() }).collect()),
+                Gpus::Total(list) => {
+                    Gpus::Total(list.iter().map(|g| crate::slurm::gres::Gres { count: 1, ..g.clone() }).collect())
+                }
                 other => other.clone(),
             },
             ..needs.clone()

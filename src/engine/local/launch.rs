@@ -33,7 +33,12 @@ pub struct Launcher {
 
 impl Launcher {
     /// Makes the spool directory and its files below `state`.
-    pub fn new(config: &Config, state: &Path, inventory: &Inventory, reports: UnboundedSender<Report>) -> io::Result<Self> {
+    pub fn new(
+        config: &Config,
+        state: &Path,
+        inventory: &Inventory,
+        reports: UnboundedSender<Report>,
+    ) -> io::Result<Self> {
         let spool = state.join("spool");
         directory::make_private(&spool)?;
         let etc_hosts = inventory.is_virtual.then(|| spool.join("hosts"));

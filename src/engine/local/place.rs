@@ -26,7 +26,8 @@ pub fn place(needs: &Needs, nodes: &[&Slot]) -> Option<Placement> {
     };
     let rooms: Vec<Room> = nodes.iter().filter(usable).filter_map(|slot| room(needs, slot)).collect();
     // Nodes that were named come first.
-    let (named, others): (Vec<Room>, Vec<Room>) = rooms.into_iter().partition(|r| needs.nodelist.contains(&r.slot.name));
+    let (named, others): (Vec<Room>, Vec<Room>) =
+        rooms.into_iter().partition(|r| needs.nodelist.contains(&r.slot.name));
     if named.len() < needs.nodelist.len() {
         return None;
     }
@@ -37,7 +38,9 @@ pub fn place(needs: &Needs, nodes: &[&Slot]) -> Option<Placement> {
     let tasks = layout(needs, &chosen);
     let gpus = gpu_layout(needs, &chosen, &tasks)?;
     let shares = chosen.iter().zip(tasks).zip(gpus);
-    Some(Placement { nodes: shares.map(|((room, tasks), gpus)| share(needs, room.slot, tasks, &gpus)).collect::<Option<_>>()? })
+    Some(Placement {
+        nodes: shares.map(|((room, tasks), gpus)| share(needs, room.slot, tasks, &gpus)).collect::<Option<_>>()?,
+    })
 }
 
 /// How many nodes, and which.
@@ -75,7 +78,8 @@ fn choose<'a, 'b>(needs: &Needs, rooms: &'b [Room<'a>]) -> Option<Vec<&'b Room<'
         None => {
             if least <= 1
                 && needs.nodelist.len() <= 1
-                && let Some(one) = rooms.iter().take(if needs.nodelist.is_empty() { rooms.len() } else { 1 }).find(|r| enough(&[r]))
+                && let Some(one) =
+                    rooms.iter().take(if needs.nodelist.is_empty() { rooms.len() } else { 1 }).find(|r| enough(&[r]))
             {
                 return Some(vec![one]);
             }
@@ -222,9 +226,7 @@ fn free_of(slot: &Slot, wanted: &Gres) -> u64 {
 }
 
 fn matching<'a>(slot: &'a Slot, wanted: &'a Gres) -> impl Iterator<Item = &'a (Gres, IdSet)> {
-    slot.gres
-        .iter()
-        .filter(move |(g, _)| g.name == wanted.name && (wanted.type_.is_none() || g.type_ == wanted.type_))
+    slot.gres.iter().filter(move |(g, _)| g.name == wanted.name && (wanted.type_.is_none() || g.type_ == wanted.type_))
 }
 
 fn has_features(slot: &Slot, wanted: &[Vec<String>]) -> bool {
@@ -236,7 +238,11 @@ fn share(needs: &Needs, slot: &Slot, tasks: u32, gpus: &[Gres]) -> Option<NodeSh
     let mut taken: Vec<GresShare> = Vec::new();
     if needs.whole_nodes {
         // Alone on the node, it has all of it.
-        taken.extend(slot.gres.iter().map(|(g, free)| GresShare { name: g.name.clone(), kind: g.type_.clone(), ids: free.clone() }));
+        taken.extend(slot.gres.iter().map(|(g, free)| GresShare {
+            name: g.name.clone(),
+            kind: g.type_.clone(),
+            ids: free.clone(),
+        }));
     } else {
         for gres in needs.per_node.iter().chain(gpus) {
             take_gres(slot, gres, &mut taken)?;

@@ -31,7 +31,9 @@ fn nodes(min: u32, max: u32) -> Option<NodeCount> {
 
 /// `node:cpus:gpus` of each node.
 fn shown(placement: &Placement) -> String {
-    let one = |n: &crate::job::NodeShare| format!("{}:{}:{}", n.node.trim_start_matches("node"), n.cpus.len(), n.gpus().len());
+    let one = |n: &crate::job::NodeShare| {
+        format!("{}:{}:{}", n.node.trim_start_matches("node"), n.cpus.len(), n.gpus().len())
+    };
     placement.nodes.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
@@ -59,10 +61,19 @@ fn layouts_are_a_real_slurm_s() {
         ("-n4 --gpus-per-task=3", Request { ntasks: Some(4), gpus_per_task: gpus("3"), ..r() }, "1:2:6 2:2:6"),
         (
             "--gpus=4 --ntasks-per-gpu=2 -N2",
-            Request { nodes: nodes(2, 2), gpus: gpus("4"), tasks_per: TasksPer { gpu: Some(2), ..Default::default() }, ..r() },
+            Request {
+                nodes: nodes(2, 2),
+                gpus: gpus("4"),
+                tasks_per: TasksPer { gpu: Some(2), ..Default::default() },
+                ..r()
+            },
             "1:4:2 2:4:2",
         ),
-        ("--exclusive -N2 -n3", Request { nodes: nodes(2, 2), ntasks: Some(3), exclusive: Exclusive::Node, ..r() }, "1:64:8 2:64:8"),
+        (
+            "--exclusive -N2 -n3",
+            Request { nodes: nodes(2, 2), ntasks: Some(3), exclusive: Exclusive::Node, ..r() },
+            "1:64:8 2:64:8",
+        ),
         ("-O -n200 -N1", Request { nodes: nodes(1, 1), ntasks: Some(200), overcommit: true, ..r() }, "1:1:0"),
         (
             "-n5 --ntasks-per-node=2",
@@ -74,7 +85,11 @@ fn layouts_are_a_real_slurm_s() {
         ("-w node3 -N2", Request { nodes: nodes(2, 2), nodelist: vec!["node3".into()], ..r() }, "1:1:0 3:1:0"),
         ("-x node[1-2]", Request { exclude: vec!["node1".into(), "node2".into()], ..r() }, "3:1:0"),
         ("--mem=300G -n3", Request { ntasks: Some(3), memory: Some(Memory::PerNode(307_200)), ..r() }, "1:3:0"),
-        ("--mem-per-cpu=200G -n3", Request { ntasks: Some(3), memory: Some(Memory::PerCpu(204_800)), ..r() }, "1:2:0 2:1:0"),
+        (
+            "--mem-per-cpu=200G -n3",
+            Request { ntasks: Some(3), memory: Some(Memory::PerCpu(204_800)), ..r() },
+            "1:2:0 2:1:0",
+        ),
         ("--cpus-per-gpu=4 --gpus=2", Request { cpus_per_gpu: Some(4), gpus: gpus("2"), ..r() }, "1:8:2"),
         ("-N9", Request { nodes: nodes(9, 9), ..r() }, "none"),
         ("-c65", Request { cpus_per_task: Some(65), ..r() }, "none"),

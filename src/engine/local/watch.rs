@@ -88,7 +88,13 @@ impl Drop for Watch {
 
 impl Watch {
     /// On a job whose agents are children of this process, the first node's first.
-    pub fn children(id: JobId, spool: Layout, children: Vec<Child>, pokes: &Pokes, reports: UnboundedSender<Report>) -> Self {
+    pub fn children(
+        id: JobId,
+        spool: Layout,
+        children: Vec<Child>,
+        pokes: &Pokes,
+        reports: UnboundedSender<Report>,
+    ) -> Self {
         let mut children = children.into_iter();
         let first = children.next();
         for mut other in children {
@@ -186,7 +192,9 @@ impl EventReader {
             .filter(|line| !line.is_empty())
             .filter_map(|line| {
                 serde_json::from_slice(line)
-                    .inspect_err(|error| tracing::warn!(%error, dir = %self.spool.dir.display(), "event not understood"))
+                    .inspect_err(
+                        |error| tracing::warn!(%error, dir = %self.spool.dir.display(), "event not understood"),
+                    )
                     .ok()
             })
             .collect()

@@ -42,9 +42,7 @@ impl Batch<'_> {
     }
 
     fn gpus(&self) -> Option<String> {
-        self.first_node()
-            .map(|n| super::task::list(n.gpus().iter()))
-            .filter(|ids| !ids.is_empty())
+        self.first_node().map(|n| super::task::list(n.gpus().iter())).filter(|ids| !ids.is_empty())
     }
 
     fn end_time(&self) -> Option<i64> {
@@ -67,57 +65,31 @@ fn shown(value: Option<impl ToString>) -> Option<String> {
 
 /// What every process of a job has, wherever it runs.
 const JOB: &[Row] = &[
-    ("SLURM_ARRAY_JOB_ID", |b| {
-        shown(b.array().map(|(a, _)| a.job_id))
-    }),
-    ("SLURM_ARRAY_TASK_COUNT", |b| {
-        shown(b.array().map(|(a, _)| a.spec.count()))
-    }),
-    ("SLURM_ARRAY_TASK_ID", |b| {
-        shown(b.array().map(|(_, task)| task))
-    }),
-    ("SLURM_ARRAY_TASK_MAX", |b| {
-        shown(b.array().map(|(a, _)| a.spec.max()))
-    }),
-    ("SLURM_ARRAY_TASK_MIN", |b| {
-        shown(b.array().map(|(a, _)| a.spec.min()))
-    }),
-    ("SLURM_ARRAY_TASK_STEP", |b| {
-        shown(b.array().map(|(a, _)| a.spec.step()))
-    }),
+    ("SLURM_ARRAY_JOB_ID", |b| shown(b.array().map(|(a, _)| a.job_id))),
+    ("SLURM_ARRAY_TASK_COUNT", |b| shown(b.array().map(|(a, _)| a.spec.count()))),
+    ("SLURM_ARRAY_TASK_ID", |b| shown(b.array().map(|(_, task)| task))),
+    ("SLURM_ARRAY_TASK_MAX", |b| shown(b.array().map(|(a, _)| a.spec.max()))),
+    ("SLURM_ARRAY_TASK_MIN", |b| shown(b.array().map(|(a, _)| a.spec.min()))),
+    ("SLURM_ARRAY_TASK_STEP", |b| shown(b.array().map(|(a, _)| a.spec.step()))),
     ("SLURM_CLUSTER_NAME", |b| Some(b.cluster.into())),
     ("SLURM_CONF", |b| Some(b.conf.into())),
     ("SLURM_CPUS_PER_GPU", |b| shown(b.request().cpus_per_gpu)),
     ("SLURM_CPUS_PER_TASK", |b| shown(b.request().cpus_per_task)),
-    ("SLURM_DISTRIBUTION", |b| {
-        b.request().distribution_text.clone()
-    }),
+    ("SLURM_DISTRIBUTION", |b| b.request().distribution_text.clone()),
     ("SLURM_GPUS", |b| names::gpus(&b.request().gpus)),
-    ("SLURM_GPUS_PER_NODE", |b| {
-        names::gpus(&b.request().gpus_per_node)
-    }),
-    ("SLURM_GPUS_PER_SOCKET", |b| {
-        names::gpus(&b.request().gpus_per_socket)
-    }),
-    ("SLURM_GPUS_PER_TASK", |b| {
-        names::gpus(&b.request().gpus_per_task)
-    }),
+    ("SLURM_GPUS_PER_NODE", |b| names::gpus(&b.request().gpus_per_node)),
+    ("SLURM_GPUS_PER_SOCKET", |b| names::gpus(&b.request().gpus_per_socket)),
+    ("SLURM_GPUS_PER_TASK", |b| names::gpus(&b.request().gpus_per_task)),
     ("SLURM_GPU_BIND", |b| b.request().gpu_bind.clone()),
     ("SLURM_HINT", |b| b.request().hint.clone()),
     ("SLURM_JOBID", |b| shown(Some(b.job.id))),
     ("SLURM_JOB_ACCOUNT", |b| b.request().account.clone()),
-    ("SLURM_JOB_CPUS_PER_NODE", |b| {
-        Some(repetitions(
-            names::nodes(b.job).iter().map(|n| n.cpus.len() as u32),
-        ))
-    }),
+    ("SLURM_JOB_CPUS_PER_NODE", |b| Some(repetitions(names::nodes(b.job).iter().map(|n| n.cpus.len() as u32)))),
     ("SLURM_JOB_END_TIME", |b| shown(b.end_time())),
     ("SLURM_JOB_ID", |b| shown(Some(b.job.id))),
     ("SLURM_JOB_NAME", |b| Some(b.request().name.clone())),
     ("SLURM_JOB_NODELIST", |b| Some(names::node_list(b.job))),
-    ("SLURM_JOB_NUM_NODES", |b| {
-        shown(Some(names::nodes(b.job).len()))
-    }),
+    ("SLURM_JOB_NUM_NODES", |b| shown(Some(names::nodes(b.job).len()))),
     ("SLURM_JOB_PARTITION", |b| Some(b.job.partition.clone())),
     ("SLURM_JOB_QOS", |b| b.request().qos.clone()),
     ("SLURM_JOB_START_TIME", |b| shown(b.job.start_time)),
@@ -137,36 +109,20 @@ const JOB: &[Row] = &[
     ("SLURM_NODELIST", |b| Some(names::node_list(b.job))),
     ("SLURM_NPROCS", |b| b.ntasks()),
     ("SLURM_NTASKS", |b| b.ntasks()),
-    ("SLURM_NTASKS_PER_CORE", |b| {
-        shown(b.request().tasks_per.core)
-    }),
+    ("SLURM_NTASKS_PER_CORE", |b| shown(b.request().tasks_per.core)),
     ("SLURM_NTASKS_PER_GPU", |b| shown(b.request().tasks_per.gpu)),
-    ("SLURM_NTASKS_PER_NODE", |b| {
-        shown(b.request().tasks_per.node)
-    }),
-    ("SLURM_NTASKS_PER_SOCKET", |b| {
-        shown(b.request().tasks_per.socket)
-    }),
-    ("SLURM_OVERCOMMIT", |b| {
-        b.request().overcommit.then(|| "1".into())
-    }),
+    ("SLURM_NTASKS_PER_NODE", |b| shown(b.request().tasks_per.node)),
+    ("SLURM_NTASKS_PER_SOCKET", |b| shown(b.request().tasks_per.socket)),
+    ("SLURM_OVERCOMMIT", |b| b.request().overcommit.then(|| "1".into())),
     ("SLURM_PROFILE", |b| b.request().profile.clone()),
     ("SLURM_SUBMIT_DIR", |b| Some(b.request().submit_dir.clone())),
-    ("SLURM_SUBMIT_HOST", |b| {
-        Some(b.request().submit_host.clone())
+    ("SLURM_SUBMIT_HOST", |b| Some(b.request().submit_host.clone())),
+    ("SLURM_TASKS_PER_NODE", |b| Some(repetitions(names::nodes(b.job).iter().map(|n| n.tasks)))),
+    ("SLURM_THREADS_PER_CORE", |b| match b.request().hint.as_deref() {
+        Some("nomultithread") => Some("1".into()),
+        _ => shown(b.request().threads_per_core),
     }),
-    ("SLURM_TASKS_PER_NODE", |b| {
-        Some(repetitions(names::nodes(b.job).iter().map(|n| n.tasks)))
-    }),
-    ("SLURM_THREADS_PER_CORE", |b| {
-        match b.request().hint.as_deref() {
-            Some("nomultithread") => Some("1".into()),
-            _ => shown(b.request().threads_per_core),
-        }
-    }),
-    ("SLURM_TRES_PER_TASK", |b| {
-        names::tres_per_task(b.request().cpus_per_task, &b.request().gpus_per_task)
-    }),
+    ("SLURM_TRES_PER_TASK", |b| names::tres_per_task(b.request().cpus_per_task, &b.request().gpus_per_task)),
     ("SLURM_WCKEY", |b| b.request().wckey.clone()),
 ];
 
@@ -176,12 +132,8 @@ const SCRIPT: &[Row] = &[
     ("ENVIRONMENT", |_| Some("BATCH".into())),
     ("HOSTNAME", |b| Some(b.host.into())),
     ("SLURMD_NODENAME", |b| b.node_name()),
-    ("SLURM_CPUS_ON_NODE", |b| {
-        shown(b.first_node().map(|n| n.cpus.len()))
-    }),
-    ("SLURM_GPUS_ON_NODE", |b| {
-        shown(b.first_node().map(|n| n.gpus().len()).filter(|n| *n > 0))
-    }),
+    ("SLURM_CPUS_ON_NODE", |b| shown(b.first_node().map(|n| n.cpus.len()))),
+    ("SLURM_GPUS_ON_NODE", |b| shown(b.first_node().map(|n| n.gpus().len()).filter(|n| *n > 0))),
     ("SLURM_GTIDS", |_| Some("0".into())),
     ("SLURM_JOB_GID", |b| shown(Some(b.request().user.gid))),
     ("SLURM_JOB_GPUS", |b| b.gpus()),
@@ -191,9 +143,7 @@ const SCRIPT: &[Row] = &[
     ("SLURM_NODEID", |_| Some("0".into())),
     ("SLURM_PRIO_PROCESS", |_| Some("0".into())),
     ("SLURM_PROCID", |_| Some("0".into())),
-    ("SLURM_RESTART_COUNT", |b| {
-        shown(Some(b.job.restarts).filter(|n| *n > 0))
-    }),
+    ("SLURM_RESTART_COUNT", |b| shown(Some(b.job.restarts).filter(|n| *n > 0))),
     ("SLURM_TASK_PID", |_| Some("0".into())), // written by the process itself
     ("SLURM_TOPOLOGY_ADDR", |b| b.node_name()),
     ("SLURM_TOPOLOGY_ADDR_PATTERN", |_| Some("node".into())),
@@ -227,14 +177,8 @@ const STEP: &[&str] = &[
 /// Makes `environment`, the base that `--export` asks for, that of the batch script.
 pub fn batch(environment: &mut Environment, facts: &Batch) {
     forget_another_job(environment);
-    fill(
-        environment,
-        JOB.iter().map(|(name, value)| (*name, value(facts))),
-    );
-    fill(
-        environment,
-        SCRIPT.iter().map(|(name, value)| (*name, value(facts))),
-    );
+    fill(environment, JOB.iter().map(|(name, value)| (*name, value(facts))));
+    fill(environment, SCRIPT.iter().map(|(name, value)| (*name, value(facts))));
     super::export::mark(environment, facts.request());
     if environment.get("TMPDIR").is_none() {
         environment.set("TMPDIR", "/tmp");
@@ -244,10 +188,7 @@ pub fn batch(environment: &mut Environment, facts: &Batch) {
 /// Makes `environment` that of the command salloc runs where it was typed (`env.txt`, salloc).
 pub fn shell(environment: &mut Environment, facts: &Batch) {
     forget_another_job(environment);
-    fill(
-        environment,
-        JOB.iter().map(|(name, value)| (*name, value(facts))),
-    );
+    fill(environment, JOB.iter().map(|(name, value)| (*name, value(facts))));
 }
 
 /// What describes the job that sbatch was typed in says nothing of this one: a leftover `SLURM_NTASKS` would be
@@ -257,11 +198,7 @@ fn forget_another_job(environment: &mut Environment) {
         return;
     }
     let ours = |name: &[u8]| {
-        let rows = JOB
-            .iter()
-            .chain(SCRIPT)
-            .map(|(n, _)| *n)
-            .chain(STEP.iter().copied());
+        let rows = JOB.iter().chain(SCRIPT).map(|(n, _)| *n).chain(STEP.iter().copied());
         rows.into_iter().any(|row| row.as_bytes() == name)
     };
     environment.retain(|name| !ours(name));

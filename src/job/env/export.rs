@@ -17,20 +17,14 @@ pub enum Base {
 /// What a batch script's environment starts from.
 pub fn base(request: &Request) -> Base {
     match &request.export {
-        ExportEnv::Given(text) if !words(text).any(|w| w.eq_ignore_ascii_case("ALL")) => {
-            Base::Login
-        }
+        ExportEnv::Given(text) if !words(text).any(|w| w.eq_ignore_ascii_case("ALL")) => Base::Login,
         _ if request.get_user_env => Base::SubmittedOverLogin,
         _ => Base::Submitted,
     }
 }
 
 /// The base itself. `login` is asked only where [`base`] names one.
-pub fn of_batch(
-    request: &Request,
-    submitted: Environment,
-    login: impl FnOnce() -> Environment,
-) -> Environment {
+pub fn of_batch(request: &Request, submitted: Environment, login: impl FnOnce() -> Environment) -> Environment {
     let text = match &request.export {
         ExportEnv::Unset => "ALL",
         ExportEnv::Given(text) => text,
@@ -56,8 +50,7 @@ pub(super) fn mark(environment: &mut Environment, request: &Request) {
     if let ExportEnv::Given(text) = &request.export {
         environment.set("SLURM_EXPORT_ENV", text);
     }
-    let list =
-        matches!(&request.export, ExportEnv::Given(text) if !text.eq_ignore_ascii_case("ALL"));
+    let list = matches!(&request.export, ExportEnv::Given(text) if !text.eq_ignore_ascii_case("ALL"));
     if list || request.get_user_env {
         environment.set("SLURM_GET_USER_ENV", "1");
     }
@@ -104,9 +97,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         let from = Environment::parse(b"A=1\0B=2\0SLURM_X=3\0");
-        String::from_utf8(of_step(Some(text), from).to_block())
-            .unwrap()
-            .replace('\0', " ")
+        String::from_utf8(of_step(Some(text), from).to_block()).unwrap().replace('\0', " ")
     }
 
     #[test]
@@ -120,12 +111,7 @@ mod tests {
 
     #[test]
     fn only_a_list_without_all_asks_for_a_login() {
-        let of = |text: &str| {
-            base(&Request {
-                export: ExportEnv::Given(text.into()),
-                ..Request::default()
-            })
-        };
+        let of = |text: &str| base(&Request { export: ExportEnv::Given(text.into()), ..Request::default() });
         assert_eq!(of("NONE"), Base::Login);
         assert_eq!(of("FOO=1"), Base::Login);
         assert_eq!(of("ALL,FOO=1"), Base::Submitted);

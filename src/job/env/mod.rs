@@ -20,13 +20,7 @@ pub struct Environment(Vec<Vec<u8>>);
 impl Environment {
     /// What a block of `NAME=value`, each ended by NUL, says; pieces without a name are left out.
     pub fn parse(block: &[u8]) -> Self {
-        Self(
-            block
-                .split(|b| *b == 0)
-                .filter(|entry| name_of(entry).is_some())
-                .map(<[u8]>::to_vec)
-                .collect(),
-        )
+        Self(block.split(|b| *b == 0).filter(|entry| name_of(entry).is_some()).map(<[u8]>::to_vec).collect())
     }
 
     /// The block that [`Environment::parse`] reads.
@@ -41,15 +35,12 @@ impl Environment {
 
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0
-            .iter()
-            .find_map(|entry| value_of(entry, name.as_bytes()))
+        self.0.iter().find_map(|entry| value_of(entry, name.as_bytes()))
     }
 
     /// The value of `name`, if it is text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Gives `name` a value. A NUL ends it, since nothing behind one could be handed on.
@@ -59,11 +50,7 @@ impl Environment {
         entry.extend_from_slice(name.as_bytes());
         entry.push(b'=');
         entry.extend_from_slice(value);
-        match self
-            .0
-            .iter_mut()
-            .find(|entry| value_of(entry, name.as_bytes()).is_some())
-        {
+        match self.0.iter_mut().find(|entry| value_of(entry, name.as_bytes()).is_some()) {
             Some(old) => *old = entry,
             None => self.0.push(entry),
         }
@@ -71,14 +58,12 @@ impl Environment {
 
     /// Takes `name` out.
     pub fn unset(&mut self, name: &str) {
-        self.0
-            .retain(|entry| value_of(entry, name.as_bytes()).is_none());
+        self.0.retain(|entry| value_of(entry, name.as_bytes()).is_none());
     }
 
     /// Keeps the variables whose name `wanted` says yes to.
     pub fn retain(&mut self, mut wanted: impl FnMut(&[u8]) -> bool) {
-        self.0
-            .retain(|entry| name_of(entry).is_some_and(&mut wanted));
+        self.0.retain(|entry| name_of(entry).is_some_and(&mut wanted));
     }
 
     /// Names and values in order.

@@ -32,6 +32,8 @@ pub struct Task<'a> {
     pub local_id: u32,
     /// GPUs of the step that the task sees.
     pub gpus: &'a IdSet,
+    /// How GPUs were bound to tasks: `gpu:per_task:1`, `gpu:single:2`.
+    pub gpu_binding: Option<String>,
     /// How many GPUs the step has on this node.
     pub gpus_on_node: u32,
     /// `--cpus-per-task` of the step.
@@ -64,10 +66,7 @@ impl Task<'_> {
 
 /// Every id by itself, as `CUDA_VISIBLE_DEVICES` and `SLURM_GTIDS` want it.
 pub(super) fn list(ids: impl IntoIterator<Item = u32>) -> String {
-    ids.into_iter()
-        .map(|id| id.to_string())
-        .collect::<Vec<_>>()
-        .join(",")
+    ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// A variable, and how it follows from the facts.
@@ -76,31 +75,20 @@ type Row = (&'static str, fn(&Task) -> Option<String>);
 const TASK: &[Row] = &[
     ("CUDA_VISIBLE_DEVICES", |t| t.gpu_list()),
     ("SLURMD_NODENAME", |t| t.node_name()),
+    ("SLURMD_TRES_BIND", |t| t.gpu_binding.clone()),
     ("SLURM_CLUSTER_NAME", |t| Some(t.cluster.into())),
     ("SLURM_CONF", |t| Some(t.conf.into())),
     ("SLURM_CPUS_ON_NODE", |t| Some(t.cpus.to_string())),
-    ("SLURM_CPUS_PER_TASK", |t| {
-        t.cpus_per_task.map(|n| n.to_string())
-    }),
+    ("SLURM_CPUS_PER_TASK", |t| t.cpus_per_task.map(|n| n.to_string())),
     ("SLURM_DISTRIBUTION", |t| t.distribution.map(str::to_owned)),
-    ("SLURM_GPUS_ON_NODE", |t| {
-        (t.gpus_on_node > 0).then(|| t.gpus_on_node.to_string())
-    }),
-    ("SLURM_GTIDS", |t| {
-        t.layout.get(t.node).map(|ids| list(ids.iter().copied()))
-    }),
+    ("SLURM_GPUS_ON_NODE", |t| (t.gpus_on_node > 0).then(|| t.gpus_on_node.to_string())),
+    ("SLURM_GTIDS", |t| t.layout.get(t.node).map(|ids| list(ids.iter().copied()))),
     ("SLURM_JOBID", |t| Some(t.job.id.to_string())),
-    ("SLURM_JOB_GID", |t| {
-        Some(t.job.request.user.gid.to_string())
-    }),
+    ("SLURM_JOB_GID", |t| Some(t.job.request.user.gid.to_string())),
     ("SLURM_JOB_ID", |t| Some(t.job.id.to_string())),
     ("SLURM_JOB_NODELIST", |t| Some(names::node_list(t.job))),
-    ("SLURM_JOB_NUM_NODES", |t| {
-        Some(names::nodes(t.job).len().to_string())
-    }),
-    ("SLURM_JOB_UID", |t| {
-        Some(t.job.request.user.uid.to_string())
-    }),
+    ("SLURM_JOB_NUM_NODES", |t| Some(names::nodes(t.job).len().to_string())),
+    ("SLURM_JOB_UID", |t| Some(t.job.request.user.uid.to_string())),
     ("SLURM_JOB_USER", |t| Some(t.job.request.user.name.clone())),
     ("SLURM_LABELIO", |t| t.label.then(|| "1".into())),
     ("SLURM_LAUNCH_NODE_IPADDR", |t| Some(t.launcher.into())),
@@ -110,12 +98,19 @@ const TASK: &[Row] = &[
     ("SLURM_NODELIST", |t| Some(names::node_list(t.job))),
     ("SLURM_NPROCS", |t| Some(t.tasks().to_string())),
     ("SLURM_NTASKS", |t| Some(t.tasks().to_string())),
+    ("SLURM_NTASKS_PER_TRES", |t| {
+        let single = t.gpu_binding.as_deref()?.strip_prefix("gpu:single:")?;
+        Some(single.to_owned())
+    }),
     ("SLURM_PRIO_PROCESS", |_| Some("0".into())),
     ("SLURM_PROCID", |t| Some(t.id.to_string())),
     ("SLURM_SRUN_COMM_HOST", |t| Some(t.launcher.into())),
+    // There is no port: srun is reached through the agent. Some programs look whether the variable is there.
+    ("SLURM_SRUN_COMM_PORT", |_| Some("0".into())),
     ("SLURM_STEPID", |t| Some(t.step.to_string())),
     ("SLURM_STEP_GPUS", |t| t.gpu_list()),
     ("SLURM_STEP_ID", |t| Some(t.step.to_string())),
+    ("SLURM_STEP_LAUNCHER_PORT", |_| Some("0".into())),
     ("SLURM_STEP_NODELIST", |t| Some(hostlist::compress(t.nodes))),
     ("SLURM_STEP_NUM_NODES", |t| Some(t.nodes.len().to_string())),
     ("SLURM_STEP_NUM_TASKS", |t| Some(t.tasks().to_string())),
@@ -138,10 +133,7 @@ pub fn task(environment: &mut Environment, facts: &Task) {
     if facts.gpus_on_node == 0 {
         environment.unset("SLURM_GPUS_ON_NODE");
     }
-    fill(
-        environment,
-        TASK.iter().map(|(name, value)| (*name, value(facts))),
-    );
+    fill(environment, TASK.iter().map(|(name, value)| (*name, value(facts))));
     if facts.local_id == 0 && environment.get("TMPDIR").is_none() {
         environment.set("TMPDIR", "/tmp"); // the first task of a node only (env.txt, srun without a batch job)
     }

@@ -2,32 +2,21 @@
 
 use super::*;
 use crate::{
-    job::{
-        ExitStatus, GresShare, Hold, Job, Memory, NodeShare, Placement, Request, TasksPer, User,
-    },
+    job::{ExitStatus, GresShare, Hold, Job, Memory, NodeShare, Placement, Request, TasksPer, User},
     slurm::{gres::Gres, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
 };
 use proptest::prelude::*;
 use std::sync::Arc;
 
 fn gres(count: u64, type_: Option<&str>) -> Vec<Gres> {
-    vec![Gres {
-        name: "gpu".into(),
-        type_: type_.map(str::to_owned),
-        count,
-    }]
+    vec![Gres { name: "gpu".into(), type_: type_.map(str::to_owned), count }]
 }
 
 /// A job on nodes with so many CPUs, tasks and GPUs each.
 fn job(nodes: &[(u32, u32, u32)], request: Request) -> Job {
     let request = Request {
         name: "showenv.sh".into(),
-        user: User {
-            uid: 2001,
-            gid: 2001,
-            name: "alice".into(),
-            group: "alice".into(),
-        },
+        user: User { uid: 2001, gid: 2001, name: "alice".into(), group: "alice".into() },
         account: Some("research".into()),
         qos: Some("normal".into()),
         submit_dir: "/w".into(),
@@ -38,11 +27,7 @@ fn job(nodes: &[(u32, u32, u32)], request: Request) -> Job {
         node: format!("node{}", i + 1),
         cpus: (0..*cpus).collect(),
         memory: 4096,
-        gres: vec![GresShare {
-            name: "gpu".into(),
-            kind: None,
-            ids: (0..*gpus).collect(),
-        }],
+        gres: vec![GresShare { name: "gpu".into(), kind: None, ids: (0..*gpus).collect() }],
         tasks: *tasks,
     };
     Job {
@@ -63,9 +48,7 @@ fn job(nodes: &[(u32, u32, u32)], request: Request) -> Job {
         eligible_time: Some(1000),
         start_time: Some(1000),
         end_time: None,
-        placement: Some(Placement {
-            nodes: nodes.iter().enumerate().map(share).collect(),
-        }),
+        placement: Some(Placement { nodes: nodes.iter().enumerate().map(share).collect() }),
         exit: ExitStatus::default(),
         derived_exit: ExitStatus::default(),
         restarts: 0,
@@ -78,25 +61,14 @@ fn job(nodes: &[(u32, u32, u32)], request: Request) -> Job {
 
 fn of_script(job: &Job, submitted: &str) -> Environment {
     let mut environment = Environment::parse(submitted.replace(' ', "\0").as_bytes());
-    batch(
-        &mut environment,
-        &Batch {
-            job,
-            cluster: "lab",
-            conf: "/c",
-            host: "node1",
-        },
-    );
+    batch(&mut environment, &Batch { job, cluster: "lab", conf: "/c", host: "node1" });
     environment
 }
 
 /// The variables, sorted, a blank between.
 fn shown(environment: &Environment) -> String {
-    let mut lines: Vec<String> = environment
-        .entries()
-        .iter()
-        .map(|e| String::from_utf8_lossy(e).into_owned())
-        .collect();
+    let mut lines: Vec<String> =
+        environment.entries().iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();
     lines.sort();
     lines.join(" ")
 }
@@ -110,10 +82,7 @@ fn words(text: &str) -> String {
 /// `-N2 --ntasks-per-node=2 --cpus-per-task=2 --gpus-per-node=8 --mem=4G`
 fn two_nodes() -> Job {
     let request = Request {
-        tasks_per: TasksPer {
-            node: Some(2),
-            ..TasksPer::default()
-        },
+        tasks_per: TasksPer { node: Some(2), ..TasksPer::default() },
         cpus_per_task: Some(2),
         gpus_per_node: gres(8, None),
         memory: Some(Memory::PerNode(4096)),
@@ -135,10 +104,7 @@ const TWO_NODES: &str = "BAR=fromshell CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7 ENVI
 
 #[test]
 fn a_script_on_two_nodes() {
-    assert_eq!(
-        shown(&of_script(&two_nodes(), "BAR=fromshell")),
-        words(TWO_NODES)
-    );
+    assert_eq!(shown(&of_script(&two_nodes(), "BAR=fromshell")), words(TWO_NODES));
 }
 
 #[test]
@@ -160,6 +126,7 @@ fn a_task_on_the_second_node() {
         id: 3,
         local_id: 1,
         gpus: &gpus,
+        gpu_binding: None,
         gpus_on_node: 8,
         cpus_per_task: Some(2),
         umask: 0o022,
@@ -167,12 +134,11 @@ fn a_task_on_the_second_node() {
         launcher: "127.0.0.1",
     };
     task(&mut environment, &facts);
-    let changed = "SLURMD_NODENAME=node2 SLURM_GTIDS=2,3 SLURM_LOCALID=1 SLURM_NODEID=1 SLURM_PROCID=3 SLURM_TOPOLOGY_ADDR=node2";
+    let changed =
+        "SLURMD_NODENAME=node2 SLURM_GTIDS=2,3 SLURM_LOCALID=1 SLURM_NODEID=1 SLURM_PROCID=3 SLURM_TOPOLOGY_ADDR=node2";
     let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
-    let same = TWO_NODES
-        .split_whitespace()
-        .filter(|w| !changed.split(' ').any(|c| name(c) == name(w)));
-    let added = "SLURM_DISTRIBUTION=block SLURM_LAUNCH_NODE_IPADDR=127.0.0.1 SLURM_SRUN_COMM_HOST=127.0.0.1 SLURM_STEPID=0
+    let same = TWO_NODES.split_whitespace().filter(|w| !changed.split(' ').any(|c| name(c) == name(w)));
+    let added = "SLURM_DISTRIBUTION=block SLURM_LAUNCH_NODE_IPADDR=127.0.0.1 SLURM_SRUN_COMM_HOST=127.0.0.1 SLURM_SRUN_COMM_PORT=0 SLURM_STEP_LAUNCHER_PORT=0 SLURM_STEPID=0
         SLURM_STEP_GPUS=0,1,2,3,4,5,6,7 SLURM_STEP_ID=0 SLURM_STEP_NODELIST=node[1-2] SLURM_STEP_NUM_NODES=2
         SLURM_STEP_NUM_TASKS=4 SLURM_STEP_TASKS_PER_NODE=2(x2) SLURM_UMASK=0022 SRUN_DEBUG=3";
     let expected = format!("{} {changed} {added}", same.collect::<Vec<_>>().join(" "));
@@ -195,16 +161,9 @@ fn only_what_was_asked_for_is_said() {
         "CUDA_VISIBLE_DEVICES",
         "SLURM_MEM_PER_NODE",
     ];
+    has(Request::default(), &[(1, 1, 0), (1, 1, 0)], &none.map(|n| (n, None)));
     has(
-        Request::default(),
-        &[(1, 1, 0), (1, 1, 0)],
-        &none.map(|n| (n, None)),
-    );
-    has(
-        Request {
-            ntasks: Some(5),
-            ..Request::default()
-        },
+        Request { ntasks: Some(5), ..Request::default() },
         &[(4, 4, 0), (1, 1, 0)],
         &[
             ("SLURM_NTASKS", Some("5")),
@@ -214,59 +173,35 @@ fn only_what_was_asked_for_is_said() {
         ],
     );
     has(
-        Request {
-            gpus_per_node: gres(2, Some("h100")),
-            ..Request::default()
-        },
+        Request { gpus_per_node: gres(2, Some("h100")), ..Request::default() },
         &[(1, 1, 2)],
-        &[
-            ("SLURM_GPUS_PER_NODE", Some("h100:2")),
-            ("SLURM_JOB_GPUS", Some("0,1")),
-        ],
+        &[("SLURM_GPUS_PER_NODE", Some("h100:2")), ("SLURM_JOB_GPUS", Some("0,1"))],
     );
     has(
-        Request {
-            gres: gres(2, None),
-            ..Request::default()
-        },
+        Request { gres: gres(2, None), ..Request::default() },
         &[(1, 1, 2)],
         &[("SLURM_GPUS", None), ("SLURM_GPUS_ON_NODE", Some("2"))],
     );
     has(
-        Request {
-            memory: Some(Memory::PerNode(0)),
-            ..Request::default()
-        },
+        Request { memory: Some(Memory::PerNode(0)), ..Request::default() },
         &[(1, 1, 0)],
         &[("SLURM_MEM_PER_NODE", None)],
     );
     has(
-        Request {
-            hint: Some("nomultithread".into()),
-            ..Request::default()
-        },
+        Request { hint: Some("nomultithread".into()), ..Request::default() },
         &[(1, 1, 0)],
-        &[
-            ("SLURM_HINT", Some("nomultithread")),
-            ("SLURM_THREADS_PER_CORE", Some("1")),
-        ],
+        &[("SLURM_HINT", Some("nomultithread")), ("SLURM_THREADS_PER_CORE", Some("1"))],
     );
 }
 
 #[test]
 fn another_job_is_forgotten_but_the_users_own_wishes_are_not() {
     let job = job(&[(1, 1, 0)], Request::default());
-    let inside = of_script(
-        &job,
-        "SLURM_JOB_ID=1 SLURM_NTASKS=9 SLURM_STEP_ID=3 CUDA_VISIBLE_DEVICES=5 A=1",
-    );
+    let inside = of_script(&job, "SLURM_JOB_ID=1 SLURM_NTASKS=9 SLURM_STEP_ID=3 CUDA_VISIBLE_DEVICES=5 A=1");
     for name in ["SLURM_NTASKS", "SLURM_STEP_ID", "CUDA_VISIBLE_DEVICES"] {
         assert_eq!(inside.get(name), None, "{name}");
     }
-    assert_eq!(
-        (inside.text("A"), inside.text("SLURM_JOB_ID")),
-        (Some("1"), Some("2"))
-    );
+    assert_eq!((inside.text("A"), inside.text("SLURM_JOB_ID")), (Some("1"), Some("2")));
     let outside = of_script(&job, "SLURM_CPU_BIND=none");
     assert_eq!(outside.text("SLURM_CPU_BIND"), Some("none"));
 }

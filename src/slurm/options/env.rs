@@ -3,29 +3,19 @@
 use super::{Arg, Command, Options, Refusal, Setting, Source, parse, table};
 
 /// Reads the variables of every option that `options.command()` knows.
-pub(super) fn read(
-    options: &mut Options,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), Refusal> {
+pub(super) fn read(options: &mut Options, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
     let command = options.command();
     for row in table::rows(command) {
         for variable in row.used_by(command).map_or(&[][..], |u| u.env) {
             let Some(value) = env(variable) else { continue };
-            let mut setting = Setting {
-                row,
-                value: None,
-                source: Source::Environment,
-                variable: Some(variable),
-                on: true,
-            };
+            let mut setting =
+                Setting { row, value: None, source: Source::Environment, variable: Some(variable), on: true };
             match row.arg {
                 Arg::None => match flag(command, &value) {
                     Some(on) => setting.on = on,
                     None => {
                         let name = command.name();
-                        options.note(format!(
-                            "{name}: error: Unrecognized {variable} value: {value}"
-                        ));
+                        options.note(format!("{name}: error: Unrecognized {variable} value: {value}"));
                         continue;
                     }
                 },
@@ -48,11 +38,9 @@ fn flag(command: Command, value: &str) -> Option<bool> {
         Command::Scancel if value.eq_ignore_ascii_case("true") => Some(true),
         Command::Scancel if value.eq_ignore_ascii_case("false") => Some(false),
         Command::Scancel => None,
-        c if c.allocates() => Some(
-            value.is_empty()
-                || value.eq_ignore_ascii_case("yes")
-                || value.parse::<i64>().is_ok_and(|n| n != 0),
-        ),
+        c if c.allocates() => {
+            Some(value.is_empty() || value.eq_ignore_ascii_case("yes") || value.parse::<i64>().is_ok_and(|n| n != 0))
+        }
         _ => Some(true),
     }
 }

@@ -14,8 +14,7 @@ pub(super) fn check(options: &mut Options) -> Result<(), Refusal> {
     }
     memory(options)?;
     if options.is_set("gpus-per-task") && options.is_set("ntasks-per-gpu") {
-        let message =
-            "--gpus-per-task is mutually exclusive with --ntasks-per-gpu and SLURM_NTASKS_PER_GPU";
+        let message = "--gpus-per-task is mutually exclusive with --ntasks-per-gpu and SLURM_NTASKS_PER_GPU";
         return Err(Refusal::fatal(command, message));
     }
     if options.is_set("verbose") && options.is_set("quiet") {
@@ -34,8 +33,7 @@ fn memory(options: &mut Options) -> Result<(), Refusal> {
         return Err(Refusal::fatal(command, message));
     }
     if by_hand == 0 && set > 1 {
-        let message =
-            "SLURM_MEM_PER_CPU, SLURM_MEM_PER_GPU, and SLURM_MEM_PER_NODE are mutually exclusive.";
+        let message = "SLURM_MEM_PER_CPU, SLURM_MEM_PER_GPU, and SLURM_MEM_PER_NODE are mutually exclusive.";
         return Err(Refusal::fatal(command, message));
     }
     if by_hand == 1 {

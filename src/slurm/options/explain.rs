@@ -78,16 +78,9 @@ fn line(command: Command, row: &'static Row) -> String {
         option.push_str(&format!(", `--{alias}`"));
     }
     let uses = row.used_by(command);
-    let variables: Vec<String> = uses
-        .map_or(&[][..], |u| u.env)
-        .iter()
-        .map(|v| format!("`{v}`"))
-        .collect();
+    let variables: Vec<String> = uses.map_or(&[][..], |u| u.env).iter().map(|v| format!("`{v}`")).collect();
     let class = uses.map_or_else(String::new, |u| words(u.class));
     let (kind, rest) = class.split_at(class.find(':').unwrap_or(class.len()));
     let option = option.replace('|', "\\|");
-    format!(
-        "| {option} | {} | **{kind}**{rest} |\n",
-        variables.join(", ")
-    )
+    format!("| {option} | {} | **{kind}**{rest} |\n", variables.join(", "))
 }

@@ -58,17 +58,11 @@ fn bsub(letter: u8, value: String, out: &mut Vec<Translated>) {
         b'c' => ("chdir", value),
         b'e' => ("error", value),
         b'J' => ("job-name", value),
-        b'm' => (
-            "nodelist",
-            value.split_ascii_whitespace().collect::<Vec<_>>().join(","),
-        ),
+        b'm' => ("nodelist", value.split_ascii_whitespace().collect::<Vec<_>>().join(",")),
         // LSF counts kibibytes.
         b'M' => ("mem", format!("{value}K")),
         // "min,max"
-        b'n' => (
-            "ntasks",
-            value.rsplit(',').next().unwrap_or_default().to_owned(),
-        ),
+        b'n' => ("ntasks", value.rsplit(',').next().unwrap_or_default().to_owned()),
         b'o' => ("output", value),
         b'q' => ("partition", value),
         b'W' => ("time", value),
@@ -154,9 +148,7 @@ fn letters(known: &str, words: &[Vec<u8>]) -> Result<Vec<(u8, String)>, Refusal>
     while let Some(word) = words.next() {
         // LSF's one long name.
         if known == BSUB && (word == b"-cwd" || word == b"--cwd") {
-            let dir = words
-                .next()
-                .ok_or_else(|| wrong("option '--cwd' requires an argument"))?;
+            let dir = words.next().ok_or_else(|| wrong("option '--cwd' requires an argument"))?;
             found.push((b'c', text(dir)));
             continue;
         }
@@ -180,11 +172,7 @@ fn letters(known: &str, words: &[Vec<u8>]) -> Result<Vec<(u8, String)>, Refusal>
                 found.push((*letter, String::new()));
                 continue;
             }
-            let value = if after.is_empty() {
-                words.next().map(Vec::as_slice)
-            } else {
-                Some(after)
-            };
+            let value = if after.is_empty() { words.next().map(Vec::as_slice) } else { Some(after) };
             let Some(value) = value else {
                 let letter = char::from(*letter);
                 return Err(wrong(&format!("option requires an argument -- '{letter}'")));
@@ -199,11 +187,7 @@ fn letters(known: &str, words: &[Vec<u8>]) -> Result<Vec<(u8, String)>, Refusal>
 /// getopt's message and sbatch's own behind it.
 fn wrong(message: &str) -> Refusal {
     let first = format!("{}: {message}", Command::Sbatch.name());
-    Refusal {
-        lines: vec![first],
-        exit: 1,
-    }
-    .and_error(Command::Sbatch, "Unrecognized command line parameter ?")
+    Refusal { lines: vec![first], exit: 1 }.and_error(Command::Sbatch, "Unrecognized command line parameter ?")
 }
 
 /// Words as arguments of a command line.

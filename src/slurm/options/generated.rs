@@ -14,11 +14,7 @@ fn clap_command(command: Command) -> clap::Command {
     let mut built = clap::Command::new(command.name())
         .version("24.11.5")
         .about(about(command))
-        .override_usage(
-            help::synopsis(command)
-                .trim_start_matches("Usage: ")
-                .to_owned(),
-        )
+        .override_usage(help::synopsis(command).trim_start_matches("Usage: ").to_owned())
         .disable_help_flag(true)
         .disable_version_flag(true);
     for row in table::rows(command) {
@@ -38,10 +34,7 @@ fn clap_command(command: Command) -> clap::Command {
         arg = match row.arg {
             Arg::None => arg.action(clap::ArgAction::SetTrue),
             Arg::Required => arg.value_name(row.metavar),
-            Arg::Optional => arg
-                .value_name(row.metavar)
-                .num_args(0..=1)
-                .require_equals(true),
+            Arg::Optional => arg.value_name(row.metavar).num_args(0..=1).require_equals(true),
         };
         arg = match row.kind {
             Kind::Path => arg.value_hint(clap::ValueHint::AnyPath),
@@ -55,9 +48,7 @@ fn clap_command(command: Command) -> clap::Command {
     }
     match command {
         Command::Sbatch => built.arg(operand("script", clap::ValueHint::FilePath)),
-        Command::Srun | Command::Salloc => {
-            built.arg(operand("command", clap::ValueHint::CommandName))
-        }
+        Command::Srun | Command::Salloc => built.arg(operand("command", clap::ValueHint::CommandName)),
         Command::Scancel => built.arg(operand("job_id", clap::ValueHint::Other)),
         Command::Scontrol => built.arg(operand("keyword", clap::ValueHint::Other)),
         Command::Squeue | Command::Sacct | Command::Sinfo => built,
@@ -65,10 +56,7 @@ fn clap_command(command: Command) -> clap::Command {
 }
 
 fn operand(name: &'static str, hint: clap::ValueHint) -> clap::Arg {
-    clap::Arg::new(format!("_{name}"))
-        .value_name(name)
-        .num_args(0..)
-        .value_hint(hint)
+    clap::Arg::new(format!("_{name}")).value_name(name).num_args(0..).value_hint(hint)
 }
 
 fn about(command: Command) -> &'static str {
@@ -98,31 +86,20 @@ fn man_page(command: Command) -> String {
     let mut page = part(clap_mangen::Man::render_title);
     page.push_str(&part(clap_mangen::Man::render_name_section));
     let operands = roff(help::operands(command));
-    page.push_str(&format!(
-        ".SH SYNOPSIS\n\\fB{name}\\fR [\\fIOPTIONS\\fR...] {operands}\n"
-    ));
+    page.push_str(&format!(".SH SYNOPSIS\n\\fB{name}\\fR [\\fIOPTIONS\\fR...] {operands}\n"));
     page.push_str(&part(clap_mangen::Man::render_options_section));
     page.push_str(".SH \"INPUT ENVIRONMENT VARIABLES\"\nThe command line overrides them");
-    page.push_str(if command == Command::Sbatch {
-        "; they override a script's directives.\n"
-    } else {
-        ".\n"
-    });
+    page.push_str(if command == Command::Sbatch { "; they override a script's directives.\n" } else { ".\n" });
     for row in table::rows(command) {
         for variable in row.used_by(command).map_or(&[][..], |u| u.env) {
             let option = roff(&row.display_name());
-            page.push_str(&format!(
-                ".TP\n\\fB{variable}\\fR\nSame as \\fB{option}\\fR\n"
-            ));
+            page.push_str(&format!(".TP\n\\fB{variable}\\fR\nSame as \\fB{option}\\fR\n"));
         }
     }
     page.push_str(".SH \"REFUSED OPTIONS\"\nOptions of Slurm that are an error here.\n");
     for row in table::rows(command) {
         if let Some(Class::Refused(instead)) = row.used_by(command).map(|u| u.class) {
-            let (option, why) = (
-                roff(row.synopsis().trim_start()),
-                roff(instead.trim_start_matches('=')),
-            );
+            let (option, why) = (roff(row.synopsis().trim_start()), roff(instead.trim_start_matches('=')));
             page.push_str(&format!(".TP\n\\fB{option}\\fR\n{why}\n"));
         }
     }
@@ -131,28 +108,18 @@ fn man_page(command: Command) -> String {
 
 /// Text with roff's own characters escaped.
 fn roff(text: &str) -> String {
-    text.replace('\\', "\\e")
-        .replace('-', "\\-")
-        .replace('\'', "\\(aq")
+    text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq")
 }
 
 fn completion(shell: Shell, command: Command) -> String {
     let mut bytes = Vec::new();
-    generate(
-        shell,
-        &mut clap_command(command),
-        command.name(),
-        &mut bytes,
-    );
+    generate(shell, &mut clap_command(command), command.name(), &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Every generated file and what must be in it.
 fn files() -> Vec<(PathBuf, String)> {
-    let mut files = vec![(
-        PathBuf::from("docs/COMPATIBILITY.md"),
-        compatibility_markdown(),
-    )];
+    let mut files = vec![(PathBuf::from("docs/COMPATIBILITY.md"), compatibility_markdown())];
     for command in Command::ALL {
         let name = command.name();
         files.push((format!("man/{name}.1").into(), man_page(command)));
@@ -185,11 +152,7 @@ fn generated_files_are_up_to_date() {
             stale.push(path.display().to_string());
         }
     }
-    assert!(
-        stale.is_empty(),
-        "stale, run with UPDATE_GENERATED=1: {}",
-        stale.join(", ")
-    );
+    assert!(stale.is_empty(), "stale, run with UPDATE_GENERATED=1: {}", stale.join(", "));
 }
 
 #[test]

@@ -68,20 +68,14 @@ fn long_option(
     let row = find(command, name, text)?;
     let value = match (row.arg, glued) {
         (Arg::None, Some(_)) => {
-            let message = format!(
-                "option '--{}' doesn't allow an argument",
-                spelled(command, name, row)
-            );
+            let message = format!("option '--{}' doesn't allow an argument", spelled(command, name, row));
             return Err(Refusal::syntax(command, message));
         }
         (_, Some(value)) => Some(lossy(value)),
         (Arg::Required, None) => match rest.next() {
             Some(value) => Some(lossy(value.as_bytes())),
             None => {
-                let message = format!(
-                    "option '--{}' requires an argument",
-                    spelled(command, name, row)
-                );
+                let message = format!("option '--{}' requires an argument", spelled(command, name, row));
                 return Err(Refusal::syntax(command, message));
             }
         },
@@ -93,9 +87,7 @@ fn long_option(
 /// The full name that the written one stands for.
 fn spelled(command: Command, written: &[u8], row: &Row) -> &'static str {
     let mut names = table::names(command).filter(|(_, r)| r.name == row.name);
-    names
-        .find(|(n, _)| n.as_bytes().starts_with(written))
-        .map_or(row.name, |(n, _)| n)
+    names.find(|(n, _)| n.as_bytes().starts_with(written)).map_or(row.name, |(n, _)| n)
 }
 
 /// The row a written name stands for: itself, or all that begin like it if they are one option.
@@ -117,14 +109,10 @@ fn find(command: Command, name: &[u8], whole: &[u8]) -> Result<&'static Row, Ref
     }
     let whole = lossy(whole);
     match first {
-        None => Err(Refusal::syntax(
-            command,
-            format!("unrecognized option '--{whole}'"),
-        )),
+        None => Err(Refusal::syntax(command, format!("unrecognized option '--{whole}'"))),
         Some((_, row)) if rivals.is_empty() => Ok(row),
         Some((candidate, _)) => {
-            let mut message =
-                format!("option '--{whole}' is ambiguous; possibilities: '--{candidate}'");
+            let mut message = format!("option '--{whole}' is ambiguous; possibilities: '--{candidate}'");
             for rival in rivals {
                 message.push_str(&format!(" '--{rival}'"));
             }
@@ -145,10 +133,7 @@ fn cluster(
         let Some(row) = table::by_letter(command, *letter) else {
             // glibc prints the byte as it is.
             let shown = lossy(&[*letter]);
-            return Err(Refusal::syntax(
-                command,
-                format!("invalid option -- '{shown}'"),
-            ));
+            return Err(Refusal::syntax(command, format!("invalid option -- '{shown}'")));
         };
         letters = after;
         let value = match row.arg {

@@ -37,9 +37,7 @@ pub fn usage(command: Command) -> String {
     let indent = " ".repeat(lead.len());
     let mut text = String::new();
     let mut line = lead;
-    let items = listed(command)
-        .map(brief)
-        .chain([operands(command).to_owned()]);
+    let items = listed(command).map(brief).chain([operands(command).to_owned()]);
     for item in items.filter(|i| !i.is_empty()) {
         if line.len() + 1 + item.len() > WIDTH && line.len() > indent.len() {
             text.push_str(&line);
@@ -54,20 +52,13 @@ pub fn usage(command: Command) -> String {
     text
 }
 
-const SECTIONS: [Section; 6] = [
-    Section::Run,
-    Section::Constraint,
-    Section::Consumable,
-    Section::Affinity,
-    Section::Gpu,
-    Section::Help,
-];
+const SECTIONS: [Section; 6] =
+    [Section::Run, Section::Constraint, Section::Consumable, Section::Affinity, Section::Gpu, Section::Help];
 
 /// What `--help` lists: what has an effect.
 pub(super) fn listed(command: Command) -> impl Iterator<Item = &'static Row> {
     table::rows(command).filter(move |row| {
-        row.used_by(command)
-            .is_some_and(|u| matches!(u.class, Class::Honoured | Class::Approximated(_)))
+        row.used_by(command).is_some_and(|u| matches!(u.class, Class::Honoured | Class::Approximated(_)))
     })
 }
 
@@ -85,13 +76,7 @@ fn heading(command: Command, section: Section) -> Option<&'static str> {
 
 /// First line of `--help`.
 pub(super) fn synopsis(command: Command) -> String {
-    format!(
-        "Usage: {} [OPTIONS...] {}",
-        command.name(),
-        operands(command)
-    )
-    .trim_end()
-    .to_owned()
+    format!("Usage: {} [OPTIONS...] {}", command.name(), operands(command)).trim_end().to_owned()
 }
 
 /// What stands behind the options.
@@ -136,9 +121,7 @@ fn entry(row: &Row, text: &mut String) {
 
 /// `[-t minutes]`, `[--hold]`
 fn brief(row: &Row) -> String {
-    let name = row
-        .short
-        .map_or_else(|| row.display_name(), |c| format!("-{c}"));
+    let name = row.short.map_or_else(|| row.display_name(), |c| format!("-{c}"));
     match (row.arg, row.short) {
         (Arg::None, _) => format!("[{name}]"),
         (Arg::Required, Some(_)) => format!("[{name} {}]", row.metavar),

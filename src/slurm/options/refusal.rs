@@ -16,19 +16,13 @@ impl Refusal {
     /// `sbatch: error: MESSAGE`
     pub fn error(command: Command, exit: u8, message: impl AsRef<str>) -> Refusal {
         let line = format!("{}: error: {}", command.name(), message.as_ref());
-        Refusal {
-            lines: vec![line],
-            exit,
-        }
+        Refusal { lines: vec![line], exit }
     }
 
     /// `sbatch: fatal: MESSAGE`, which always exits 1.
     pub fn fatal(command: Command, message: impl AsRef<str>) -> Refusal {
         let line = format!("{}: fatal: {}", command.name(), message.as_ref());
-        Refusal {
-            lines: vec![line],
-            exit: 1,
-        }
+        Refusal { lines: vec![line], exit: 1 }
     }
 
     /// getopt_long's own message, and the pointer to `--help`.
@@ -38,16 +32,12 @@ impl Refusal {
         if command.points_to_help() {
             lines.push(format!("Try \"{name} --help\" for more information"));
         }
-        Refusal {
-            lines,
-            exit: command.syntax_exit(),
-        }
+        Refusal { lines, exit: command.syntax_exit() }
     }
 
     /// The same with one more error line.
     pub fn and_error(mut self, command: Command, message: impl AsRef<str>) -> Refusal {
-        self.lines
-            .push(format!("{}: error: {}", command.name(), message.as_ref()));
+        self.lines.push(format!("{}: error: {}", command.name(), message.as_ref()));
         self
     }
 }

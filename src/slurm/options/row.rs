@@ -156,9 +156,7 @@ impl Row {
 
     /// The commands that know it.
     pub fn commands(&self) -> impl Iterator<Item = Command> + '_ {
-        Command::ALL
-            .into_iter()
-            .filter(|c| self.used_by(*c).is_some())
+        Command::ALL.into_iter().filter(|c| self.used_by(*c).is_some())
     }
 
     /// `-t, --time=minutes`, as `--help` writes it.
@@ -199,12 +197,7 @@ impl Row {
         }
     }
 
-    pub(super) const fn value(
-        name: &'static str,
-        kind: Kind,
-        metavar: &'static str,
-        help: &'static str,
-    ) -> Row {
+    pub(super) const fn value(name: &'static str, kind: Kind, metavar: &'static str, help: &'static str) -> Row {
         let mut row = Row::flag(name, help);
         row.arg = Arg::Required;
         row.kind = kind;
@@ -212,12 +205,7 @@ impl Row {
         row
     }
 
-    pub(super) const fn optional(
-        name: &'static str,
-        kind: Kind,
-        metavar: &'static str,
-        help: &'static str,
-    ) -> Row {
+    pub(super) const fn optional(name: &'static str, kind: Kind, metavar: &'static str, help: &'static str) -> Row {
         let mut row = Row::value(name, kind, metavar, help);
         row.arg = Arg::Optional;
         row
@@ -239,12 +227,7 @@ impl Row {
         self
     }
 
-    pub(super) const fn takes(
-        mut self,
-        command: Command,
-        class: Class,
-        env: &'static [&'static str],
-    ) -> Row {
+    pub(super) const fn takes(mut self, command: Command, class: Class, env: &'static [&'static str]) -> Row {
         self.uses[command.index()] = Some(Use { class, env });
         self
     }

@@ -1,7 +1,7 @@
 //! The options that are set, and by whom.
 
-use crate::slurm::time::TimeLimit;
 use super::{Class, Command, Row, table};
+use crate::slurm::time::TimeLimit;
 
 /// Who set an option. A later one overrides an earlier one (sbatch(1), INPUT ENVIRONMENT VARIABLES).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,11 +40,7 @@ pub struct Options {
 impl Options {
     /// None set yet.
     pub fn new(command: Command) -> Options {
-        Options {
-            command,
-            settings: Vec::new(),
-            notes: Vec::new(),
-        }
+        Options { command, settings: Vec::new(), notes: Vec::new() }
     }
 
     /// The command they were given to.
@@ -120,11 +116,7 @@ impl Options {
                 continue;
             }
             // `--mpi=none`, `--mail-type=NONE`: nothing was asked for.
-            if setting
-                .value
-                .as_deref()
-                .is_some_and(|v| v.eq_ignore_ascii_case("none"))
-            {
+            if setting.value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("none")) {
                 continue;
             }
             if let Some(Class::Approximated(how)) = self.class(setting.row) {
@@ -171,8 +163,6 @@ impl Options {
 
     fn of_top_source<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Setting> + 'a {
         let top = self.source(name);
-        self.settings
-            .iter()
-            .filter(move |s| s.row.name == name && s.on && Some(s.source) == top)
+        self.settings.iter().filter(move |s| s.row.name == name && s.on && Some(s.source) == top)
     }
 }

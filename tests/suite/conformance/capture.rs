@@ -70,10 +70,13 @@ fn push(to: &mut String, line: &str, end: &str) {
 fn a_capture_is_read() {
     let text = "# title\n\n# file a.sh\n#   #!/bin/sh\n#   \n\n! sleep 1\n\n$ echo a\n1| a\n1~ b\n2| c\n= 3\n\n$ two\nlines\n= 0\n";
     let printed = Printed { stdout: "a\nb".into(), stderr: "c\n".into(), code: 3 };
-    assert_eq!(parse(text), [
-        Entry::File { name: "a.sh".into(), content: "#!/bin/sh\n\n".into() },
-        Entry::Prepare("sleep 1".into()),
-        Entry::Command { line: "echo a".into(), printed },
-        Entry::Command { line: "two\nlines".into(), printed: Printed::default() },
-    ]);
+    assert_eq!(
+        parse(text),
+        [
+            Entry::File { name: "a.sh".into(), content: "#!/bin/sh\n\n".into() },
+            Entry::Prepare("sleep 1".into()),
+            Entry::Command { line: "echo a".into(), printed },
+            Entry::Command { line: "two\nlines".into(), printed: Printed::default() },
+        ]
+    );
 }

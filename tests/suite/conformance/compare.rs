@@ -17,7 +17,8 @@ pub fn difference(recorded: &Printed, ours: &Printed, mut extra: usize, ids: &mu
     if recorded.code != ours.code {
         return Some(format!("exit code {} and not {}{}", ours.code, recorded.code, tail(&ours.stderr)));
     }
-    for (name, left, right) in [("stdout", &recorded.stdout, &ours.stdout), ("stderr", &recorded.stderr, &ours.stderr)] {
+    for (name, left, right) in [("stdout", &recorded.stdout, &ours.stdout), ("stderr", &recorded.stderr, &ours.stderr)]
+    {
         let mut right = right.split_inclusive('\n').peekable();
         for line in left.split_inclusive('\n') {
             loop {
@@ -48,7 +49,9 @@ fn tail(stderr: &str) -> String {
 /// Whether two lines say the same.
 fn same(left: &str, right: &str, ids: &mut Ids) -> bool {
     if left == right {
-        if tokens(left).iter().any(|t| matches!(t, Token::Number(n, _) if ids.recorded.contains(n))) && is_of_a_job(left) {
+        if tokens(left).iter().any(|t| matches!(t, Token::Number(n, _) if ids.recorded.contains(n)))
+            && is_of_a_job(left)
+        {
             ids.offset.get_or_insert(0);
         }
         return true;
@@ -152,10 +155,21 @@ fn alike(a: &Token, b: &Token, ids: &mut Ids) -> bool {
 /// The job ids in what a command printed.
 pub fn job_ids(line: &str, text: &str) -> BTreeSet<u64> {
     const BEFORE: [&str; 12] = [
-        "Submitted batch job ", "Job ", "JOB ", "STEP ", "StepId=", "JobId=", "SLURM_JOB_ID=", "SLURM_ARRAY_JOB_ID=", "job ",
-        "job id ", "ArrayJobId=", "slurm-",
+        "Submitted batch job ",
+        "Job ",
+        "JOB ",
+        "STEP ",
+        "StepId=",
+        "JobId=",
+        "SLURM_JOB_ID=",
+        "SLURM_ARRAY_JOB_ID=",
+        "job ",
+        "job id ",
+        "ArrayJobId=",
+        "slurm-",
     ];
-    let number = |text: &str| text[..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())].parse::<u64>().ok();
+    let number =
+        |text: &str| text[..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())].parse::<u64>().ok();
     let mut found = BTreeSet::new();
     for start in BEFORE {
         found.extend(text.match_indices(start).filter_map(|(at, s)| number(&text[at + s.len()..])));

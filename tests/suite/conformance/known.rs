@@ -66,7 +66,14 @@ pub fn fits(pattern: &str, text: &str) -> bool {
 
 #[test]
 fn patterns() {
-    for (pattern, text, is) in [("a", "a", true), ("a", "ab", false), ("a*", "ab", true), ("*b*d", "abcd", true), ("*b*d", "abce", false), ("a*", "a", true)] {
+    for (pattern, text, is) in [
+        ("a", "a", true),
+        ("a", "ab", false),
+        ("a*", "ab", true),
+        ("*b*d", "abcd", true),
+        ("*b*d", "abce", false),
+        ("a*", "a", true),
+    ] {
         assert_eq!(fits(pattern, text), is, "{pattern} {text}");
     }
 }

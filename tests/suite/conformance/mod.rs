@@ -33,7 +33,8 @@ struct Report {
 #[test]
 fn captures_agree() {
     let only = env::var("CONFORMANCE").ok();
-    let chosen: Vec<&str> = CAPTURES.into_iter().filter(|c| only.as_deref().is_none_or(|o| o.split(',').any(|o| o == *c))).collect();
+    let chosen: Vec<&str> =
+        CAPTURES.into_iter().filter(|c| only.as_deref().is_none_or(|o| o.split(',').any(|o| o == *c))).collect();
     // Each in a system of its own, all at once: most of the time is waiting.
     let reports: Vec<(&str, Report)> = thread::scope(|scope| {
         let started: Vec<_> = chosen.iter().map(|name| (*name, scope.spawn(|| replay(name)))).collect();
@@ -84,7 +85,9 @@ fn update(reports: &[(&str, Report)]) {
     open.sort();
     let agreed: String = agreed.iter().map(|(name, n)| format!("{name}\t{n}\n")).collect();
     let open: String = open.iter().map(|(name, line)| format!("{name}\t{line}\n")).collect();
-    let write = |file: &str, head: &str, rows: String| fs::write(known::directory().join(file), format!("{head}\n{rows}")).unwrap();
+    let write = |file: &str, head: &str, rows: String| {
+        fs::write(known::directory().join(file), format!("{head}\n{rows}")).unwrap()
+    };
     write("AGREED", "# How many commands of each capture agree; fewer is a failure.", agreed);
     write("OPEN", "# Differences that are neither explained nor fixed yet: capture, command.", open);
 }
@@ -108,7 +111,9 @@ fn replay(name: &str) -> Report {
             }
             Entry::Command { line, printed } => {
                 report.commands += 1;
-                let why = exceptions.iter().find(|e| ["*", name].contains(&e.capture.as_str()) && known::fits(&e.pattern, &known::one_line(&line)));
+                let why = exceptions.iter().find(|e| {
+                    ["*", name].contains(&e.capture.as_str()) && known::fits(&e.pattern, &known::one_line(&line))
+                });
                 if let Some(exception) = why {
                     report.excepted.push((line.clone(), exception.reason.clone()));
                     if env::var_os("CONFORMANCE_ALL").is_none() {
@@ -139,8 +144,10 @@ fn next_id(capture: &str, entries: &[Entry]) -> Option<u64> {
 
 fn config(name: &str) -> String {
     match name {
-        "enforced" => RECORDED
-            .replace("default_memory_per_cpu = \"2000M\"", "enforce_part_limits = true\naccounts = [\"research\"]\nqos_list = [\"normal\"]"),
+        "enforced" => RECORDED.replace(
+            "default_memory_per_cpu = \"2000M\"",
+            "enforce_part_limits = true\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
+        ),
         _ => RECORDED.to_owned(),
     }
 }

@@ -55,7 +55,9 @@ pub fn ours(lab: &Lab, capture: &str, printed: &Printed) -> Printed {
 
 /// What stands in `TRES=` of `scontrol show job` has been told as asked for and as given since 24.05.
 fn since_24_05(text: &str) -> String {
-    let new = |l: &&str| l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n));
+    let new = |l: &&str| {
+        l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n))
+    };
     let mut text: String = text.split_inclusive('\n').filter(|l| !new(l)).collect();
     // `Step created for job 4` names the step now.
     while let Some((before, rest)) = text.split_once("Step created for StepId=") {
@@ -95,8 +97,11 @@ fn is_extern(line: &str) -> bool {
 fn is_left_out(capture: &str, line: &str) -> bool {
     let digits = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
     let id = line[..digits].parse::<u64>().ok().filter(|_| line[digits..].starts_with(['_', '.', ' ', '|', ',', ';']));
-    let out = |(of, start, end, _): &(&str, &str, &str, &str)| *of == capture && line.starts_with(start) && line.ends_with(end);
-    LINES_OUT.iter().any(out) || LEFT_OUT.iter().any(|(of, ids, _)| *of == capture && id.is_some_and(|id| ids.contains(&id)))
+    let out = |(of, start, end, _): &(&str, &str, &str, &str)| {
+        *of == capture && line.starts_with(start) && line.ends_with(end)
+    };
+    LINES_OUT.iter().any(out)
+        || LEFT_OUT.iter().any(|(of, ids, _)| *of == capture && id.is_some_and(|id| ids.contains(&id)))
 }
 
 /// `from` as a whole word becomes `to`; blanks beside it keep a column's width.
@@ -196,5 +201,8 @@ fn words_keep_the_width_of_their_column() {
 
 #[test]
 fn variables_are_sorted_between_other_lines() {
-    assert_eq!(common("== a\nB=1\nA=2\nSLURM_NODE_ALIASES=x\n== b\nSLURM_TASK_PID=7\n"), "== a\nA=2\nB=1\n== b\nSLURM_TASK_PID=*\n");
+    assert_eq!(
+        common("== a\nB=1\nA=2\nSLURM_NODE_ALIASES=x\n== b\nSLURM_TASK_PID=7\n"),
+        "== a\nA=2\nB=1\n== b\nSLURM_TASK_PID=*\n"
+    );
 }

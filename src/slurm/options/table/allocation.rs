@@ -153,7 +153,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::value("tmp", Memory, "MB", "minimum amount of temporary disk").section(Constraint).sbatch(Approximated("temporary disk is not counted: none is set aside for the job"), NONE).srun(ALLOCATIONS, NONE).salloc(SALLOC, NONE),
     Row::value("treewidth", Text, "n|off", "fanout of the launch").srun(Inert("a step is launched without a tree"), &["SLURM_TREE_WIDTH"]),
     Row::value("tres-bind", Text, "binding", "task to tres binding options").sbatch(GPU_BINDING, &["SBATCH_TRES_BIND"]).srun(GPU_BINDING, &["SLURM_TRES_BIND"]).salloc(SALLOC, &["SALLOC_TRES_BIND"]),
-    Row::value("tres-per-task", Text, "list", "list of tres required per task").sbatch(Refused("use --cpus-per-task and --gpus-per-task"), &["SBATCH_TRES_PER_TASK"]).srun(Refused("use --cpus-per-task and --gpus-per-task"), &["SLURM_TRES_PER_TASK"]).salloc(SALLOC, &["SALLOC_TRES_PER_TASK"]),
+    Row::value("tres-per-task", Text, "list", "list of tres required per task").sbatch(Refused("use --cpus-per-task and --gpus-per-task"), &["SBATCH_TRES_PER_TASK"]).srun(Refused("use --cpus-per-task and --gpus-per-task"), NONE).salloc(SALLOC, &["SALLOC_TRES_PER_TASK"]),
     Row::value("uid", RootOnly, "user_id", "user ID to run job as (user root only)").sbatch(ROOT, NONE).srun(ROOT, NONE).salloc(SALLOC, NONE),
     Row::flag("unbuffered", "do not line-buffer stdout/err").short('u').srun(HONOURED, &["SLURM_UNBUFFEREDIO"]),
     Row::flag("use-min-nodes", "if a range of node counts is given, prefer the smaller count").sbatch(HONOURED, &["SBATCH_USE_MIN_NODES"]).srun(ALLOCATIONS, &["SLURM_USE_MIN_NODES"]).salloc(SALLOC, &["SALLOC_USE_MIN_NODES"]),

@@ -8,44 +8,30 @@ pub(super) const HONOURED: Class = Class::Honoured;
 pub(super) const ALLOCATIONS: Class = Class::Inert(
     "it belongs to the allocation: inside one Slurm's srun ignores it as well, and srun outside of one is not supported yet",
 );
-pub(super) const NO_KILL: Class =
-    Class::Inert("this machine's nodes do not fail one without the others");
+pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail one without the others");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
-pub(super) const SALLOC: Class =
-    Class::Refused("=salloc is not supported yet; submit a batch script with sbatch");
+pub(super) const SALLOC: Class = Class::Refused("=salloc is not supported yet; submit a batch script with sbatch");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
-pub(super) const GPU_BINDING: Class =
-    Class::Approximated("every task sees all GPUs that the step has on its node");
-pub(super) const PINNING: Class =
-    Class::Inert("tasks are not bound to processors or memory; the system places them");
-pub(super) const TOPOLOGY: Class =
-    Class::Approximated("sockets, cores and threads are not told apart: a CPU is a CPU");
+pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");
+pub(super) const PINNING: Class = Class::Inert("tasks are not bound to processors or memory; the system places them");
+pub(super) const TOPOLOGY: Class = Class::Approximated("sockets, cores and threads are not told apart: a CPU is a CPU");
 pub(super) const NETWORK: Class = Class::Inert("the nodes have no network that could be chosen");
-pub(super) const SAMPLING: Class =
-    Class::Inert("usage is taken from the kernel at the end, not sampled");
-pub(super) const FREQUENCY: Class =
-    Class::Refused("clock frequencies cannot be set from here; leave the option out");
-pub(super) const BURST_BUFFER: Class =
-    Class::Refused("there are no burst buffers; write to the node's own disk");
+pub(super) const SAMPLING: Class = Class::Inert("usage is taken from the kernel at the end, not sampled");
+pub(super) const FREQUENCY: Class = Class::Refused("clock frequencies cannot be set from here; leave the option out");
+pub(super) const BURST_BUFFER: Class = Class::Refused("there are no burst buffers; write to the node's own disk");
 pub(super) const NO_BOOT: Class = Class::Inert("nodes are never booted for a job");
 pub(super) const ONE_CLUSTER: Class = Class::Refused("there is one cluster; leave the option out");
 pub(super) const FEDERATION: Class = Class::Inert("there is one cluster and no federation");
-pub(super) const CONTAINER: Class = Class::Refused(
-    "containers are not supported on this machine; start the container in the script",
-);
+pub(super) const CONTAINER: Class =
+    Class::Refused("containers are not supported on this machine; start the container in the script");
 pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
-pub(super) const SPECIALIZED: Class =
-    Class::Inert("no core is reserved for the system, so there is none to choose");
+pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
-pub(super) const JSON: Class =
-    Class::Refused("not supported yet; ask for the fields with a format");
-pub(super) const DEPENDENCY: Class = Class::Refused(
-    "job dependencies are not supported yet; submit the job after its predecessor has ended",
-);
+pub(super) const JSON: Class = Class::Refused("not supported yet; ask for the fields with a format");
+pub(super) const DEPENDENCY: Class =
+    Class::Refused("job dependencies are not supported yet; submit the job after its predecessor has ended");
 /// Behind `=` stand Slurm's own words, which are then the whole message.
-pub(super) const RESERVATION: Class =
-    Class::Refused("=Batch job submission failed: Requested reservation is invalid");
-pub(super) const LICENSE: Class =
-    Class::Refused("=Batch job submission failed: Invalid license specification");
+pub(super) const RESERVATION: Class = Class::Refused("=Batch job submission failed: Requested reservation is invalid");
+pub(super) const LICENSE: Class = Class::Refused("=Batch job submission failed: Invalid license specification");

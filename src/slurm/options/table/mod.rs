@@ -28,9 +28,7 @@ fn table(command: Command) -> &'static [Row] {
 
 /// The options a command knows.
 pub fn rows(command: Command) -> impl Iterator<Item = &'static Row> {
-    table(command)
-        .iter()
-        .filter(move |r| r.alias_of.is_none() && r.used_by(command).is_some())
+    table(command).iter().filter(move |r| r.alias_of.is_none() && r.used_by(command).is_some())
 }
 
 /// The option of that (first) name.
@@ -48,10 +46,7 @@ pub fn names(command: Command) -> impl Iterator<Item = (&'static str, &'static R
 
 /// The second names of an option.
 pub fn aliases(command: Command, name: &'static str) -> impl Iterator<Item = &'static str> {
-    table(command)
-        .iter()
-        .filter(move |r| r.alias_of == Some(name))
-        .map(|r| r.name)
+    table(command).iter().filter(move |r| r.alias_of == Some(name)).map(|r| r.name)
 }
 
 /// The option a letter means.

@@ -5,12 +5,7 @@ use crate::slurm::options::{Class, Class::Refused, Command::Scontrol, Kind::*, R
 
 const NONE: &[&str] = &[];
 
-const fn flag(
-    name: &'static str,
-    class: Class,
-    env: &'static [&'static str],
-    help: &'static str,
-) -> Row {
+const fn flag(name: &'static str, class: Class, env: &'static [&'static str], help: &'static str) -> Row {
     Row::flag(name, help).takes(Scontrol, class, env)
 }
 

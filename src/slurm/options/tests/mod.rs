@@ -34,15 +34,8 @@ fn refusal(command: Command, text: &[&str]) -> (String, u8) {
 
 /// sbatch of a script with these lines below `#!/bin/bash`.
 fn batch(lines: &str, args: &[&str], env: &[(&str, &str)]) -> Result<Parsed, Refusal> {
-    let script = Script {
-        bytes: format!("#!/bin/bash\n{lines}\necho\n").into_bytes(),
-        name: "d.sh".to_owned(),
-    };
-    let env = |name: &str| {
-        env.iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, v)| (*v).to_owned())
-    };
+    let script = Script { bytes: format!("#!/bin/bash\n{lines}\necho\n").into_bytes(), name: "d.sh".to_owned() };
+    let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
     parse_batch(&words(args), &env, &mut |_, _| Ok(Some(script.clone()))).map(|(p, _)| p)
 }
 

@@ -4,15 +4,11 @@ use super::*;
 
 #[test]
 fn each_command_reads_flags_in_its_way() {
-    let squeue = parse(Command::Squeue, &[], &|n| {
-        (n == "SQUEUE_ARRAY").then(|| "0".into())
-    });
+    let squeue = parse(Command::Squeue, &[], &|n| (n == "SQUEUE_ARRAY").then(|| "0".into()));
     assert!(squeue.is_ok_and(|p| p.options.is_set("array")));
     let scancel = |value: &'static str| {
-        parse(Command::Scancel, &[], &move |n| {
-            (n == "SCANCEL_FULL").then(|| value.into())
-        })
-        .map(|p| (p.options.is_set("full"), p.options.warnings()))
+        parse(Command::Scancel, &[], &move |n| (n == "SCANCEL_FULL").then(|| value.into()))
+            .map(|p| (p.options.is_set("full"), p.options.warnings()))
     };
     assert_eq!(scancel("true"), Ok((true, vec![])));
     let complaint = "scancel: error: Unrecognized SCANCEL_FULL value: yes".to_owned();

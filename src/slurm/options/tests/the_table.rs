@@ -58,10 +58,7 @@ fn every_alias_means_an_option() {
 fn every_full_name_is_itself_whatever_it_begins_like() {
     for command in Command::ALL {
         for (name, row) in table::names(command) {
-            let refused = matches!(
-                row.used_by(command).map(|u| u.class),
-                Some(Class::Refused(_))
-            );
+            let refused = matches!(row.used_by(command).map(|u| u.class), Some(Class::Refused(_)));
             let arg = match row.arg {
                 Arg::Required => format!("--{name}=1"),
                 _ => format!("--{name}"),
@@ -71,10 +68,7 @@ fn every_full_name_is_itself_whatever_it_begins_like() {
                 Err(refusal) => {
                     let text = refusal.to_string();
                     assert!(!text.contains("--help\" for more"), "{text}");
-                    assert!(
-                        refused || !matches!(row.kind, Kind::Text | Kind::Path),
-                        "{text}"
-                    );
+                    assert!(refused || !matches!(row.kind, Kind::Text | Kind::Path), "{text}");
                 }
             }
         }
@@ -98,11 +92,7 @@ fn every_honoured_option_of_sbatch_can_be_said_in_each_way() {
         _ => "2",
     };
     for row in table::rows(Command::Sbatch) {
-        let Some(Use {
-            class: Class::Honoured,
-            env,
-        }) = row.used_by(Command::Sbatch)
-        else {
+        let Some(Use { class: Class::Honoured, env }) = row.used_by(Command::Sbatch) else {
             continue;
         };
         if ["help", "usage", "version"].contains(&row.name) {
@@ -123,11 +113,7 @@ fn every_honoured_option_of_sbatch_can_be_said_in_each_way() {
         }
         let parsed = batch(&format!("#SBATCH {arg}"), &[], &[]);
         let heard = !["quiet", "verbose", "ignore-pbs", "wrap"].contains(&row.name);
-        assert_eq!(
-            parsed.map(|p| p.options.is_set(row.name)),
-            Ok(heard),
-            "{arg}"
-        );
+        assert_eq!(parsed.map(|p| p.options.is_set(row.name)), Ok(heard), "{arg}");
     }
 }
 

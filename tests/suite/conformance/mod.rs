@@ -9,7 +9,7 @@ mod known;
 mod normal;
 mod tolerated;
 
-use crate::harness::{Lab, RECORDED};
+use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
@@ -41,7 +41,7 @@ fn captures_agree() {
         started.into_iter().map(|(name, t)| (name, t.join().unwrap())).collect()
     });
     for (name, report) in &reports {
-        eprint!("{}", shown(name, report));
+        say(shown(name, report).trim_end());
     }
     if env::var_os("CONFORMANCE_UPDATE").is_some() {
         return update(&reports);

@@ -101,8 +101,14 @@ pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
     ("squeue", "(Dependency)", "(BeginTime)", "the same"),
     ("squeue", " Dependency\n", " BeginTime\n", "the same"),
     ("squeue", "\nDependency\n", "\nBeginTime\n", "the same"),
-    ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED None", "the same"),
+    ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED BeginTime", "the same"),
     ("squeue", "      3 (Priority)", "      2 (Priority)", "of -N2-3: as long as nobody has planned it, the fewest"),
+    (
+        "scancel",
+        "127_3 RUNNING\n127_2 RUNNING\n",
+        "127_2 RUNNING\n127_3 RUNNING\n",
+        "no order is promised among equals",
+    ),
     ("squeue", "PD None\n", "PD BeginTime\n", "the reason is told at once"),
 ];
 

@@ -8,7 +8,7 @@ fn a_pending_job_is_gone_at_once() {
     let id = lab.submit("--hold --wrap true");
     lab.sh(&format!("scancel {id}")).ok();
     assert_eq!(lab.sh("squeue -h").ok(), "");
-    assert_eq!(lab.sh("squeue -h -t all -o '%T %r'").ok(), "CANCELLED None\n");
+    assert_eq!(lab.sh("squeue -h -t all -o '%T %r'").ok(), "CANCELLED JobHeldUser\n");
 }
 
 #[test]

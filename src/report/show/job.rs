@@ -132,7 +132,7 @@ fn resources(record: &mut Record, job: &Job, context: &Context, style: Style) {
     let nodes = values::nodes(job);
     record.with("NumNodes", |out| {
         number(out, nodes);
-        if let Some(NodeCount { max: Some(max), .. }) = request.nodes.filter(|_| placed.is_none())
+        if let Some(max) = request.nodes.filter(|_| placed.is_none()).map(NodeCount::most)
             && max >= nodes
         {
             out.push('-');

@@ -201,5 +201,5 @@ fn what_is_asked_for_is_what_the_job_says() {
     lab.sh("printf '#!/bin/bash\\n#PBS -N pbs\\n' > p.sh; sbatch -Q --hold p.sh; sbatch -Q --hold --ignore-pbs p.sh; sbatch -Q --hold --requeue --priority=5 --wrap true").ok();
     assert_eq!(lab.sh("squeue -h -j 2,3 -S i -o %j").ok(), "pbs\np.sh\n");
     let shown = lab.sh("scontrol -o show job 4").ok().to_owned();
-    assert!(shown.contains("Requeue=1") && shown.contains("Comment=") == false, "{shown}");
+    assert!(shown.contains("Requeue=1") && !shown.contains("Comment="), "{shown}");
 }

@@ -13,7 +13,7 @@ use std::{
         process::{CommandExt, ExitStatusExt},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -107,11 +107,6 @@ impl Output {
     pub fn fails(&self, code: i32) -> &str {
         assert_eq!(self.code, code, "{self:#?}");
         &self.stderr
-    }
-
-    /// The lines of stdout without the blanks around them.
-    pub fn lines(&self) -> Vec<&str> {
-        self.stdout.lines().map(str::trim).collect()
     }
 }
 
@@ -211,13 +206,6 @@ impl Lab {
     #[track_caller]
     pub fn sh(&self, line: &str) -> Output {
         self.run(self.command("bash").args(["-c", line]))
-    }
-
-    /// Starts a line of shell in a session of its own, and does not wait.
-    pub fn spawn(&self, line: &str) -> Child {
-        let mut command = self.command("bash");
-        command.args(["-c", line]).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        command.spawn().unwrap()
     }
 
     /// Runs a command to its end. What it prints goes to files: whoever inherits them keeps nobody waiting.
@@ -321,8 +309,8 @@ impl Drop for Lab {
         let failed = thread::panicking();
         if failed && let Ok(log) = fs::read_to_string(self.state().join("controller.log")) {
             let tail: Vec<&str> = log.lines().rev().take(15).collect();
-            eprintln!("--- the controller said last:");
-            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+            say("--- the controller said last:");
+            tail.iter().rev().for_each(|line| say(line));
         }
         if self.state().join("controller.lock").exists() {
             let quietly = |line: &str| {
@@ -378,5 +366,10 @@ fn kill_group(leader: u32) {
 
 /// Says on the test's own stderr why a test does nothing.
 pub fn skip(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    say(&format!("skipped: {why}"));
+}
+
+/// A line on the test's own stderr.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

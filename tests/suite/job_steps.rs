@@ -214,3 +214,60 @@ fn what_does_not_go_together_is_said_and_left_out() {
     assert!(out.contains("srun: Warning: can't honor --ntasks-per-node set to 1 which doesn't match the requested tasks 8 with the number of requested nodes 4. Ignoring --ntasks-per-node.\n"), "{out}");
     assert_eq!(out.matches("task\n").count(), 8);
 }
+
+#[test]
+fn a_step_begins_further_on_or_not_at_all() {
+    let lab = Lab::new(FOUR);
+    assert_eq!(job(&lab, "-N3", "srun -r1 -N1 -n1 bash -c 'echo $SLURMD_NODENAME'"), "node2\n");
+    let out = job(
+        &lab,
+        "-n1",
+        "srun -n1 bash -c 'touch up; until [ -e over ]; do sleep 0.05; done' &\nuntil [ -e up ]; do sleep 0.05; done\nsrun -n1 --immediate echo no; echo rc $?; touch over; wait",
+    );
+    assert_eq!(out, "srun: error: Unable to create step for job 2: Requested nodes are busy\nrc 1\n");
+}
+
+#[test]
+fn a_step_does_not_wait_long_for_its_last_tasks() {
+    let lab = Lab::new(ONE);
+    let out = job(&lab, "-n2", "srun --wait=1 bash -c '[ $SLURM_PROCID = 0 ] && exit 0; sleep 3600'; echo rc $?");
+    assert!(out.contains("srun: First task exited 1s ago\n") && out.ends_with("rc 137\n"), "{out}");
+}
+
+#[test]
+fn a_step_has_a_terminal() {
+    let lab = Lab::new(ONE);
+    lab.file("t.sh", "tty >/dev/null && echo a terminal of $TERM; exit 4\n");
+    let out = job(&lab, "-n1", "script -qec 'srun --pty bash t.sh' /dev/null; echo rc $?");
+    assert!(out.contains("a terminal of xterm") && out.ends_with("rc 4\n"), "{out:?}");
+    let out = job(&lab, "-n1", "srun --pty bash t.sh; echo rc $?");
+    assert!(
+        out.contains("Not using a pseudo-terminal, disregarding --pty option") && out.ends_with("rc 4\n"),
+        "{out:?}"
+    );
+}
+
+#[test]
+fn interrupts_are_asked_about_or_not() {
+    let lab = Lab::new(ONE);
+    let interrupted = |options: &str, signals: &str| {
+        let script = format!(
+            "srun -n1 {options} bash -c 'touch up; exec sleep 3600' & p=$!\nuntil [ -e up ]; do sleep 0.05; done; sleep 0.3; rm up\n{signals}\nwait $p; echo rc $?"
+        );
+        job(&lab, "-n1", &script)
+    };
+    let out = interrupted("", "kill -INT $p; sleep 2; kill -0 $p && echo goes on; kill -TERM $p");
+    assert!(
+        out.starts_with(
+            "srun: interrupt (one more within 1 sec to abort)\nsrun: StepId=1.0 task 0: running\ngoes on\n"
+        ),
+        "{out}"
+    );
+    for option in ["-X", "--quit-on-interrupt"] {
+        let out = interrupted(option, "kill -INT $p");
+        assert!(
+            out.contains("srun: sending Ctrl-C to StepId=") && !out.contains("one more") && out.ends_with("rc 130\n"),
+            "{option}: {out}"
+        );
+    }
+}

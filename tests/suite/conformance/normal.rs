@@ -11,6 +11,11 @@ pub fn recorded(capture: &str, printed: &Printed) -> (Printed, usize) {
         for (from, to) in PLACES {
             text = text.replace(from, to);
         }
+        // What a login sees is the user database's.
+        let home = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|u| u.dir);
+        if let Some(home) = home.as_deref().and_then(|h| h.to_str()) {
+            text = text.replace("/tmp/slurm-lab/home/alice", home);
+        }
         for (from, to, _) in REPLACED {
             text = text.replace(from, to);
         }
@@ -26,14 +31,14 @@ pub fn recorded(capture: &str, printed: &Printed) -> (Printed, usize) {
             let line = word(line, "alice", &user_name());
             lines.push(word(&line, "2001", &nix::unistd::geteuid().to_string()));
         }
-        common(&lines.concat())
+        common(&nodes(capture, lines.concat()))
     };
     let printed = Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), code: printed.code };
     (printed, dropped)
 }
 
 /// What the program printed, in the same form.
-pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
+pub fn ours(lab: &Lab, capture: &str, printed: &Printed) -> Printed {
     let host = nix::unistd::gethostname().unwrap().to_string_lossy().into_owned();
     let side = |text: &str| {
         let mut text = text.replace(&*lab.home().to_string_lossy(), "~");
@@ -43,7 +48,7 @@ pub fn ours(lab: &Lab, printed: &Printed) -> Printed {
         text = since_24_05(&text);
         text = masked_until(&text, "AllocNode:Sid=", " \n", "X");
         text = masked_until(&text, "24.11.", " |\n", "V");
-        common(&text)
+        common(&nodes(capture, text))
     };
     Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), code: printed.code }
 }
@@ -54,6 +59,11 @@ fn since_24_05(text: &str) -> String {
         l.starts_with("ReqTRES=") || ["AllocTRES=", "TresPerTask="].iter().any(|n| l.trim_start().starts_with(n))
     };
     let mut text: String = text.split_inclusive('\n').filter(|l| !new(l)).collect();
+    // `Step created for job 4` names the step now.
+    while let Some((before, rest)) = text.split_once("Step created for StepId=") {
+        let (id, after) = rest.split_once('.').unwrap_or((rest, ""));
+        text = format!("{before}Step created for job {id}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
     // In one line, as `scontrol -o` prints it.
     while let Some((before, rest)) = text.split_once(" AllocTRES=") {
         text = format!("{before}{}", &rest[rest.find([' ', '\n']).unwrap_or(rest.len())..]);
@@ -69,9 +79,17 @@ pub fn command(line: &str) -> String {
     word(&line, "alice", &user)
 }
 
+/// In the capture of srun every command had a job of its own, on nodes that depended on the one before.
+fn nodes(capture: &str, text: String) -> String {
+    match capture {
+        "srun" => ["node1", "node2", "node3", "node4"].iter().fold(text, |text, node| text.replace(node, "node*")),
+        _ => text,
+    }
+}
+
 /// The step that `PrologFlags=Contain` makes, which is not set here: `188.extern    COMPLETED`.
 fn is_extern(line: &str) -> bool {
-    let first = line.trim_start().split([' ', '|', ',']).next().unwrap_or("");
+    let first = line.trim_start().split([' ', '|', ',', '\n']).next().unwrap_or("");
     first.strip_suffix(".extern").is_some_and(|j| !j.is_empty() && j.bytes().all(|b| b.is_ascii_digit() || b == b'_'))
 }
 
@@ -79,7 +97,11 @@ fn is_extern(line: &str) -> bool {
 fn is_left_out(capture: &str, line: &str) -> bool {
     let digits = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
     let id = line[..digits].parse::<u64>().ok().filter(|_| line[digits..].starts_with(['_', '.', ' ', '|', ',', ';']));
-    LEFT_OUT.iter().any(|(of, ids, _)| *of == capture && id.is_some_and(|id| ids.contains(&id)))
+    let out = |(of, start, end, _): &(&str, &str, &str, &str)| {
+        *of == capture && line.starts_with(start) && line.ends_with(end)
+    };
+    LINES_OUT.iter().any(out)
+        || LEFT_OUT.iter().any(|(of, ids, _)| *of == capture && id.is_some_and(|id| ids.contains(&id)))
 }
 
 /// `from` as a whole word becomes `to`; blanks beside it keep a column's width.

@@ -15,6 +15,7 @@ pub const DROPPED: &[(&str, &str)] = &[
     ("SKYSLURM_CONFIG", "the test's own"),
     ("SLURM_SRUN_COMM_PORT", "srun listens on no port here: it talks to the agent of its node"),
     ("SLURM_STEP_LAUNCHER_PORT", "the same"),
+    ("BASH_ENV", "a file that puts the commands back on the PATH of a login shell"),
     ("MAIL", "of the login on the recording machine"),
 ];
 
@@ -71,7 +72,6 @@ pub const REPLACED: &[(&str, &str, &str)] = &[
 pub const PLACES: &[(&str, &str)] = &[
     ("/tmp/slurm-rec2/home/alice", "~"),
     ("/tmp/slurm-rec/home/alice", "~"),
-    ("/tmp/slurm-lab/home/alice", "~"),
     ("/tmp/slurm-r1/home/alice", "~"),
     ("/tmp/slurm-r2/home/alice", "~"),
     ("/tmp/slurm-rec3/home/alice", "~"),
@@ -89,16 +89,71 @@ pub const LEFT_OUT: &[(&str, std::ops::RangeInclusive<u64>, &str)] = &[
     ("sacct", 120..=121, "srun and salloc outside of a job come later"),
 ];
 
+/// Lines that are left out of a capture: how they begin and end.
+pub const LINES_OUT: &[(&str, &str, &str, &str)] = &[
+    ("srun", "srun: job ", " queued and waiting for resources\n", "of srun outside of a job"),
+    ("srun", "srun: job ", " has been allocated resources\n", "of srun outside of a job"),
+];
+
 /// Words for other words in one capture.
 pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
     ("squeue", "(DependencyNeverSatisfied)", "(BeginTime)", "dependencies come later: another job stands in"),
     ("squeue", "(Dependency)", "(BeginTime)", "the same"),
     ("squeue", " Dependency\n", " BeginTime\n", "the same"),
     ("squeue", "\nDependency\n", "\nBeginTime\n", "the same"),
-    ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED None", "the same"),
+    ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED BeginTime", "the same"),
     ("squeue", "      3 (Priority)", "      2 (Priority)", "of -N2-3: as long as nobody has planned it, the fewest"),
+    (
+        "scancel",
+        "127_3 RUNNING\n127_2 RUNNING\n",
+        "127_2 RUNNING\n127_3 RUNNING\n",
+        "no order is promised among equals",
+    ),
     ("squeue", "PD None\n", "PD BeginTime\n", "the reason is told at once"),
 ];
 
 /// Lines of two programs that write to one file, in no order that could be relied on.
 pub const WRITERS: [&str; 2] = ["srun: ", "slurmstepd: "];
+
+/// Captures in which [`STAND_INS`] are used.
+pub const STOOD_IN: [&str; 4] = ["env", "files", "srun", "enforced"];
+
+/// Until salloc, and srun outside of a job, are there: batch jobs that do the same, as functions of the shell
+/// that types the commands. Inside the job it is the real srun. The first option that is no allocation's ends
+/// what goes to sbatch; srun gets all of them again.
+pub const STAND_INS: &str = r#"
+_job() {
+    local code
+    cat >.stdin
+    sbatch --wait -Q -i .stdin -o .stdout -e .stderr -J "$name" "${alloc[@]}" --wrap "$1"; code=$?
+    cat .stdout; cat .stderr >&2
+    rm -f .stdin .stdout .stderr
+    return $code
+}
+_options() {
+    alloc=() rest=() bad=
+    while [ $# -gt 0 ]; do
+        case $1 in
+            -[Nnc]) [[ $2 =~ ^[1-9] ]] || bad=1; alloc+=("$1" "$2"); shift 2 ;;
+            -[Nnc]?*|--gres=*|--ntasks-per-node=*|--gpus-per-node=*|--mem=*|-O) alloc+=("$1"); shift ;;
+            -[Qlu]|-K?*|-[IK]) shift ;;
+            -[oeipDJ]) shift 2 ;;
+            -*) shift ;;
+            *) break ;;
+        esac
+    done
+    rest=("$@")
+}
+salloc() {
+    [ "$1" = -Q ] && shift
+    _options "$@"
+    name=interactive
+    _job "$(printf '%q ' "${rest[@]}")"
+}
+srun() {
+    _options "$@"
+    [ "$bad" ] && { command srun "$@"; return; }
+    name=${rest[0]##*/}
+    _job "srun $(printf '%q ' "$@")"
+}
+"#;

@@ -374,10 +374,10 @@ impl Core {
             for id in entry.remove() {
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {
-                    Some(job) if job.is_finished() => {
-                        if job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) {
-                            self.table.remove(id);
-                        }
+                    Some(job)
+                        if job.is_finished() && job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) =>
+                    {
+                        self.table.remove(id);
                     }
                     Some(job) if job.state == JobState::Pending => self.look_at(id, now),
                     _ => {}

@@ -178,7 +178,7 @@ impl Store {
                 job.eligible_time,
                 job.start_time,
                 job.end_time,
-                job.placement.as_ref().map(|p| json(p)),
+                job.placement.as_ref().map(json),
                 job.exit.0,
                 job.derived_exit.0,
                 job.restarts,

@@ -46,7 +46,7 @@ pub fn gpus() -> Vec<(String, u64)> {
 /// `NVIDIA A100-SXM4-80GB` is `a100`, `Tesla T4` is `t4`: the first word with a digit, to its dash.
 fn model(name: &str) -> String {
     let words = || name.split_whitespace().map(|w| w.split('-').next().unwrap_or(w));
-    let word = words().find(|w| w.bytes().any(|b| b.is_ascii_digit())).or_else(|| words().last());
+    let word = words().find(|w| w.bytes().any(|b| b.is_ascii_digit())).or_else(|| words().next_back());
     word.unwrap_or("gpu").to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
 

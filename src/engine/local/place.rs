@@ -182,10 +182,8 @@ fn room<'a>(needs: &Needs, slot: &'a Slot) -> Option<Room<'a>> {
         Some(Memory::PerNode(0)) if slot.free_memory < slot.memory => return None,
         Some(Memory::PerNode(m)) if slot.free_memory < m => return None,
         Some(Memory::PerCpu(m)) if m > 0 => cpus = cpus.min(slot.free_memory / m),
-        Some(Memory::PerGpu(m)) if m > 0 => {
-            if slot.free_memory / m < gpus_here(needs, slot) {
-                return None;
-            }
+        Some(Memory::PerGpu(m)) if m > 0 && slot.free_memory / m < gpus_here(needs, slot) => {
+            return None;
         }
         _ => {}
     }

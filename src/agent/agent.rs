@@ -515,7 +515,9 @@ impl Agent {
         if self.index == 0 && self.launch.script.is_none() && self.ending.is_some() && self.manager.is_idle() {
             self.outcome.get_or_insert_default();
         }
-        if self.outcome.is_some() && !self.closing {
+        // An srun of a job that is being ended says how its tasks ended; KILL comes after `kill_wait` anyway.
+        let last_words = self.ending.is_some() && self.connections.values().any(|c| matches!(c.role, Role::Client));
+        if self.outcome.is_some() && !self.closing && !last_words {
             self.closing = true;
             self.script_is_over();
         }

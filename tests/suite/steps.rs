@@ -344,8 +344,9 @@ fn an_interrupt_can_be_meant_at_once() {
     };
     let (out, _, _run) =
         bash(&format!("set -m\n{}{}", step("--disable-status", "a"), step("--quit-on-interrupt", "b"))).run();
-    let expected = "srun: sending Ctrl-C to StepId=7.0\nrc=130\nsrun: forcing job termination\n\
+    let expected = "srun: sending Ctrl-C to StepId=7.0\nsrun: error: node1: task 0: Interrupt\nrc=130\n\
+        srun: sending Ctrl-C to StepId=7.1\nsrun: forcing job termination\n\
         srun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n\
-        slurmstepd: error: *** STEP 7.1 ON node1 CANCELLED AT TIME ***\nsrun: error: node1: task 0: Killed\nrc=137\n";
+        slurmstepd: error: *** STEP 7.1 ON node1 CANCELLED AT TIME ***\nrc=130\n";
     assert_eq!(out, expected);
 }

@@ -299,7 +299,7 @@ impl Client {
                 let said = said.unwrap_or_default();
                 if exit.is_success() {
                     self.verbose(&said);
-                } else if !(self.interrupted && exit.signal() > 0) {
+                } else if !(self.interrupted && self.aborted && exit.signal() > 0) {
                     eprint(&format!("srun: error: {said}"));
                 }
                 self.first_exit.get_or_insert_with(Instant::now);
@@ -424,8 +424,8 @@ impl Client {
 
     fn on_interrupt(&mut self) {
         if self.plan.quit_on_interrupt {
-            self.force();
-            return;
+            self.interrupt();
+            return self.force();
         }
         let again = self.last_interrupt.is_some_and(|at| at.elapsed() <= TWICE) || self.plan.disable_status;
         if !again {
@@ -434,12 +434,16 @@ impl Client {
             self.last_interrupt = Some(Instant::now());
             return;
         }
-        self.interrupted = true;
         if self.last_sent.is_some_and(|at| at.elapsed() < TWICE) {
             self.force();
             return;
         }
         self.last_sent = Some(Instant::now());
+        self.interrupt();
+    }
+
+    fn interrupt(&mut self) {
+        self.interrupted = true;
         if let Some(tasks) = &self.tasks {
             self.info(&format!("srun: sending Ctrl-C to {}", tasks.step()));
         }

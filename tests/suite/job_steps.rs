@@ -60,7 +60,7 @@ fn exit_codes_come_home() {
     );
     for line in [
         "srun: error: solo: task 0: Exited with exit code 1\n1\n",
-        "task 1: Exited with exit code 4\n4\n",
+        "task 1: Exited with exit code 4\n",
         "srun: error: solo: task 0: Killed\n",
         "\n137\n",
         "\n2\n",

@@ -114,7 +114,8 @@ impl Core {
             });
         };
         // As `DefMemPerCPU` does: the job has asked for it, and shows it (`SLURM_MEM_PER_CPU`).
-        request.memory = request.memory.or(first.default_memory_per_cpu.map(Memory::PerCpu));
+        let default = settings.default_memory_per_cpu.as_ref().map(|m| m.0.0);
+        request.memory = request.memory.or(first.default_memory_per_cpu.or(default).map(Memory::PerCpu));
         let needs = Needs::of(&request, memory_of(first));
         let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");

@@ -64,7 +64,7 @@ pub struct Partition {
     pub priority_tier: u16,
     /// `DefMemPerCPU`: memory per CPU that jobs which ask for none are taken to have asked for, MiB.
     pub default_memory_per_cpu: Option<u64>,
-    /// Memory per CPU that such jobs are given where there is no such default, MiB.
+    /// Memory per CPU that such jobs are given where the partition has no such default, MiB.
     pub memory_share: Option<u64>,
     /// What it is of the engine: `local`, or a SkyPilot infra or pool.
     pub infra: String,

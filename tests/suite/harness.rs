@@ -244,7 +244,7 @@ impl Lab {
         let mut last = None;
         self.until_true(&format!("`{line}` to print {wanted:?}"), || {
             let out = self.sh(line);
-            let found = out.stdout.trim() == wanted;
+            let found = out.code == 0 && out.stdout.trim() == wanted;
             last = Some(out);
             found
         });

@@ -338,12 +338,13 @@ fn a_job_without_one_of_its_nodes_ends() {
 fn an_interrupt_can_be_meant_at_once() {
     let step = |option: &str, file: &str| {
         format!(
-            "srun {option} bash -c 'touch {file}; exec sleep 1000' & p=$!; until [ -e {file} ]; do sleep 0.01; done; \
+            // The signal is for sleep(1), not for a shell that has not become it yet.
+            "srun {option} sleep 1000.$${file} & p=$!; until pgrep -xf \"sleep 1000.$${file}\" >/dev/null; do sleep 0.01; done; \
              kill -INT $p; wait $p; echo rc=$?\n"
         )
     };
     let (out, _, _run) =
-        bash(&format!("set -m\n{}{}", step("--disable-status", "a"), step("--quit-on-interrupt", "b"))).run();
+        bash(&format!("set -m\n{}{}", step("--disable-status", "1"), step("--quit-on-interrupt", "2"))).run();
     let expected = "srun: sending Ctrl-C to StepId=7.0\nsrun: error: node1: task 0: Interrupt\nrc=130\n\
         srun: sending Ctrl-C to StepId=7.1\nsrun: forcing job termination\n\
         srun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n\

@@ -57,8 +57,8 @@ fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
             default_time: p.default_time.as_ref().map(|t| t.0),
             max_time: p.max_time.as_ref().map_or(TimeLimit::Unlimited, |t| t.0),
             priority_tier: p.priority_tier.unwrap_or(1),
-            default_memory_per_cpu: p.default_memory_per_cpu.as_ref().map(|m| m.0.0).or(memory),
-            memory_share: share,
+            default_memory_per_cpu: p.default_memory_per_cpu.as_ref().map(|m| m.0.0),
+            memory_share: memory.or(share),
             infra: "local".into(),
             up: true,
         })
@@ -71,8 +71,8 @@ fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
             default_time: None,
             max_time: TimeLimit::Unlimited,
             priority_tier: 1,
-            default_memory_per_cpu: memory,
-            memory_share: share,
+            default_memory_per_cpu: None,
+            memory_share: memory.or(share),
             infra: "local".into(),
             up: true,
         });

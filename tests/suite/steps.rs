@@ -339,7 +339,7 @@ fn an_interrupt_can_be_meant_at_once() {
     let step = |option: &str, file: &str| {
         format!(
             // The signal is for sleep(1), not for a shell that has not become it yet.
-            "srun {option} sleep 1000.$${file} & p=$!; until pgrep -xf \"sleep 1000.$${file}\" >/dev/null; do sleep 0.01; done; \
+            "srun {option} sleep 1000.$${file} & p=$!; until pgrep -xf \"/[a-z/]*sleep 1000.$${file}\" >/dev/null; do sleep 0.01; done; \
              kill -INT $p; wait $p; echo rc=$?\n"
         )
     };

@@ -299,7 +299,7 @@ impl Client {
                 let said = said.unwrap_or_default();
                 if exit.is_success() {
                     self.verbose(&said);
-                } else if !(self.interrupted && self.aborted && exit.signal() > 0) {
+                } else if !(self.interrupted && (self.aborted || !self.plan.disable_status) && exit.signal() > 0) {
                     eprint(&format!("srun: error: {said}"));
                 }
                 self.first_exit.get_or_insert_with(Instant::now);

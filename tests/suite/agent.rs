@@ -214,6 +214,10 @@ impl Drop for Run {
             let _ = agent.kill();
             let _ = agent.wait();
         }
+        // What a test that failed leaves behind has lost the agent that would end it.
+        for (pid, _) in crate::harness::processes_that_name(self.dir.path()) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
     }
 }
 

@@ -289,19 +289,24 @@ impl Lab {
 
     /// The processes that belong to this system: their environment or command line names its directory.
     pub fn processes(&self) -> Vec<(i32, String)> {
-        let mark = self.root.as_os_str().as_encoded_bytes();
-        let names = |bytes: &[u8]| bytes.windows(mark.len()).any(|w| w == mark);
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
-            let read = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
-            let line = read("cmdline");
-            if pid != std::process::id() as i32 && (names(&line) || names(&read("environ"))) {
-                found.push((pid, String::from_utf8_lossy(&line).replace('\0', " ")));
-            }
-        }
-        found
+        processes_that_name(&self.root)
     }
+}
+
+/// The processes, apart from this one, that have `path` in their command line or environment.
+pub fn processes_that_name(path: &Path) -> Vec<(i32, String)> {
+    let mark = path.as_os_str().as_encoded_bytes();
+    let names = |bytes: &[u8]| bytes.windows(mark.len()).any(|w| w == mark);
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        let read = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
+        let line = read("cmdline");
+        if pid != std::process::id() as i32 && (names(&line) || names(&read("environ"))) {
+            found.push((pid, String::from_utf8_lossy(&line).replace('\0', " ")));
+        }
+    }
+    found
 }
 
 impl Drop for Lab {

@@ -1,6 +1,6 @@
 //! What an agent is started with.
 
-use crate::job::Job;
+use crate::job::{Job, whole};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Launch {
     /// The job with its placement, as it starts.
+    #[serde(with = "whole")]
     pub job: Job,
     /// `SLURM_CLUSTER_NAME`.
     pub cluster: String,

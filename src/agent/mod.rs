@@ -29,3 +29,4 @@ pub mod wire;
 pub use agent::main;
 pub use event::{Event, EventKind};
 pub use launch::{Host, Launch, Layout};
+pub use spawn::LIMITS;

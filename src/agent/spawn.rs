@@ -4,7 +4,7 @@
 //! one costs the same however large the agent is. Umask and directory are the agent's at that moment.
 
 use super::step::error_text;
-use crate::job::env::Environment;
+use crate::job::{Limit, env::Environment};
 use nix::{
     errno::Errno,
     libc,
@@ -129,22 +129,24 @@ fn write_number(to: &mut [u8], number: i32) {
     }
 }
 
-/// What the names of `--propagate` and of a request's limits mean to this system; others are left out.
-pub(super) fn limits(named: &[(String, u64)]) -> Vec<(Resource, u64)> {
-    const NAMES: &[(&str, Resource)] = &[
-        ("AS", Resource::RLIMIT_AS),
-        ("CORE", Resource::RLIMIT_CORE),
-        ("CPU", Resource::RLIMIT_CPU),
-        ("DATA", Resource::RLIMIT_DATA),
-        ("FSIZE", Resource::RLIMIT_FSIZE),
-        ("MEMLOCK", Resource::RLIMIT_MEMLOCK),
-        ("NOFILE", Resource::RLIMIT_NOFILE),
-        ("NPROC", Resource::RLIMIT_NPROC),
-        ("RSS", Resource::RLIMIT_RSS),
-        ("STACK", Resource::RLIMIT_STACK),
-    ];
-    let known = |name: &str| NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, r)| *r);
-    named.iter().filter_map(|(name, value)| Some((known(name)?, *value))).collect()
+/// What the limits of a request are to this system.
+pub const LIMITS: [(Limit, Resource); 10] = [
+    (Limit::As, Resource::RLIMIT_AS),
+    (Limit::Core, Resource::RLIMIT_CORE),
+    (Limit::Cpu, Resource::RLIMIT_CPU),
+    (Limit::Data, Resource::RLIMIT_DATA),
+    (Limit::Fsize, Resource::RLIMIT_FSIZE),
+    (Limit::Memlock, Resource::RLIMIT_MEMLOCK),
+    (Limit::Nofile, Resource::RLIMIT_NOFILE),
+    (Limit::Nproc, Resource::RLIMIT_NPROC),
+    (Limit::Rss, Resource::RLIMIT_RSS),
+    (Limit::Stack, Resource::RLIMIT_STACK),
+];
+
+/// The same of a request's values.
+pub(super) fn limits(wanted: &[(Limit, u64)]) -> Vec<(Resource, u64)> {
+    let resource = |limit: &Limit| LIMITS.iter().find(|(l, _)| l == limit).map(|(_, resource)| *resource);
+    wanted.iter().filter_map(|(limit, value)| Some((resource(limit)?, *value))).collect()
 }
 
 /// Why `file` could not be executed, in slurmstepd's words: `execve(): ...`.

@@ -108,7 +108,7 @@ pub fn done(client: &mut Client, call: &Call) -> Result<Vec<Result<(), Errno>>, 
 
 fn jobs_of(reply: Reply) -> Result<Vec<Job>, AskError> {
     match reply {
-        Reply::Jobs(jobs) => Ok(jobs),
+        Reply::Jobs(jobs) => Ok(jobs.into_jobs()),
         Reply::Refused { errno, .. } => Err(AskError::Refused(errno)),
         _ => Err(AskError::Other),
     }

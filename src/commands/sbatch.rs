@@ -68,7 +68,7 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
             let printed = announce(options, id);
             match options.is_set("wait") {
                 true => match controller.ask(&Call::Wait(id)).map_err(client)? {
-                    Reply::Jobs(jobs) => Ok(exit_code(&jobs)),
+                    Reply::Jobs(jobs) => Ok(exit_code(&jobs.into_jobs())),
                     _ => Ok(1),
                 },
                 false => Ok(printed),

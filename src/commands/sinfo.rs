@@ -73,7 +73,7 @@ fn once(client: &mut Client, query: &Query) -> u8 {
     let jobs = if query.needs_jobs() {
         let running = Filter { states: vec![JobState::Running, JobState::Suspended], ..Filter::default() };
         match client.ask(&Call::Jobs(running)) {
-            Ok(Reply::Jobs(jobs)) => jobs,
+            Ok(Reply::Jobs(jobs)) => jobs.into_jobs(),
             Ok(_) => return failed(Errno::ConnectFailure),
             Err(error) => return unreachable(&error),
         }

@@ -97,7 +97,7 @@ fn once(client: &mut Client, query: &Query) -> u8 {
         Err(error) => return query.unreachable(&error),
     };
     let jobs = match client.ask(&Call::Jobs(query.filter())) {
-        Ok(Reply::Jobs(jobs)) => jobs,
+        Ok(Reply::Jobs(jobs)) => jobs.into_jobs(),
         Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Vec::new(),
         Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
         Ok(_) => return query.failed(Errno::ConnectFailure),

@@ -1,11 +1,12 @@
 //! What sbatch, salloc and srun say of who called them, and from where.
 
 use crate::{
+    agent::LIMITS,
     host::{hardware, user},
     job::{Submitter, User},
 };
 use nix::sys::{
-    resource::{Resource, getrlimit},
+    resource::getrlimit,
     stat::{Mode, umask},
 };
 use std::{
@@ -14,26 +15,12 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
-/// The limits `--propagate` names. sbatch(1)
-const LIMITS: [(&str, Resource); 10] = [
-    ("AS", Resource::RLIMIT_AS),
-    ("CORE", Resource::RLIMIT_CORE),
-    ("CPU", Resource::RLIMIT_CPU),
-    ("DATA", Resource::RLIMIT_DATA),
-    ("FSIZE", Resource::RLIMIT_FSIZE),
-    ("MEMLOCK", Resource::RLIMIT_MEMLOCK),
-    ("NOFILE", Resource::RLIMIT_NOFILE),
-    ("NPROC", Resource::RLIMIT_NPROC),
-    ("RSS", Resource::RLIMIT_RSS),
-    ("STACK", Resource::RLIMIT_STACK),
-];
-
 /// The caller of this command.
 pub fn submitter(args: &[OsString]) -> Submitter {
     let (uid, gid) = (user::uid(), user::gid());
     let mask = umask(Mode::empty());
     umask(mask);
-    let limit = |(name, resource): (&str, Resource)| getrlimit(resource).ok().map(|(soft, _)| (name.to_owned(), soft));
+    let limit = |(limit, resource)| getrlimit(resource).ok().map(|(soft, _)| (limit, soft));
     Submitter {
         user: User {
             uid,

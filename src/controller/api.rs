@@ -7,7 +7,7 @@
 pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
-    job::{Job, JobId, Request},
+    job::{Job, JobId, JobList, Request},
     slurm::{
         array::{ArraySpec, JobIdSpec},
         errno::Errno,
@@ -18,7 +18,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ pub enum Reply<J = Job> {
         partition: String,
     },
     /// Jobs, oldest id first.
-    Jobs(Vec<J>),
+    Jobs(JobList<J>),
     /// The cluster.
     Cluster(Box<Cluster>),
     /// One result for each thing asked.

@@ -13,13 +13,14 @@ use crate::{
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
-    job::{Job, JobId},
+    job::{Job, JobId, JobList, Request},
     slurm::{errno::Errno, reason::Reason, state::JobState},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     fs,
     path::PathBuf,
+    sync::Weak,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::oneshot;
@@ -69,6 +70,8 @@ pub struct Core {
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
     files: HashSet<PathBuf>,
+    /// What the last job asked for, while it is kept.
+    pub(super) last_request: Weak<Request>,
     /// Set when the controller is to end.
     pub(super) stopping: bool,
 }
@@ -112,6 +115,7 @@ impl Core {
             due: BTreeMap::new(),
             reschedule: true,
             files: HashSet::new(),
+            last_request: Weak::new(),
             stopping: false,
         };
         core.clear_files(&known);
@@ -217,9 +221,9 @@ impl Core {
                 Err(refusal) => refusal,
             },
             Call::TestOnly(submission) => self.test_only(*submission, now),
-            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(self.jobs(&filter))),
+            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(JobList::new(self.jobs(&filter)))),
             Call::Accounting(filter) => match self.accounting(&filter) {
-                Ok(jobs) => Reply::Jobs(jobs),
+                Ok(jobs) => Reply::Jobs(JobList::new(jobs)),
                 Err(error) => refused_by_store(&error),
             },
             Call::Cluster => Reply::Cluster(Box::new(self.cluster(now))),

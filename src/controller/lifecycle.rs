@@ -7,7 +7,7 @@ use super::{
 use crate::{
     agent::{Event, EventKind},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, Step, StepId},
+    job::{ExitStatus, Job, JobId, JobList, Step, StepId},
     slurm::{reason::Reason, state::JobState},
 };
 
@@ -209,7 +209,7 @@ impl Core {
             let records = self.table.records_of(id);
             let jobs: Vec<&Job> = records.iter().filter_map(|id| self.table.get(*id)).collect();
             if jobs.iter().all(|j| j.is_finished() && !self.is_dirty(j.id)) {
-                respond(answer, &Reply::Jobs(jobs));
+                respond(answer, &Reply::Jobs(JobList::new(jobs)));
             } else if !answer.is_closed() {
                 self.waiting.push((id, answer));
             }

@@ -3,10 +3,11 @@
 //! Changes are gathered and committed together; a commit is on disk when it returns
 //! (`synchronous = FULL`), and only then is anybody told.
 
-use crate::job::{ArrayRef, ExitStatus, Job, JobId, Request, Step};
+use crate::job::{ArrayRef, ExitStatus, Job, JobId, JobList, Request, Step};
 use crate::slurm::{array::ArraySpec, time::TimeLimit};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -205,7 +206,7 @@ impl Store {
         let put = || -> rusqlite::Result<()> {
             self.db.execute(
                 "INSERT OR REPLACE INTO earlier_run VALUES (?1, ?2, ?3)",
-                params![job.id, job.restarts, json(job)],
+                params![job.id, job.restarts, json(&JobList::new(vec![job]))],
             )?;
             self.db.execute("DELETE FROM step WHERE job = ?1", [job.id]).map(drop)
         };
@@ -222,7 +223,7 @@ impl Store {
         let spec = job.array.as_ref().map(|a| json(&*a.spec));
         let put = || {
             let mut put = self.db.prepare_cached("INSERT INTO request (request, spec) VALUES (?1, ?2)")?;
-            put.execute(params![json(&*job.request), spec])?;
+            put.execute(params![sparse(&job.request), spec])?;
             Ok(self.db.last_insert_rowid())
         };
         let row = put().map_err(|e| self.fail(e))?;
@@ -277,7 +278,12 @@ impl Store {
             find.query_map([], |row| row.get(0))?.collect()
         };
         let records = get().map_err(|e| self.fail(e))?;
-        records.iter().map(|r| parse(r).map_err(|what| self.damaged(what))).collect()
+        let mut runs = Vec::with_capacity(records.len());
+        for record in &records {
+            let list: JobList = parse(record).map_err(|what| self.damaged(what))?;
+            runs.extend(list.into_jobs());
+        }
+        Ok(runs)
     }
 
     fn damaged(&self, what: String) -> StoreError {
@@ -400,6 +406,20 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
 fn json(value: &impl Serialize) -> String {
     // Our own plain types: no map with keys that are no strings, nothing that can fail.
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A request without what it does not say: most of its fields, which come back as their defaults.
+fn sparse(request: &Request) -> String {
+    let mut value = serde_json::to_value(request).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, field| match field {
+            Value::Null | Value::Bool(false) => false,
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(parts) => parts.values().any(|part| !part.is_null()),
+            _ => true,
+        });
+    }
+    value.to_string()
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {

@@ -76,6 +76,7 @@ impl Core {
         if array.as_ref().is_some_and(|spec| spec.count() == 0 || spec.max() >= settings.max_array_size) {
             return Err(refuse(Errno::InvalidArray));
         }
+        let is_array = array.is_some();
         let count = array.as_ref().map_or(1, |spec| u64::from(spec.count()));
         if self.table.has_more_than(u64::from(settings.max_job_count).saturating_sub(count)) {
             return Err(refuse(Errno::AccountingPolicy));
@@ -167,8 +168,23 @@ impl Core {
             steps: Vec::new(),
             script,
             environment,
-            request: Arc::new(request),
+            request: self.shared(request, is_array),
         })
+    }
+
+    /// The request; the one of the last job where they are the same, as in a loop in a shell.
+    fn shared(&mut self, request: Request, is_array: bool) -> Arc<Request> {
+        if is_array {
+            return Arc::new(request);
+        }
+        match self.last_request.upgrade() {
+            Some(last) if *last == request => last,
+            _ => {
+                let request = Arc::new(request);
+                self.last_request = Arc::downgrade(&request);
+                request
+            }
+        }
     }
 
     /// What a job needs, in the first of its partitions.

@@ -3,6 +3,7 @@
 
 pub mod env;
 mod exit;
+mod list;
 mod needs;
 mod node;
 mod placement;
@@ -12,10 +13,13 @@ pub mod resolve;
 mod step;
 
 pub use exit::ExitStatus;
+pub use list::{JobList, whole};
 pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Cluster, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};
-pub use request::{Distribution, Exclusive, ExportEnv, Kind, Memory, OpenMode, Request, Requeue, TasksPer, User};
+pub use request::{
+    Distribution, Exclusive, ExportEnv, Kind, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User,
+};
 pub use resolve::Submitter;
 pub use step::{Step, StepId, Usage};

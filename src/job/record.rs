@@ -29,7 +29,8 @@ pub enum Hold {
 pub struct ArrayRef {
     /// The array's own id (`SLURM_ARRAY_JOB_ID`).
     pub job_id: JobId,
-    /// The whole array as submitted.
+    /// The whole array as submitted; shared and handed on likewise.
+    #[serde(skip)]
     pub spec: Arc<ArraySpec>,
     /// At most so many at a time; `None`: no limit.
     pub throttle: Option<u32>,
@@ -44,7 +45,8 @@ pub struct ArrayRef {
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// What it asked for; shared by the elements of an array.
+    /// What it asked for; shared by the elements of an array, and handed on by a [`super::JobList`].
+    #[serde(skip)]
     pub request: Arc<Request>,
     /// Its place in an array.
     pub array: Option<ArrayRef>,

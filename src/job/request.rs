@@ -76,6 +76,7 @@ pub enum Requeue {
 
 /// Limits of tasks per something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TasksPer {
     /// `--ntasks-per-node`
     pub node: Option<u32>,
@@ -113,10 +114,54 @@ pub enum ExportEnv {
     Given(String),
 }
 
+/// A resource limit that `--propagate` names. sbatch(1)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// Address space, bytes.
+    As,
+    /// Core files, bytes.
+    Core,
+    /// CPU time, seconds.
+    Cpu,
+    /// Data segment, bytes.
+    Data,
+    /// Files, bytes.
+    Fsize,
+    /// Locked memory, bytes.
+    Memlock,
+    /// Open files.
+    Nofile,
+    /// Processes.
+    Nproc,
+    /// Resident set, bytes.
+    Rss,
+    /// Stack, bytes.
+    Stack,
+}
+
+impl Limit {
+    /// Its name without `RLIMIT_`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::As => "AS",
+            Limit::Core => "CORE",
+            Limit::Cpu => "CPU",
+            Limit::Data => "DATA",
+            Limit::Fsize => "FSIZE",
+            Limit::Memlock => "MEMLOCK",
+            Limit::Nofile => "NOFILE",
+            Limit::Nproc => "NPROC",
+            Limit::Rss => "RSS",
+            Limit::Stack => "STACK",
+        }
+    }
+}
+
 /// What a job asks for. Options are described in sbatch(1) under the name of the field.
 ///
 /// `None` and empty mean that nothing was said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Request {
     /// Which command asked.
     pub kind: Kind,
@@ -233,8 +278,8 @@ pub struct Request {
     pub get_user_env: bool,
     /// The submitter's umask
     pub umask: u32,
-    /// The submitter's soft resource limits by name (`NOFILE`, ...), those of `--propagate`
-    pub rlimits: Vec<(String, u64)>,
+    /// The submitter's soft resource limits, those of `--propagate`
+    pub rlimits: Vec<(Limit, u64)>,
     /// `--container-image` (pyxis), `--container`: what the engine makes an image of
     pub container_image: Option<String>,
     /// `--mail-type` as written

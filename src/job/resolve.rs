@@ -1,7 +1,7 @@
 //! From options to a request. Values were checked when they were parsed; what is checked here
 //! is what one option says with another, in Slurm's words.
 
-use super::{Distribution, Exclusive, ExportEnv, Memory, OpenMode, Request, Requeue, TasksPer, User};
+use super::{Distribution, Exclusive, ExportEnv, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User};
 use crate::slurm::{
     array::ArraySpec,
     begin,
@@ -25,8 +25,8 @@ pub struct Submitter {
     pub host: String,
     /// umask.
     pub umask: u32,
-    /// Soft resource limits by name, without `RLIMIT_`.
-    pub rlimits: Vec<(String, u64)>,
+    /// Soft resource limits.
+    pub rlimits: Vec<(Limit, u64)>,
     /// The whole command line.
     pub command_line: String,
     /// The time, with the zone that times of day are in.
@@ -267,14 +267,14 @@ fn absolute(from: &str, dir: &str) -> String {
 }
 
 /// The limits of `--propagate`: all (the default), none, or those it names.
-fn propagated(list: Option<&str>, limits: Vec<(String, u64)>) -> Vec<(String, u64)> {
+fn propagated(list: Option<&str>, limits: Vec<(Limit, u64)>) -> Vec<(Limit, u64)> {
     match list.map(str::to_ascii_uppercase) {
         None => limits,
         Some(all) if all == "ALL" || all.is_empty() => limits,
         Some(none) if none == "NONE" => Vec::new(),
         Some(names) => {
-            let wanted = |name: &str| names.split(',').any(|n| n.trim_start_matches("RLIMIT_") == name);
-            limits.into_iter().filter(|(name, _)| wanted(name)).collect()
+            let wanted = |limit: Limit| names.split(',').any(|n| n.trim_start_matches("RLIMIT_") == limit.name());
+            limits.into_iter().filter(|(limit, _)| wanted(*limit)).collect()
         }
     }
 }
@@ -300,8 +300,8 @@ mod tests {
 
     #[test]
     fn limits_are_chosen_by_name() {
-        let limits = vec![("NOFILE".to_owned(), 5), ("CORE".to_owned(), 0)];
-        assert_eq!(propagated(Some("NOFILE"), limits.clone()), [("NOFILE".to_owned(), 5)]);
+        let limits = vec![(Limit::Nofile, 5), (Limit::Core, 0)];
+        assert_eq!(propagated(Some("NOFILE"), limits.clone()), [(Limit::Nofile, 5)]);
         assert_eq!(propagated(Some("NONE"), limits.clone()), []);
         assert_eq!(propagated(None, limits.clone()), limits);
     }

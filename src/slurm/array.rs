@@ -12,7 +12,7 @@ use super::idset::{IdSet, MAX_ID};
 pub const BITSTR_LEN: usize = 64;
 
 /// What `--array` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArraySpec {
     /// The task ids, at least one.
     pub ids: IdSet,

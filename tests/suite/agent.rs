@@ -259,7 +259,7 @@ fn arguments_limits_umask_and_signals_are_the_submitters() {
         .ask(|r| {
             r.args = vec![b"a".to_vec(), b"b c".to_vec(), Vec::new(), b"\xff".to_vec()];
             r.umask = 0o027;
-            r.rlimits = vec![("NOFILE".into(), 77), ("UNKNOWN".into(), 1)];
+            r.rlimits = vec![(skyslurm::job::Limit::Nofile, 77)];
         })
         .start();
     let mut run = run;

@@ -1,0 +1,83 @@
+//! Jobs as they are handed on: what several of them share is said once.
+
+use super::{Job, Request};
+use crate::slurm::array::ArraySpec;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Borrow, collections::HashMap, sync::Arc};
+
+/// Jobs for the wire or a file. A [`Job`] by itself is written without its request and its array's
+/// specification, which are shared by many; they stand here, each once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobList<J = Job> {
+    jobs: Vec<J>,
+    requests: Vec<Arc<Request>>,
+    specs: Vec<Arc<ArraySpec>>,
+    /// For each job its request's place.
+    request_of: Vec<u32>,
+    /// For each job that is of an array the specification's place.
+    spec_of: Vec<Option<u32>>,
+}
+
+impl<J: Borrow<Job>> JobList<J> {
+    /// These jobs, in this order.
+    pub fn new(jobs: Vec<J>) -> Self {
+        let mut requests = Places::default();
+        let mut specs = Places::default();
+        let request_of = jobs.iter().map(|job| requests.place(&job.borrow().request)).collect();
+        let spec_of =
+            jobs.iter().map(|job| job.borrow().array.as_ref().map(|array| specs.place(&array.spec))).collect();
+        Self { jobs, requests: requests.all, specs: specs.all, request_of, spec_of }
+    }
+}
+
+impl JobList {
+    /// The jobs, with what they share put back. A place that is not there leaves a job an empty request.
+    pub fn into_jobs(mut self) -> Vec<Job> {
+        for ((job, request), spec) in self.jobs.iter_mut().zip(self.request_of).zip(self.spec_of) {
+            if let Some(request) = self.requests.get(request as usize) {
+                job.request = Arc::clone(request);
+            }
+            if let (Some(array), Some(spec)) = (&mut job.array, spec.and_then(|place| self.specs.get(place as usize))) {
+                array.spec = Arc::clone(spec);
+            }
+        }
+        self.jobs
+    }
+}
+
+/// Values and where they stand.
+struct Places<T> {
+    all: Vec<Arc<T>>,
+    known: HashMap<*const T, u32>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), known: HashMap::new() }
+    }
+}
+
+impl<T> Places<T> {
+    fn place(&mut self, value: &Arc<T>) -> u32 {
+        *self.known.entry(Arc::as_ptr(value)).or_insert_with(|| {
+            self.all.push(Arc::clone(value));
+            self.all.len() as u32 - 1
+        })
+    }
+}
+
+/// One job with all it shares, as a field of something else: `#[serde(with = "whole")]`.
+pub mod whole {
+    use super::{Job, JobList};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(job: &Job, to: S) -> Result<S::Ok, S::Error> {
+        JobList::new(vec![job]).serialize(to)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Job, D::Error> {
+        JobList::deserialize(from)?.into_jobs().pop().ok_or_else(|| D::Error::custom("no job"))
+    }
+}

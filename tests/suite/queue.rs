@@ -198,3 +198,20 @@ fn partitions_have_limits_of_their_own() {
     let id = lab.submit("-p debug -t 60 --wrap true");
     lab.until(&format!("squeue -h -j {id} -o %r"), "PartitionTimeLimit");
 }
+
+#[test]
+fn without_a_config_the_node_is_this_machine() {
+    let lab = Lab::new("");
+    lab.sh("mkdir smi").ok();
+    lab.file(
+        "smi/nvidia-smi",
+        "#!/bin/sh\n[ \"$1\" = --query-gpu=name ] && printf 'NVIDIA H100 80GB HBM3\\nNVIDIA H100 80GB HBM3\\n'\n",
+    );
+    lab.sh("chmod +x smi/nvidia-smi; PATH=$PWD/smi:$PATH skyslurm controller start").ok();
+    let cpus = std::thread::available_parallelism().unwrap();
+    let host = lab.sh("hostname -s").ok().to_owned();
+    assert_eq!(lab.sh("sinfo -h -N -o '%N|%c|%G'").ok(), format!("{}|{cpus}|gpu:h100:2\n", host.trim()));
+    let out = lab.sh("sbatch --wait -Q -o out --gpus=1 --wrap 'hostname -s; echo $CUDA_VISIBLE_DEVICES $SLURM_JOB_PARTITION'; cat out");
+    assert_eq!(out.ok(), format!("{host}0 local\n"));
+    assert!(lab.sh("sbatch --gpus=3 --wrap true").stderr.contains("Requested node configuration is not available"));
+}

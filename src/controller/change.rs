@@ -6,7 +6,6 @@ use super::{
     submit::{memory_of, priority},
 };
 use crate::{
-    agent::wire::Control,
     job::{Hold, JobId, Memory, Needs, Request, Requeue},
     slurm::{array::JobIdSpec, count::NodeCount, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
@@ -28,7 +27,7 @@ impl Core {
             let one = match change {
                 Change::Hold => self.hold(id),
                 Change::Release => self.release(id, now),
-                Change::Requeue { hold } => self.requeue(id, *hold, uid),
+                Change::Requeue { hold } => self.requeue(id, *hold, uid, now),
                 Change::Update(settings) => self.update(id, settings, now),
             };
             result = result.or(one);
@@ -97,7 +96,7 @@ impl Core {
         }
     }
 
-    fn requeue(&mut self, id: JobId, hold: bool, uid: u32) -> Result<(), Errno> {
+    fn requeue(&mut self, id: JobId, hold: bool, uid: u32, now: i64) -> Result<(), Errno> {
         let allowed = self.config.controller.job_requeue;
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         let may = match job.request.requeue {
@@ -118,7 +117,7 @@ impl Core {
             JobState::Running | JobState::Suspended => {
                 job.flag = Some(JobState::Completing);
                 self.save(id);
-                self.engine.control(id, Control::Terminate { uid, state: JobState::Pending });
+                self.terminate(id, JobState::Pending, uid, now);
                 Ok(())
             }
             _ => {

@@ -10,6 +10,7 @@ use super::{
     table::Table,
 };
 use crate::{
+    agent::wire::Control,
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
@@ -142,8 +143,15 @@ impl Core {
                     let array = array.job_id;
                     self.table.count_running(array, 1);
                 }
-                if let Some(job) = self.table.get(id) {
-                    self.engine.adopt(job);
+                let Some(job) = self.table.get(id) else { return };
+                self.engine.adopt(job);
+                // Whether its agent was told to end it before the last controller was ended is not known.
+                if job.flag == Some(JobState::Completing) {
+                    let control = match job.cancelled_by {
+                        Some(uid) => Control::Terminate { uid, state: JobState::Cancelled },
+                        None => Control::Terminate { uid: job.request.user.uid, state: JobState::Pending },
+                    };
+                    self.engine.control(id, control);
                 }
             }
             _ => {}
@@ -273,6 +281,14 @@ impl Core {
     pub(super) fn launch(&mut self, id: JobId) {
         self.unlaunched.push(id);
         self.save(id);
+    }
+
+    /// Takes a job that has nodes, but no agent yet, out of those to be started; `false` if it has been started.
+    pub(super) fn unlaunch(&mut self, id: JobId) -> bool {
+        let waiting = self.unlaunched.len() + self.launching.len();
+        self.unlaunched.retain(|waits| *waits != id);
+        self.launching.retain(|waits| *waits != id);
+        self.unlaunched.len() + self.launching.len() < waiting
     }
 
     /// Notes that a job is over.

@@ -5,7 +5,7 @@ use super::{
     core::{Core, respond},
 };
 use crate::{
-    agent::{Event, EventKind},
+    agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
     job::{ExitStatus, Job, JobId, JobList, Step, StepId},
     slurm::{reason::Reason, state::JobState},
@@ -99,6 +99,22 @@ impl Core {
                 self.end(id, End { state, reason, exit, derived_exit, cancelled_by, time: event.time });
             }
         }
+    }
+
+    /// Ends a job that has nodes, in `state` (PENDING: to wait again): by its agent, or at once if it has none yet.
+    pub(super) fn terminate(&mut self, id: JobId, state: JobState, uid: u32, now: i64) {
+        if !self.unlaunch(id) {
+            return self.engine.control(id, Control::Terminate { uid, state });
+        }
+        let end = End {
+            state,
+            reason: Reason::None,
+            exit: ExitStatus::default(),
+            derived_exit: ExitStatus::default(),
+            cancelled_by: Some(uid),
+            time: now,
+        };
+        self.end(id, end);
     }
 
     /// A job could not be started.

@@ -74,7 +74,7 @@ impl Core {
                 job.cancelled_by = Some(uid);
                 job.flag = Some(JobState::Completing);
                 self.save(id);
-                self.engine.control(id, Control::Terminate { uid, state: JobState::Cancelled });
+                self.terminate(id, JobState::Cancelled, uid, now);
                 Ok(())
             }
             JobState::Running => {

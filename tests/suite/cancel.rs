@@ -73,3 +73,11 @@ fn filters_choose() {
     lab.sh(&format!("scancel -u {}", user_name())).ok();
     assert_eq!(lab.sh("squeue -h").ok(), "");
 }
+
+#[test]
+fn a_job_may_be_cancelled_as_soon_as_it_has_an_id() {
+    let lab = Lab::new(ONE);
+    lab.sh("for i in 1 2 3 4 5 6 7 8; do scancel $(sbatch --parsable -o /dev/null --wrap 'sleep 3600'); done").ok();
+    lab.until("squeue -h", "");
+    assert_eq!(lab.sh("sacct -n -X -P -o state%9 | cut -c1-9 | sort | uniq -c").ok().trim(), "8 CANCELLED");
+}

@@ -13,8 +13,12 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::Stdio,
+    time::{Duration, Instant},
 };
 use tokio::{process::Command, sync::mpsc::UnboundedSender};
+
+/// How long an agent may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts agents, and passes on what they say.
 pub struct Launcher {
@@ -124,13 +128,29 @@ impl Launcher {
         self.watches.insert(id, watch::Watch::adopted(id, spool, &self.pokes, self.reports.clone()));
     }
 
-    /// Asks the agent on the job's first node. One that is gone will be missed by its watch.
+    /// Asks the agent on the job's first node. One that was just started may not listen yet; one that
+    /// is gone will be missed by its watch.
     pub fn control(&mut self, id: JobId, control: Control) {
-        let socket = Layout::new(&self.spool, id).socket(0);
+        let layout = Layout::new(&self.spool, id);
         // It waits for the answer, ten seconds at most; the controller does not wait with it.
-        tokio::task::spawn_blocking(move || match crate::agent::wire::control(&socket, &control) {
-            Ok(answer) => tracing::debug!(job = id, ?answer, "agent asked"),
-            Err(error) => tracing::warn!(job = id, %error, "agent not reached"),
+        tokio::task::spawn_blocking(move || {
+            let until = Instant::now() + PATIENCE;
+            let answer = loop {
+                match crate::agent::wire::control(&layout.socket(0), &control) {
+                    Err(error)
+                        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+                            && layout.dir.exists()
+                            && Instant::now() < until =>
+                    {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    answer => break answer,
+                }
+            };
+            match answer {
+                Ok(answer) => tracing::debug!(job = id, ?answer, "agent asked"),
+                Err(error) => tracing::warn!(job = id, %error, "agent not reached"),
+            }
         });
     }
 

@@ -235,7 +235,6 @@ fn cancelling_the_job_gives_its_steps_their_time() {
         "slurmstepd: error: *** JOB 7 ON node1 CANCELLED AT TIME ***",
         "slurmstepd: error: *** STEP 7.0 ON node1 CANCELLED AT TIME ***",
         "srun: got SIGCONT",
-        "srun: forcing job termination",
         "step got term",
         "shell got term",
         "srun: error: node1: task 0: Exited with exit code 6",

@@ -201,7 +201,8 @@ impl Client {
                 self.on_agent(said);
             }
         }
-        if ready.get(1) == Some(&true) {
+        // A step that is over has nobody left to hand a signal to.
+        if ready.get(1) == Some(&true) && self.exit.is_none() {
             while let Ok(Some(info)) = self.signals.read_signal() {
                 self.on_signal(info.ssi_signo as i32);
             }

@@ -32,6 +32,8 @@ mod job_steps;
 mod limits;
 #[path = "suite/options.rs"]
 mod options;
+#[path = "suite/queries.rs"]
+mod queries;
 #[path = "suite/queue.rs"]
 mod queue;
 #[path = "suite/steps.rs"]

@@ -133,3 +133,40 @@ fn the_tests_named_exist() {
         assert!(text.contains(&format!("fn {name}()")), "{test} is not there");
     }
 }
+
+/// The options of the query commands are too many for a table: each has to stand in a line that a test or a
+/// capture runs, which fails where the row is dropped.
+#[test]
+fn honoured_options_of_the_queries_are_used() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut lines = String::new();
+    for (dir, mark) in [("testdata/captures", "$ "), ("tests/suite", "")] {
+        for file in std::fs::read_dir(root.join(dir)).unwrap().flatten().filter(|f| f.path().is_file()) {
+            let text = String::from_utf8_lossy(&std::fs::read(file.path()).unwrap()).into_owned();
+            lines.extend(text.lines().filter_map(|l| l.strip_prefix(mark)).flat_map(|l| [l, "\n"]));
+        }
+    }
+    let mut unused = Vec::new();
+    for command in [Command::Squeue, Command::Scancel, Command::Sacct, Command::Sinfo, Command::Scontrol] {
+        let calls: Vec<&str> = lines
+            .split(command.name())
+            .skip(1)
+            .filter_map(|rest| rest.split(['|', ';', '&', '"', '\n']).next())
+            .collect();
+        for row in table::rows(command).filter(|r| r.used_by(command).is_some_and(|u| u.class == Class::Honoured)) {
+            // Every one of them has these: `queries::every_command_says_what_it_is`.
+            if ["help", "usage", "version"].contains(&row.name) {
+                continue;
+            }
+            let long = format!("--{}", row.name);
+            let short = |word: &str| {
+                word.strip_prefix('-').is_some_and(|w| !w.starts_with('-') && row.short.is_some_and(|s| w.contains(s)))
+            };
+            let used = |call: &&str| call.split_whitespace().any(|w| w.split('=').next() == Some(&*long) || short(w));
+            if !calls.iter().any(|call| used(&call)) {
+                unused.push(format!("{} {long}", command.name()));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "no test uses {unused:?}");
+}

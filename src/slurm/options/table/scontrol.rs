@@ -1,7 +1,13 @@
 //! scontrol's options; its keywords (`show job`, `update`, ...) are operands.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Class::Refused, Command::Scontrol, Kind::*, Row};
+use crate::slurm::options::{
+    Class,
+    Class::{Inert, Refused},
+    Command::Scontrol,
+    Kind::*,
+    Row,
+};
 
 const NONE: &[&str] = &[];
 
@@ -26,7 +32,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("sibling", FEDERATION, &["SCONTROL_SIB", "SCONTROL_SIBLING"], "report information about all sibling jobs on a federated cluster"),
     Row::value("uid", Text, "uid", "update job as user \"uid\" instead of the invoking user").short('u').takes(Scontrol, Refused("a user's jobs are only that user's to change"), NONE),
     flag("usage", HONOURED, NONE, "equivalent to \"help\" command"),
-    flag("verbose", HONOURED, NONE, "equivalent to \"verbose\" command").short('v'),
+    flag("verbose", Inert("there is no more to tell"), NONE, "equivalent to \"verbose\" command").short('v'),
     flag("version", HONOURED, NONE, "equivalent to \"version\" command").short('V'),
     Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Scontrol, JSON, NONE),
 ];

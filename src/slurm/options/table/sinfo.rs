@@ -1,7 +1,7 @@
 //! sinfo.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Command::Sinfo, Kind::*, Row, Section::Help};
+use crate::slurm::options::{Class, Class::Inert, Command::Sinfo, Kind::*, Row, Section::Help};
 
 const NONE: &[&str] = &[];
 
@@ -38,7 +38,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("long", HONOURED, "long output - displays more information").short('l'),
     flag("list-reasons", HONOURED, "list reason nodes are down or drained").short('R'),
     value("nodes", "NODES", HONOURED, NONE, "report on specific node(s)").short('n'),
-    flag("noconvert", HONOURED, "don't convert units from their original type (e.g. 2048M won't be converted to 2G)"),
+    flag("noconvert", Inert("sinfo converts no value"), "don't convert units from their original type (e.g. 2048M won't be converted to 2G)"),
     flag("noheader", HONOURED, "no headers on output").short('h'),
     flag("Node", HONOURED, "Node-centric format").short('N'),
     value("partition", "PARTITION", HONOURED, &["SINFO_PARTITION"], "report on specific partition").short('p'),
@@ -48,7 +48,7 @@ pub(super) static ROWS: &[Row] = &[
     value("sort", "fields", HONOURED, &["SINFO_SORT"], "comma separated list of fields to sort on").short('S'),
     value("states", "node_state", HONOURED, NONE, "specify what states of nodes to view").short('t'),
     flag("usage", HONOURED, "display brief usage message").section(Help),
-    flag("verbose", HONOURED, "verbosity level").short('v'),
+    flag("verbose", Inert("there is no more to tell"), "verbosity level").short('v'),
     flag("version", HONOURED, "output version information and exit").short('V'),
     Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sinfo, JSON, NONE),
 ];

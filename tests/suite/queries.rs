@@ -1,0 +1,100 @@
+//! Options of the query commands that the captures do not use; what each changes.
+
+use crate::harness::{Lab, RECORDED};
+
+/// A held job in two partitions (1) and a running one on node2 (2).
+fn two_jobs() -> Lab {
+    let lab = Lab::new(RECORDED);
+    lab.sh("sbatch -Q -H -J held -p gpu,debug --mem=4G --wrap true; sbatch -Q -J runs -w node2 -o /dev/null --wrap 'sleep 3600'").ok();
+    lab.until("squeue -h -t R -o %j", "runs");
+    lab
+}
+
+fn expect(lab: &Lab, cases: &[(&str, &str)]) {
+    for (line, expected) in cases {
+        let out = lab.sh(line);
+        assert_eq!((out.stdout.as_str(), out.code), (*expected, 0), "{line}: {out:?}");
+    }
+}
+
+#[test]
+fn squeue_s_other_options() {
+    let lab = two_jobs();
+    expect(
+        &lab,
+        &[
+            ("squeue --clusters=lab -h -o %i", "2\n1\n"),
+            ("squeue -h -L nosuch", ""),
+            ("squeue -h -j 1 -o %m --noconvert", "4096M\n"),
+            ("squeue -h --notme", ""),
+            ("squeue -h --only-job-state -j 2 -o %T", "RUNNING\n"),
+            ("squeue -h -P -j 1 -o '%i %P'", "1 debug\n1 gpu\n"),
+            ("squeue -h -R nosuch", ""),
+        ],
+    );
+    assert!(lab.sh("squeue -v -h -o %i").ok().contains("records=2"));
+    assert!(lab.sh("squeue -M nosuch").stderr.contains("No cluster 'nosuch' known by database."));
+}
+
+#[test]
+fn sacct_s_other_options() {
+    let lab = two_jobs();
+    expect(
+        &lab,
+        &[
+            ("sacct -n -X -P -M lab -o jobid", "2\n"),
+            ("sacct -n -X -P -A research -o jobid", "2\n"),
+            ("sacct -n -X -P -A other -o jobid", ""),
+            ("sacct -n -X -P -N node2 -o jobid", "2\n"),
+            ("sacct -n -X -P -N node3 -o jobid", ""),
+            ("sacct -n -X -P -r gpu -o jobid", "2\n"),
+            ("sacct -n -X -P -r debug -o jobid", ""),
+            ("sacct -n -X -P -q normal -o jobid", "2\n"),
+            ("sacct -n -X -P -q other -o jobid", ""),
+        ],
+    );
+    let converted = lab.sh("sbatch -Q --wait -o /dev/null --mem=4G --wrap true; sacct -n -X -P -j 3 -o reqmem; sacct -n -X -P --noconvert -j 3 -o reqmem");
+    assert_eq!(converted.ok(), "4G\n4096M\n");
+    assert!(lab.sh("sacct -v -n -X").stderr.contains("time window"));
+}
+
+#[test]
+fn sinfo_s_other_options() {
+    let lab = Lab::new(RECORDED);
+    expect(
+        &lab,
+        &[
+            ("sinfo -M lab -h -o '%P %D'", "gpu* 4\ndebug 4\n"),
+            ("sinfo -h -r -o '%P %D'", "gpu* 4\ndebug 4\n"),
+            ("sinfo -T", "No reservations in the system\n"),
+            ("sinfo -h -S -P -o %P", "gpu*\ndebug\n"),
+            ("sinfo -h -S P -o %P", "debug\ngpu*\n"),
+        ],
+    );
+    // It goes on by itself; what it printed twice is enough.
+    let twice = lab.sh("timeout 30 sinfo -h -i 1 -o all-%D | grep -m 2 -c all");
+    assert_eq!(twice.ok(), "2\n");
+}
+
+#[test]
+fn scancel_s_and_scontrol_s_other_options() {
+    let lab = two_jobs();
+    lab.sh("scancel -M lab 99; scancel --ctld -R nosuch; scancel -q other; scancel -n held -q other").ok();
+    assert_eq!(lab.sh("squeue -h -o %i").ok(), "2\n1\n");
+    lab.sh("scancel --ctld -n held -q normal").ok();
+    assert_eq!(lab.sh("squeue -h -o %i").ok(), "2\n");
+    assert!(lab.sh("scontrol -M lab ping").ok().contains("is UP"));
+    let (loud, quiet) = (lab.sh("scontrol show job 99"), lab.sh("scontrol -Q show job 99"));
+    assert!(loud.code == 1 && loud.stderr.contains("Invalid job id specified"), "{loud:?}");
+    assert!(quiet.code == 1 && quiet.stderr.is_empty(), "{quiet:?}");
+}
+
+#[test]
+fn every_command_says_what_it_is() {
+    let lab = Lab::new(RECORDED);
+    for command in ["squeue", "scancel", "sacct", "sinfo", "scontrol"] {
+        assert!(lab.sh(&format!("{command} --help")).ok().starts_with(&format!("Usage: {command}")), "{command}");
+        assert!(lab.sh(&format!("{command} --usage")).ok().starts_with(&format!("Usage: {command}")), "{command}");
+        assert_eq!(lab.sh(&format!("{command} -V")).ok(), "slurm 24.11.5\n", "{command}");
+    }
+}

@@ -3,7 +3,7 @@
 use crate::slurm::options::Refusal;
 use std::io::{self, Write};
 
-/// Writes `text` to stdout at once. A closed pipe is no error: the reader had enough.
+/// Writes `text` to stdout at once. A closed pipe is no error, and the end: the reader had enough.
 pub fn print(text: &str) -> u8 {
     print_bytes(text.as_bytes())
 }
@@ -12,11 +12,13 @@ pub fn print(text: &str) -> u8 {
 pub fn print_bytes(bytes: &[u8]) -> u8 {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+        // Nobody reads on: the command has nothing left to do, `--iterate` or not.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
             eprint(&format!("error: write error: {error}"));
             1
         }
-        _ => 0,
+        Ok(()) => 0,
     }
 }
 

@@ -222,6 +222,13 @@ impl Core {
         }
         let waiting = std::mem::take(&mut self.waiting);
         for (id, answer) in waiting {
+            // Most of the time something of it runs or waits; then its records need not be looked at one by one.
+            let goes_on = self.table.running_elements(id) > 0
+                || self.table.get(id).is_some_and(|job| job.state == JobState::Pending);
+            if goes_on && !answer.is_closed() {
+                self.waiting.push((id, answer));
+                continue;
+            }
             let records = self.table.records_of(id);
             let jobs: Vec<&Job> = records.iter().filter_map(|id| self.table.get(*id)).collect();
             if jobs.iter().all(|j| j.is_finished() && !self.is_dirty(j.id)) {

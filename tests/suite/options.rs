@@ -163,7 +163,7 @@ fn honoured_options_of_the_queries_are_used() {
                 word.strip_prefix('-').is_some_and(|w| !w.starts_with('-') && row.short.is_some_and(|s| w.contains(s)))
             };
             let used = |call: &&str| call.split_whitespace().any(|w| w.split('=').next() == Some(&*long) || short(w));
-            if !calls.iter().any(|call| used(&call)) {
+            if !calls.iter().any(used) {
                 unused.push(format!("{} {long}", command.name()));
             }
         }

@@ -15,7 +15,10 @@ use std::{
     process::Stdio,
     time::{Duration, Instant},
 };
-use tokio::{process::Command, sync::mpsc::UnboundedSender};
+use tokio::{
+    process::{Child, Command},
+    sync::mpsc::UnboundedSender,
+};
 
 /// How long an agent may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,15 +109,17 @@ impl Launcher {
         fs::write(spool.launch(), serde_json::to_vec(&launch).map_err(io::Error::other)?)?;
         let mut children = Vec::new();
         for node in (0..nodes.len()).rev() {
-            let child = Command::new(&self.program)
-                .arg("agent")
-                .arg(&spool.dir)
-                .arg(node.to_string())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                // No working directory is set (it is `/` already): without, this is a vfork.
-                .spawn()?;
-            children.push(child);
+            let mut command = Command::new(&self.program);
+            // No working directory is set (it is `/` already): without, this is a vfork.
+            command.arg("agent").arg(&spool.dir).arg(node.to_string());
+            match command.stdin(Stdio::null()).stdout(Stdio::null()).spawn() {
+                Ok(child) => children.push(child),
+                Err(error) => {
+                    // Those of the other nodes would wait for a first one that never comes.
+                    children.iter_mut().for_each(|child: &mut Child| drop(child.start_kill()));
+                    return Err(error);
+                }
+            }
         }
         children.reverse();
         let watch = watch::Watch::children(id, spool, children, &self.pokes, self.reports.clone());

@@ -252,7 +252,7 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
         };
-        if self.dirty.is_empty() && !self.stopping {
+        if self.dirty.is_empty() && !self.store.has_changes() && !self.stopping {
             return respond::<Job>(answer, &reply);
         }
         self.answers.push((answer, reply));

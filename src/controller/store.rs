@@ -37,6 +37,12 @@ pub enum StoreError {
         /// Its schema.
         found: i64,
     },
+    /// What was written since the last commit is gone, after an error that was told before.
+    #[error("{path}: the last changes could not be written")]
+    TakenBack {
+        /// The database.
+        path: PathBuf,
+    },
     /// Its integrity check failed, or a record in it makes no sense.
     #[error("{path} is damaged: {what}")]
     Damaged {
@@ -95,8 +101,17 @@ impl Store {
         if !self.in_transaction {
             self.db.execute_batch("BEGIN IMMEDIATE").map_err(|e| self.fail(e))?;
             self.in_transaction = true;
+        } else if self.db.is_autocommit() {
+            // SQLite takes a transaction back by itself on some errors. What would be written now would
+            // be on disk without what was written before.
+            return Err(StoreError::TakenBack { path: self.path.clone() });
         }
         Ok(())
+    }
+
+    /// Whether there are changes since the last commit.
+    pub fn has_changes(&self) -> bool {
+        self.in_transaction
     }
 
     /// Puts all changes since the last commit on disk.

@@ -123,10 +123,7 @@ impl Core {
         let limit = time_limit(&request, first);
         let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {
             (Ok(script), Ok(environment)) => (script, environment),
-            (Err(error), _) | (_, Err(error)) => {
-                self.store.roll_back();
-                return Err(refused_by_store(&error));
-            }
+            (Err(error), _) | (_, Err(error)) => return Err(refused_by_store(&error)),
         };
         let id = self.table.next_id();
         let hold = if request.hold || request.priority == Some(0) { Hold::User } else { Hold::None };

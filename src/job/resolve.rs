@@ -77,7 +77,7 @@ impl Reader<'_> {
 /// Slurm's refusal of what does not go together.
 pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Request, Refusal> {
     let read = Reader { command, options };
-    let mut nodelist = read.hosts("nodelist")?;
+    let nodelist = read.hosts("nodelist")?;
     let nodes = read.parse("nodes")?;
     let ntasks = read.count("ntasks")?;
     let at_most = |n: &crate::slurm::count::NodeCount| n.max.unwrap_or(n.min);
@@ -87,9 +87,6 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
     }
     let distribution_text = read.text("distribution");
     let distribution = distribution_text.as_deref().map(distribution).unwrap_or_default();
-    if distribution == Distribution::Arbitrary && nodelist.is_empty() {
-        nodelist = Vec::new();
-    }
     let memory = match (
         read.with("mem", |t| parse_mem(t).ok())?,
         read.with("mem-per-cpu", |t| parse_mem(t).ok())?,

@@ -6,7 +6,7 @@
 
 use super::inventory::Slot;
 use crate::{
-    job::{Distribution, Gpus, GresShare, Memory, Needs, NodeShare, NodeState, Placement},
+    job::{Distribution, Gpus, GresShare, Memory, Needs, NodeShare, NodeState, Placement, gpus_in},
     slurm::{gres::Gres, idset::IdSet},
 };
 
@@ -182,7 +182,7 @@ fn room<'a>(needs: &Needs, slot: &'a Slot) -> Option<Room<'a>> {
         Some(Memory::PerNode(0)) if slot.free_memory < slot.memory => return None,
         Some(Memory::PerNode(m)) if slot.free_memory < m => return None,
         Some(Memory::PerCpu(m)) if m > 0 => cpus = cpus.min(slot.free_memory / m),
-        Some(Memory::PerGpu(m)) if m > 0 && slot.free_memory / m < gpus_here(needs, slot) => {
+        Some(Memory::PerGpu(m)) if m > 0 && slot.free_memory / m < gpus_in(&needs.per_node) => {
             return None;
         }
         _ => {}
@@ -195,7 +195,7 @@ fn room<'a>(needs: &Needs, slot: &'a Slot) -> Option<Room<'a>> {
         return None;
     }
     if let Some(each) = needs.cpus_per_gpu {
-        let wanted = gpus_here(needs, slot).saturating_mul(u64::from(each));
+        let wanted = gpus_in(&needs.per_node).saturating_mul(u64::from(each));
         if matches!(needs.gpus, Gpus::None) && cpus < wanted {
             return None;
         }
@@ -211,11 +211,6 @@ fn room<'a>(needs: &Needs, slot: &'a Slot) -> Option<Room<'a>> {
         }
     }
     (tasks > 0).then_some(Room { slot, tasks: tasks as u32, gpus })
-}
-
-/// GPUs that `--gres` or `--gpus-per-node` ask of each node.
-fn gpus_here(needs: &Needs, _slot: &Slot) -> u64 {
-    crate::job::gpus_in(&needs.per_node)
 }
 
 /// Free ones of a name, and of a type if it says one.

@@ -158,7 +158,8 @@ fn common(text: &str) -> String {
     let mut block = 0; // where the run of variables, or of two writers' lines, began
     let mut written = false; // whether it is one of the latter
     for line in text.split_inclusive('\n') {
-        let by_writer = WRITERS.iter().any(|w| line.starts_with(w));
+        // Tasks with a label (`srun -l`) write when they like, as do srun and its agents.
+        let by_writer = WRITERS.iter().any(|w| line.starts_with(w)) || is_labelled(line);
         if by_writer != written {
             lines[block..].sort();
             (block, written) = (lines.len(), by_writer);
@@ -185,6 +186,11 @@ fn common(text: &str) -> String {
     }
     lines[block..].sort();
     lines.concat()
+}
+
+fn is_labelled(line: &str) -> bool {
+    line.split_once(": ")
+        .is_some_and(|(label, _)| !label.trim().is_empty() && label.trim().bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_variable(name: &str) -> bool {

@@ -46,20 +46,30 @@ fn captures_agree() {
     if env::var_os("CONFORMANCE_UPDATE").is_some() {
         return update(&reports);
     }
+    let mut faults: Vec<(&str, String)> = reports.iter().map(|(name, report)| (*name, judged(name, report))).collect();
+    // Captures look at jobs so many seconds after they began, and a busy machine may be late once.
+    for (name, fault) in faults.iter_mut().filter(|(_, fault)| !fault.is_empty()) {
+        say(&format!("{name} again, after\n{fault}"));
+        *fault = judged(name, &replay(name));
+    }
+    let faults: String = faults.into_iter().map(|(_, fault)| fault).collect();
+    assert!(faults.is_empty(), "differences from a real Slurm:\n{faults}");
+}
+
+/// What of a report is neither known nor explained; empty if nothing is.
+fn judged(name: &str, report: &Report) -> String {
     let (open, agreed) = (known::open(), known::agreed());
     let mut faults = String::new();
-    for (name, report) in &reports {
-        for (command, how) in &report.differ {
-            if COMPLETE.contains(name) || !open.iter().any(|(c, l)| c == name && *l == known::one_line(command)) {
-                let _ = writeln!(faults, "{name}: $ {command}\n    {how}");
-            }
-        }
-        let before = agreed.get(*name).copied().unwrap_or(0);
-        if report.agreed < before {
-            let _ = writeln!(faults, "{name}: {} commands agree, {before} did", report.agreed);
+    for (command, how) in &report.differ {
+        if COMPLETE.contains(&name) || !open.iter().any(|(c, l)| c == name && *l == known::one_line(command)) {
+            let _ = writeln!(faults, "{name}: $ {command}\n    {how}");
         }
     }
-    assert!(faults.is_empty(), "differences from a real Slurm:\n{faults}");
+    let before = agreed.get(name).copied().unwrap_or(0);
+    if report.agreed < before {
+        let _ = writeln!(faults, "{name}: {} commands agree, {before} did", report.agreed);
+    }
+    faults
 }
 
 /// `env: 27 of 28 agree`, and the others with their reasons.

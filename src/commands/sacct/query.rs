@@ -93,7 +93,7 @@ impl Query {
     /// unless it is over and asked for by its id (extra.txt).
     pub fn matches(&self, job: &Job) -> bool {
         let any = |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w == has);
-        let eligible = job.eligible_time.is_some() || (job.end_time.is_some() && !self.ids.is_empty());
+        let eligible = job.eligible_time.is_some() || (job.end_time.is_some() && !(self.ids.is_empty() && self.states.is_empty()));
         let on_nodes =
             |nodes: &Vec<String>| job.placement.as_ref().is_some_and(|p| p.names().any(|n| any_of(nodes, n)));
         let request = &job.request;

@@ -1,5 +1,7 @@
 //! What several commands do alike before they ask.
 
+use std::time::Duration;
+
 use crate::{
     controller::api::Cluster,
     slurm::options::{self, Command, Parsed, Refusal},
@@ -16,6 +18,16 @@ pub(crate) fn asked_for(parsed: &Parsed, command: Command) -> Option<String> {
         Some(format!("{}\n", options::version()))
     } else {
         None
+    }
+}
+
+/// Asks once, or every so many seconds until nobody reads on.
+pub(crate) fn iterate(every: Option<u64>, mut once: impl FnMut() -> u8) -> u8 {
+    loop {
+        let code = once();
+        let Some(seconds) = every else { return code };
+        super::terminal::print("\n");
+        std::thread::sleep(Duration::from_secs(seconds));
     }
 }
 

@@ -16,7 +16,7 @@ pub mod srun;
 pub mod submitter;
 pub mod terminal;
 
-pub(crate) use common::{asked_for, check_cluster, seconds};
+pub(crate) use common::{asked_for, check_cluster, iterate, seconds};
 
 use crate::slurm::options::Command;
 use std::ffi::{OsStr, OsString};

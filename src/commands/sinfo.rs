@@ -24,7 +24,7 @@ use crate::{
 };
 use std::{
     ffi::OsString,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Least width of the partition and node name columns of the default formats.
@@ -50,16 +50,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(client) => client,
         Err(error) => return unreachable(&error),
     };
-    loop {
-        let code = once(&mut client, &query);
-        match query.iterate {
-            Some(seconds) => {
-                print("\n");
-                std::thread::sleep(Duration::from_secs(seconds));
-            }
-            None => return code,
-        }
-    }
+    super::iterate(query.iterate, || once(&mut client, &query))
 }
 
 /// Asks once and prints.

@@ -25,7 +25,7 @@ use crate::{
 };
 use std::{
     ffi::OsString,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 const DEFAULT: &str = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
@@ -76,16 +76,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(client) => client,
         Err(error) => return query.unreachable(&error),
     };
-    loop {
-        let code = once(&mut client, &query);
-        match query.iterate {
-            Some(seconds) => {
-                print("\n");
-                std::thread::sleep(Duration::from_secs(seconds));
-            }
-            None => return code,
-        }
-    }
+    super::iterate(query.iterate, || once(&mut client, &query))
 }
 
 /// Asks once and prints.

@@ -100,6 +100,13 @@ pub struct PartitionConfig {
     pub default_memory_per_cpu: Option<Text<Mem>>,
 }
 
+impl PartitionConfig {
+    /// Where it is, if that is SkyPilot: the infra or the pool.
+    pub fn on_skypilot(&self) -> Option<&str> {
+        self.infra.as_deref().or(self.pool.as_deref())
+    }
+}
+
 /// `[controller]`: named as in slurm.conf(5).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -209,6 +216,11 @@ impl FromStr for Mem {
 }
 
 impl Config {
+    /// The partition of jobs that name none: the one that says so, else the first; `None` if there are none.
+    pub fn default_partition(&self) -> Option<&PartitionConfig> {
+        self.partition.iter().find(|p| p.default == Some(true)).or(self.partition.first())
+    }
+
     /// Reads the file; one that does not exist is an empty one.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = match fs::read_to_string(path) {

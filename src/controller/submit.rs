@@ -5,6 +5,7 @@ use super::{
     core::{Core, refused_by_store},
 };
 use crate::{
+    config::{Config, PartitionConfig},
     engine::{Candidate, Unfit},
     job::{ArrayRef, ExitStatus, Hold, Job, JobId, Memory, Needs, Partition, Request},
     slurm::{dependency::DependencyList, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
@@ -60,7 +61,7 @@ impl Core {
         let Submission { mut request, array, script, environment } = submission;
         let settings = &self.config.controller;
         let all = self.engine.partitions();
-        let partitions = chosen_partitions(&request, &all)?;
+        let partitions = chosen_partitions(&request, &all, &self.config)?;
         if !settings.accounts.is_empty() && request.account.as_ref().is_some_and(|a| !settings.accounts.contains(a)) {
             return Err(refuse(Errno::InvalidAccount));
         }
@@ -228,8 +229,28 @@ pub(super) fn exceeds(limit: TimeLimit, most: TimeLimit) -> bool {
     }
 }
 
-/// The partitions a request names, or the default.
-fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<&'a Partition>, Reply> {
+/// The partitions a request names, or the default. A job never goes from one engine to another by itself.
+fn chosen_partitions<'a>(
+    request: &Request,
+    all: &'a [Partition],
+    config: &Config,
+) -> Result<Vec<&'a Partition>, Reply> {
+    let wanted = |p: &&PartitionConfig| match &request.partitions[..] {
+        [] => config.default_partition().is_some_and(|default| default.name == p.name),
+        names => names.contains(&p.name),
+    };
+    for partition in config.partition.iter().filter(wanted) {
+        if let Some(infra) = partition.on_skypilot() {
+            return Err(Reply::Refused {
+                errno: Errno::InvalidPartition,
+                before: vec![format!(
+                    "partition {} is on SkyPilot ({infra}), which is not supported yet",
+                    partition.name
+                )],
+                hint: Some("name a partition of this machine: --partition".into()),
+            });
+        }
+    }
     if request.partitions.is_empty() {
         let default = all.iter().find(|p| p.default).or(all.first());
         return default.map(|p| vec![p]).ok_or_else(|| refuse(Errno::InvalidPartition));

@@ -131,15 +131,6 @@ impl IdSet {
         self.trim();
     }
 
-    /// Keeps only the ids that `other` has too.
-    pub fn intersect_with(&mut self, other: &IdSet) {
-        self.words.truncate(other.words.len());
-        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
-            *mine &= theirs;
-        }
-        self.trim();
-    }
-
     /// The runs of neighbouring ids, rising.
     pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u32>> + '_ {
         let mut ids = self.iter().peekable();

@@ -203,3 +203,15 @@ fn what_is_asked_for_is_what_the_job_says() {
     let shown = lab.sh("scontrol -o show job 4").ok().to_owned();
     assert!(shown.contains("Requeue=1") && !shown.contains("Comment="), "{shown}");
 }
+
+#[test]
+fn verbose_tells_what_was_asked_for() {
+    let lab = Lab::new(ONE);
+    let out = lab.sh("sbatch -v --hold -t 5 -n 2 --wrap true");
+    for line in
+        ["defined options", "hold                : set", "ntasks              : 2", "time                : 00:05:00"]
+    {
+        assert!(out.stderr.contains(&format!("sbatch: {line}\n")), "{line}: {out:?}");
+    }
+    assert!(!lab.sh("sbatch --hold --wrap true").stderr.contains("defined options"));
+}

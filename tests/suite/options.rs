@@ -55,7 +55,7 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("limits::a_requeued_job_runs_again", &["requeue"]),
     ("limits::a_warning_comes_before_the_limit", &["signal"]),
     ("conformance: env.txt, --distribution=cyclic", &["distribution"]),
-    ("conformance: sbatch.txt, -v", &["verbose"]),
+    ("batch::verbose_tells_what_was_asked_for", &["verbose"]),
 ];
 
 /// The same of srun.

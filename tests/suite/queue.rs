@@ -215,3 +215,26 @@ fn without_a_config_the_node_is_this_machine() {
     assert_eq!(out.ok(), format!("{host}0 local\n"));
     assert!(lab.sh("sbatch --gpus=3 --wrap true").stderr.contains("Requested node configuration is not available"));
 }
+
+#[test]
+fn a_job_for_a_partition_on_skypilot_never_runs_here() {
+    let cloud = "[[partition]]\nname = \"cloud\"\ninfra = \"kubernetes/research\"\n";
+    let here = "[[partition]]\nname = \"here\"\n";
+    // Named, or the default: the first there is, or the one that says so.
+    for (config, options) in [
+        (format!("{here}{cloud}"), "-p cloud"),
+        (format!("{here}{cloud}"), "-p here,cloud"),
+        (format!("{cloud}{here}"), ""),
+        (format!("{here}{cloud}default = true\n"), ""),
+        (cloud.to_owned(), ""),
+    ] {
+        let lab = Lab::new(&config);
+        let out = lab.sh(&format!("sbatch {options} --wrap true"));
+        assert!(out.code == 1 && out.stdout.is_empty(), "{config}{options}: {out:?}");
+        assert!(out.stderr.contains("partition cloud is on SkyPilot (kubernetes/research)"), "{out:?}");
+        assert_eq!(lab.sh("squeue -h -t all").ok(), "");
+    }
+    let lab = Lab::new(&format!("{here}{cloud}"));
+    assert_eq!(lab.sh("sinfo -h -o %P").ok(), "here*\n");
+    assert_eq!(lab.sh("sbatch --wait -o /dev/null --wrap true").ok(), "Submitted batch job 1\n");
+}

@@ -49,10 +49,10 @@ fn partitions(config: &Config, inventory: &Inventory) -> Vec<Partition> {
     let mut out: Vec<Partition> = config
         .partition
         .iter()
-        .filter(|p| p.infra.is_none() && p.pool.is_none())
+        .filter(|p| p.on_skypilot().is_none())
         .map(|p| Partition {
             name: p.name.clone(),
-            default: p.default == Some(true),
+            default: config.default_partition().is_some_and(|default| default.name == p.name),
             nodes: p.nodes.as_ref().map_or_else(all, |n| n.0.0.clone()),
             default_time: p.default_time.as_ref().map(|t| t.0),
             max_time: p.max_time.as_ref().map_or(TimeLimit::Unlimited, |t| t.0),

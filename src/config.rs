@@ -8,6 +8,7 @@ use crate::{
 };
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     str::FromStr,
@@ -84,8 +85,9 @@ pub struct PartitionConfig {
     pub default: Option<bool>,
     /// Its nodes, a hostlist; default: all.
     pub nodes: Option<Text<Hosts>>,
-    /// A SkyPilot infra (`kubernetes/research`) in place of nodes.
-    pub infra: Option<String>,
+    /// A SkyPilot infra (`kubernetes/research`) in place of nodes, or several in order of preference.
+    #[serde(default)]
+    pub infra: OneOrMany,
     /// A SkyPilot pool in place of nodes.
     pub pool: Option<String>,
     /// GPU type of requests that name none.
@@ -98,12 +100,59 @@ pub struct PartitionConfig {
     pub priority_tier: Option<u16>,
     /// Memory a CPU for jobs that ask for none (`DefMemPerCPU`); default: the controller's.
     pub default_memory_per_cpu: Option<Text<Mem>>,
+    // What its SkyPilot tasks have.
+    /// Most GPUs on one node: `--gpus=16` becomes so many nodes; default 8.
+    pub gpus_per_node: Option<u32>,
+    /// `use_spot`
+    #[serde(default)]
+    pub use_spot: bool,
+    /// `image_id` of jobs that name no `--container-image`.
+    pub image: Option<String>,
+    /// `setup`: shell commands that prepare a node.
+    pub setup: Option<String>,
+    /// `volumes`: mount path and volume.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, String>,
+    /// `file_mounts`: path on the node and bucket (or other remote source).
+    #[serde(default)]
+    pub file_mounts: BTreeMap<String, String>,
+    /// `labels`
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Directories that the nodes see under their own path: what is below them is not copied.
+    #[serde(default)]
+    pub shared: Vec<String>,
+    /// Whether the directory a job is submitted from is copied to its nodes; default: yes.
+    pub workdir: Option<bool>,
+    /// More keys for the task's `resources`, over what we write.
+    pub resources: Option<toml::Table>,
+    /// The task's `config` (`kubernetes.pod_config`, ...).
+    pub config: Option<toml::Table>,
+}
+
+/// One string, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OneOrMany(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            One(String),
+            Many(Vec<String>),
+        }
+        Ok(Self(match Either::deserialize(from)? {
+            Either::One(one) => vec![one],
+            Either::Many(many) => many,
+        }))
+    }
 }
 
 impl PartitionConfig {
     /// Where it is, if that is SkyPilot: the infra or the pool.
     pub fn on_skypilot(&self) -> Option<&str> {
-        self.infra.as_deref().or(self.pool.as_deref())
+        self.infra.0.first().map(String::as_str).or(self.pool.as_deref())
     }
 }
 
@@ -165,6 +214,27 @@ impl Default for ControllerConfig {
 pub struct SkypilotConfig {
     /// URL of the API server; default: as the sky client finds it.
     pub endpoint: Option<String>,
+    /// Largest work directory that is copied; default 10 GiB.
+    pub workdir_limit: Option<Text<Mem>>,
+    /// Most logs that are followed at the same time; default 32.
+    pub followers: Option<u32>,
+    /// `priority` (and class) of the jobs of a QOS.
+    pub qos: BTreeMap<String, SkyQos>,
+    /// What `module load NAME` does on a node without modules: shell commands.
+    pub modules: BTreeMap<String, String>,
+    /// Variables that stay here besides those that always do (`PATH`, `HOME`, `LD_*`, ...); a `*` at the end stands for
+    /// any rest.
+    pub keep_home: Vec<String>,
+}
+
+/// `[skypilot.qos.NAME]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkyQos {
+    /// SkyPilot's `priority`, -1000 to 1000.
+    pub priority: i32,
+    /// SkyPilot's `priority_class`.
+    pub priority_class: Option<String>,
 }
 
 /// A value that is written as a string and has a grammar of its own.
@@ -260,7 +330,7 @@ impl Config {
             if !partitions.insert(name) {
                 return Err(format!("partition {name} is declared twice"));
             }
-            let kinds = [partition.nodes.is_some(), partition.infra.is_some(), partition.pool.is_some()];
+            let kinds = [partition.nodes.is_some(), !partition.infra.0.is_empty(), partition.pool.is_some()];
             if kinds.iter().filter(|k| **k).count() > 1 {
                 return Err(format!("partition {name}: of nodes, infra and pool only one can be given"));
             }
@@ -312,7 +382,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.node[0].name.0.0.len(), 4);
         assert_eq!(config.node[0].memory.as_ref().unwrap().0, Mem(512_000));
-        assert_eq!(config.partition[1].infra.as_deref(), Some("kubernetes/research"));
+        assert_eq!(config.partition[1].on_skypilot(), Some("kubernetes/research"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an agent has to say of its job.
 
 use crate::{
-    job::{ExitStatus, Step, StepId, Usage},
+    job::{ExitStatus, Placement, Step, StepId, Usage},
     slurm::state::JobState,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,12 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
+    /// The agent runs, on nodes that were made for the job: its run has begun. Always the first event there; nodes
+    /// that the engine itself chose need none.
+    Placed {
+        /// Its nodes.
+        placement: Placement,
+    },
     /// The batch script was started (or the allocation is ready for steps).
     Started {
         /// Process id of the script; 0 without one.

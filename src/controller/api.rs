@@ -18,7 +18,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]

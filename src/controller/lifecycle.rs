@@ -54,6 +54,10 @@ impl Core {
             return;
         }
         match event.kind {
+            EventKind::Placed { placement } => {
+                job.placement = Some(placement);
+                self.save(id);
+            }
             EventKind::Started { .. } => {
                 if job.flag == Some(JobState::Configuring) {
                     job.flag = None;

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Version of the schema in `schema.sql`.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,7 @@ impl Store {
                 .map_err(fail)?;
             }
             SCHEMA => {}
+            older if (1..SCHEMA).contains(&older) => migrate(&db, older).map_err(fail)?,
             found => return Err(StoreError::Newer { path: path.to_owned(), found }),
         }
         Ok(Self { db, path: path.to_owned(), in_transaction: false, requests: HashMap::new() })
@@ -166,7 +167,7 @@ impl Store {
         let put = || -> rusqlite::Result<()> {
             let mut put = self.db.prepare_cached(
                 "INSERT OR REPLACE INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
             )?;
             put.execute(params![
                 job.id,
@@ -199,6 +200,7 @@ impl Store {
                 job.derived_exit.0,
                 job.restarts,
                 job.cancelled_by,
+                job.remote.as_ref().map(json),
             ])
             .map(drop)
         };
@@ -341,6 +343,15 @@ impl Store {
     }
 }
 
+/// What each version of the schema added to the one before it.
+const MIGRATIONS: &[(i64, &str)] = &[(2, "ALTER TABLE job ADD COLUMN remote TEXT;")];
+
+/// Brings a store of version `from` up to date: all of it or nothing.
+fn migrate(db: &Connection, from: i64) -> rusqlite::Result<()> {
+    let steps: String = MIGRATIONS.iter().filter(|(to, _)| *to > from).map(|(_, sql)| *sql).collect();
+    db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;"))
+}
+
 enum Trouble {
     Sqlite(rusqlite::Error),
     Damaged(String),
@@ -389,6 +400,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
     };
     let placement: Option<String> = row.get("placement")?;
     let flag: Option<String> = row.get("flag")?;
+    let remote: Option<String> = row.get("remote")?;
     Ok(Job {
         id: row.get("id")?,
         request,
@@ -415,6 +427,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         steps: Vec::new(),
         script: row.get::<_, i64>("script")? as u64,
         environment: row.get::<_, i64>("environment")? as u64,
+        remote: remote.as_deref().map(parse).transpose()?,
     })
 }
 
@@ -480,6 +493,7 @@ mod tests {
             steps: Vec::new(),
             script: 1,
             environment: 2,
+            remote: None,
         }
     }
 

@@ -166,6 +166,7 @@ impl Core {
             steps: Vec::new(),
             script,
             environment,
+            remote: None,
             request: self.shared(request, is_array),
         })
     }

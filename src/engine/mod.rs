@@ -4,6 +4,7 @@
 //! where, starts what it is told to, and reports what happens.
 
 pub mod local;
+pub mod skypilot;
 
 use crate::{
     agent::{Event, wire::Control},

@@ -8,8 +8,10 @@ mod needs;
 mod node;
 mod placement;
 mod record;
+mod remote;
 mod request;
 pub mod resolve;
+mod shape;
 mod step;
 
 pub use exit::ExitStatus;
@@ -18,8 +20,10 @@ pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Cluster, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId};
+pub use remote::Remote;
 pub use request::{
     Distribution, Exclusive, ExportEnv, Kind, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User,
 };
 pub use resolve::Submitter;
+pub use shape::{MadeNode, Shape};
 pub use step::{Step, StepId, Usage};

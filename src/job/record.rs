@@ -1,6 +1,6 @@
 //! The record the controller keeps of a job.
 
-use super::{ExitStatus, Placement, Request, Step};
+use super::{ExitStatus, Placement, Remote, Request, Step};
 use crate::slurm::{array::ArraySpec, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -94,6 +94,9 @@ pub struct Job {
     pub script: u64,
     /// The environment in the store.
     pub environment: u64,
+    /// How it is known to the system it was handed to; `None` while it is ours alone.
+    #[serde(default)]
+    pub remote: Option<Remote>,
 }
 
 impl Job {

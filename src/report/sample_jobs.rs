@@ -52,6 +52,7 @@ pub fn job(id: u32, change: impl FnOnce(&mut Request), state: JobState) -> Job {
         steps: Vec::new(),
         script: 0,
         environment: 0,
+        remote: None,
     }
 }
 

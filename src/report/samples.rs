@@ -95,6 +95,7 @@ pub fn job(id: u32, request: Request) -> Job {
         steps: Vec::new(),
         script: 0,
         environment: 0,
+        remote: None,
     }
 }
 

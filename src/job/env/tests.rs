@@ -56,6 +56,7 @@ fn job(nodes: &[(u32, u32, u32)], request: Request) -> Job {
         steps: Vec::new(),
         script: 0,
         environment: 0,
+        remote: None,
     }
 }
 

@@ -1,0 +1,35 @@
+//! What can go wrong between us and the server, as far as it makes a difference to what is done next.
+
+/// Why the server did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No connection, or it broke, or the server is overloaded or restarting, for longer than was waited. Nothing
+    /// happened there.
+    #[error("the SkyPilot API server at {endpoint} cannot be reached: {why}")]
+    Unreachable {
+        /// The server, without credentials.
+        endpoint: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// The answer was lost: what was asked for may have happened or not.
+    #[error("the answer of the SkyPilot API server was lost: {0}")]
+    MayHaveHappened(String),
+    /// It does not take our credentials, or wants some.
+    #[error("the SkyPilot API server refuses the login: {0}")]
+    Login(String),
+    /// It is too old or too new for us.
+    #[error("{0}")]
+    Version(String),
+    /// It refused, or the request failed there.
+    #[error("{message}")]
+    Refused {
+        /// The exception's name: `ResourcesUnavailableError`, `ValueError`; empty if it told none.
+        kind: String,
+        /// What it said, without colours.
+        message: String,
+    },
+    /// It answered something that makes no sense.
+    #[error("the SkyPilot API server gave an answer that is not understood: {0}")]
+    Nonsense(String),
+}

@@ -76,7 +76,7 @@ pub struct NodeConfig {
 }
 
 /// `[[partition]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionConfig {
     /// Its name.

@@ -178,6 +178,9 @@ pub enum Reply<J = Job> {
         /// Partition it would run in.
         partition: String,
     },
+    /// `--test-only` of a job that would be handed to another system: what that would make of it, line by line; or
+    /// why not.
+    Forecast(Result<Vec<String>, String>),
     /// Jobs, oldest id first.
     Jobs(JobList<J>),
     /// The cluster.
@@ -205,4 +208,6 @@ pub struct Status {
     pub running: u32,
     /// The last job id given out.
     pub last_job_id: JobId,
+    /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.
+    pub out_of_reach: Option<(i64, String)>,
 }

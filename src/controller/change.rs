@@ -65,6 +65,15 @@ impl Core {
     fn hold(&mut self, id: JobId) -> Result<(), Errno> {
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
+            // It comes back from where it waits, and stays.
+            JobState::Pending if job.is_away() => {
+                job.hold = Hold::User;
+                job.priority = 0;
+                let uid = job.request.user.uid;
+                self.save(id);
+                self.terminate(id, JobState::Pending, uid, super::core::now());
+                Ok(())
+            }
             JobState::Pending => {
                 job.hold = Hold::User;
                 job.priority = 0;
@@ -84,6 +93,7 @@ impl Core {
         match job.state {
             JobState::Pending => {
                 if job.hold != Hold::None {
+                    // One that is on its way back goes out again when it has come.
                     job.hold = Hold::None;
                     job.priority = priority(&Request { priority: None, ..(*job.request).clone() }, id);
                     self.save(id);
@@ -135,7 +145,7 @@ impl Core {
         let partitions = self.engine.partitions();
         let mut changed = job.clone();
         let mut request = (*job.request).clone();
-        let pending = job.state == JobState::Pending;
+        let pending = job.state == JobState::Pending && !job.is_away();
         for setting in settings {
             let only_pending = matches!(
                 setting,

@@ -55,6 +55,8 @@ pub struct Core {
     unlaunched: Vec<JobId>,
     /// Jobs that are to be started.
     launching: VecDeque<JobId>,
+    /// Handed jobs of which a former controller may have told the other system already.
+    again: HashSet<JobId>,
     /// Set when the last commit failed: the next one waits a second.
     retry: bool,
     /// Jobs that ended, whose files go after the next commit.
@@ -108,6 +110,7 @@ impl Core {
             dirty_steps: BTreeSet::new(),
             unlaunched: Vec::new(),
             launching: VecDeque::new(),
+            again: HashSet::new(),
             retry: false,
             over: Vec::new(),
             answers: Vec::new(),
@@ -135,15 +138,22 @@ impl Core {
             self.due_at(job.end_time.unwrap_or(self.since) + i64::from(self.config.controller.min_job_age), id);
         }
         self.table.insert(job, needs);
+        let away = self.table.get(id).is_some_and(Job::is_away);
         match state {
-            JobState::Pending => self.look_at(id, self.since),
-            JobState::Running | JobState::Suspended => {
+            JobState::Pending if !away => self.look_at(id, self.since),
+            JobState::Pending | JobState::Running | JobState::Suspended => {
                 let Some(job) = self.table.get(id) else { return };
+                let untold = job.remote.as_ref().is_some_and(|r| r.id.is_none());
                 if let Some(array) = &job.array {
                     let array = array.job_id;
                     self.table.count_running(array, 1);
                 }
                 let Some(job) = self.table.get(id) else { return };
+                if untold {
+                    self.again.insert(id);
+                    self.launching.push_back(id);
+                    return;
+                }
                 self.engine.adopt(job);
                 // Whether its agent was told to end it before the last controller was ended is not known.
                 if job.flag == Some(JobState::Completing) {
@@ -160,7 +170,7 @@ impl Core {
 
     /// Removes scripts and environments that a former controller wrote and no running job needs.
     fn clear_files(&mut self, known: &[Job]) {
-        let active = known.iter().any(|j| j.state == JobState::Running);
+        let active = known.iter().any(|j| j.state == JobState::Running && !j.is_away());
         if !active {
             for kind in ["script", "environment"] {
                 let _ = fs::remove_dir_all(self.state_dir.join("spool").join(kind));
@@ -228,7 +238,13 @@ impl Core {
                 Ok(id) => return self.submitted.push((id, answer)),
                 Err(refusal) => refusal,
             },
-            Call::TestOnly(submission) => self.test_only(*submission, now),
+            Call::TestOnly(submission) => match self.test_only(*submission, now) {
+                Ok(reply) => reply,
+                Err(forecast) => {
+                    tokio::spawn(async move { respond::<Job>(answer, &Reply::Forecast(forecast.await)) });
+                    return;
+                }
+            },
             Call::Jobs(filter) => return respond(answer, &Reply::Jobs(JobList::new(self.jobs(&filter)))),
             Call::Accounting(filter) => match self.accounting(&filter) {
                 Ok(jobs) => Reply::Jobs(JobList::new(jobs)),
@@ -246,6 +262,7 @@ impl Core {
                 pending: self.count(JobState::Pending),
                 running: self.count(JobState::Running),
                 last_job_id: self.table.last_id(),
+                out_of_reach: self.engine.out_of_reach(),
             }),
             Call::Stop => {
                 self.stopping = true;
@@ -357,7 +374,8 @@ impl Core {
             .spool_file("script", job.script, "slurm_script")
             .and_then(|script| Ok((script, self.spool_file("environment", job.environment, "environment")?)));
         let started = files.and_then(|(script, environment)| {
-            self.engine.start(Start { job, script: Some(script), environment }).map_err(|e| e.to_string())
+            let again = self.again.remove(&id);
+            self.engine.start(Start { job, script: Some(script), environment, again }).map_err(|e| e.to_string())
         });
         if let Err(error) = started {
             tracing::error!(job = id, error, "not started");

@@ -8,7 +8,11 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigError},
-    engine::{Report, local::Local},
+    engine::{
+        Engine, Engines, Report,
+        local::Local,
+        skypilot::{SkyPilot, SkyPilotError},
+    },
     host::{directory, hardware, ipc},
 };
 use std::{
@@ -37,6 +41,9 @@ pub enum DaemonError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// SkyPilot.
+    #[error(transparent)]
+    SkyPilot(#[from] SkyPilotError),
     /// The state directory or the socket.
     #[error("{}: {source}", path.display())]
     Io {
@@ -63,8 +70,13 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail(state))?;
     runtime.block_on(async {
         let (reports, mut reported) = mpsc::unbounded_channel::<Report>();
-        let engine = Local::new(&config, state, reports, now()).map_err(fail(state))?;
-        let mut core = Core::new(config, state.to_owned(), store, Box::new(engine))?;
+        let local = Local::new(&config, state, reports.clone(), now()).map_err(fail(state))?;
+        let mut engines: Vec<Box<dyn Engine>> = vec![Box::new(local)];
+        if let Some(skypilot) = SkyPilot::new(&config, state, reports).await? {
+            engines.push(Box::new(skypilot));
+        }
+        let order = config.partition.iter().map(|p| p.name.clone()).collect();
+        let mut core = Core::new(config, state.to_owned(), store, Box::new(Engines::new(engines, order)))?;
         let socket = socket_path(state);
         let _ = fs::remove_file(&socket);
         let listener = ipc::listen(&socket).map_err(fail(&socket))?;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, JobList, Step, StepId},
+    job::{ExitStatus, Job, JobId, JobList, Requeue, Step, StepId},
     slurm::{reason::Reason, state::JobState},
 };
 
@@ -44,17 +44,45 @@ impl Core {
                 );
             }
             News::NeverStarted => self.take_back(id, now),
+            News::Taken(number) => {
+                if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
+                    remote.id = Some(number);
+                    self.save(id);
+                }
+            }
+            News::Waits { reason, detail, configuring } => self.waits(id, reason, detail, configuring),
+            News::RunsAnew => self.runs_anew(id),
+            News::Preempted => self.preempted(id, now),
+            News::Gone { state, reason, exit, detail } => {
+                let Some(job) = self.table.get_mut(id) else { return };
+                if detail.is_some() {
+                    job.detail = detail;
+                }
+                if state == JobState::Pending && job.state == JobState::Pending {
+                    return self.take_back(id, now);
+                }
+                let cancelled_by = job.cancelled_by.filter(|_| state == JobState::Cancelled);
+                let derived_exit = job.derived_exit;
+                self.end(id, End { state, reason, exit, derived_exit, cancelled_by, time: now });
+            }
         }
     }
 
     fn event(&mut self, id: JobId, event: Event) {
         let Some(job) = self.table.get_mut(id) else { return };
         // After a restart the file is read anew: what is known already changes nothing.
-        if job.state.is_finished() || job.state == JobState::Pending {
+        if job.state.is_finished() || (job.state == JobState::Pending && !job.is_away()) {
             return;
         }
         match event.kind {
             EventKind::Placed { placement } => {
+                if job.state == JobState::Pending {
+                    job.state = JobState::Running;
+                    job.start_time = Some(event.time);
+                    job.reason = Reason::None;
+                    job.detail = None;
+                    job.flag = job.flag.filter(|f| *f != JobState::Configuring);
+                }
                 job.placement = Some(placement);
                 self.save(id);
             }
@@ -139,7 +167,7 @@ impl Core {
 
     /// A job that has nodes but was never started waits again, as if it had not been given them.
     fn take_back(&mut self, id: JobId, now: i64) {
-        let Some(job) = self.table.get(id).filter(|j| j.state == JobState::Running) else { return };
+        let Some(job) = self.table.get(id).filter(|j| j.state == JobState::Running || j.is_away()) else { return };
         self.engine.release(job);
         let array = job.array.as_ref().map(|a| a.job_id);
         if let Some(array) = array {
@@ -150,14 +178,68 @@ impl Core {
         job.flag = None;
         job.start_time = None;
         job.placement = None;
+        job.remote = None;
         self.save(id);
         self.look_at(id, now);
+    }
+
+    /// What a handed job waits for.
+    fn waits(&mut self, id: JobId, reason: Reason, detail: Option<String>, configuring: bool) {
+        let Some(job) = self.table.get_mut(id).filter(|j| j.is_away() && j.state == JobState::Pending) else { return };
+        let flag = match job.flag {
+            None | Some(JobState::Configuring) => configuring.then_some(JobState::Configuring),
+            other => other,
+        };
+        if (job.reason, &job.detail, job.flag) != (reason, &detail, flag) {
+            job.reason = reason;
+            job.detail = detail;
+            job.flag = flag;
+            self.save(id);
+        }
+    }
+
+    /// A handed job was started again there, without our doing: as if it had been requeued.
+    fn runs_anew(&mut self, id: JobId) {
+        let Some(job) = self.table.get_mut(id).filter(|j| j.state == JobState::Running) else { return };
+        let mut earlier = job.clone();
+        earlier.state = JobState::Preempted;
+        earlier.flag = None;
+        earlier.end_time = Some(super::core::now());
+        job.state = JobState::Pending;
+        job.start_time = None;
+        job.placement = None;
+        job.restarts += 1;
+        job.steps.clear();
+        if let Err(error) = self.store.put_earlier_run(&earlier) {
+            tracing::error!(%error, "earlier run not kept");
+        }
+        self.save(id);
+    }
+
+    /// A handed job has lost its nodes: it waits again, if it may.
+    fn preempted(&mut self, id: JobId, now: i64) {
+        let allowed = self.config.controller.job_requeue;
+        let Some(job) = self.table.get(id) else { return };
+        let may = match job.request.requeue {
+            Requeue::Default => allowed,
+            Requeue::Yes => true,
+            Requeue::No => false,
+        };
+        let completing = job.flag == Some(JobState::Completing);
+        let state = match (completing, job.cancelled_by.is_some(), may) {
+            (true, true, _) => JobState::Cancelled,
+            (_, _, true) => JobState::Pending,
+            (_, _, false) => JobState::NodeFail,
+        };
+        let reason = if state == JobState::NodeFail { Reason::NodeDown } else { Reason::None };
+        let (exit, derived_exit, cancelled_by) = (job.exit, job.derived_exit, job.cancelled_by);
+        self.end(id, End { state, reason, exit, derived_exit, cancelled_by, time: now });
     }
 
     /// A job that had nodes is over; or, ended for a requeue, waits again.
     pub(super) fn end(&mut self, id: JobId, end: End) {
         let Some(job) = self.table.get_mut(id) else { return };
-        if job.state.is_finished() || job.state == JobState::Pending {
+        if job.state.is_finished() || (job.state == JobState::Pending && !job.is_away()) {
             return;
         }
         let array = job.array.as_ref().map(|a| a.job_id);
@@ -205,6 +287,7 @@ impl Core {
         job.end_time = None;
         job.eligible_time = None;
         job.placement = None;
+        job.remote = None;
         job.steps.clear();
         job.exit = ExitStatus::default();
         job.derived_exit = ExitStatus::default();

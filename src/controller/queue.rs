@@ -3,7 +3,7 @@
 use super::{core::Core, submit::exceeds};
 use crate::{
     engine::Candidate,
-    job::{Hold, Job, JobId, Placement},
+    job::{Hold, Job, JobId, Placement, Remote},
     slurm::{reason::Reason, state::JobState},
 };
 
@@ -11,7 +11,7 @@ impl Core {
     /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
     pub(super) fn look_at(&mut self, id: JobId, now: i64) {
         let Some(job) = self.table.get(id) else { return };
-        if job.state != JobState::Pending {
+        if job.state != JobState::Pending || job.is_away() {
             return self.table.dequeue(id);
         }
         let begin = job.request.begin.filter(|begin| *begin > now);
@@ -126,6 +126,9 @@ impl Core {
         for (id, partition, placement) in schedule.starts {
             self.give_nodes(id, partition, placement, now);
         }
+        for (id, partition, count) in schedule.handed {
+            self.hand_over(id, &partition, count);
+        }
     }
 
     /// A job, or the next element of an array, has nodes.
@@ -144,6 +147,26 @@ impl Core {
             self.table.count_running(array, 1);
         }
         self.launch(id);
+    }
+
+    /// A job, or the next `count` elements of an array, go to a system with a queue of its own. By what name is
+    /// decided here, and on disk before it is used.
+    fn hand_over(&mut self, id: JobId, partition: &str, count: u32) {
+        let Some(job) = self.table.get(id) else { return };
+        let name = self.engine.remote_name(job);
+        for rank in 0..count {
+            let Some(id) = self.split_off(id) else { return };
+            self.table.dequeue(id);
+            let Some(job) = self.table.get_mut(id) else { return };
+            job.partition = partition.to_owned();
+            job.reason = Reason::Priority;
+            job.detail = None;
+            job.remote = Some(Remote { name: name.clone(), rank, count, id: None, cluster: None });
+            if let Some(array) = job.array.as_ref().map(|a| a.job_id) {
+                self.table.count_running(array, 1);
+            }
+            self.launch(id);
+        }
     }
 
     /// A record for the next pending element of an array: a new one with an id of its own,

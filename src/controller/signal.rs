@@ -58,7 +58,7 @@ impl Core {
         };
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
-            JobState::Pending if kills => {
+            JobState::Pending if kills && !job.is_away() => {
                 job.state = JobState::Cancelled;
                 job.hold = Hold::None;
                 job.cancelled_by = Some(uid);
@@ -70,7 +70,7 @@ impl Core {
                 self.save(id);
                 Ok(())
             }
-            JobState::Running | JobState::Suspended if kills => {
+            JobState::Pending | JobState::Running | JobState::Suspended if kills => {
                 job.cancelled_by = Some(uid);
                 job.flag = Some(JobState::Completing);
                 self.save(id);

@@ -5,8 +5,7 @@ use super::{
     core::{Core, refused_by_store},
 };
 use crate::{
-    config::{Config, PartitionConfig},
-    engine::{Candidate, Unfit},
+    engine::{Candidate, Forecast, Unfit},
     job::{ArrayRef, ExitStatus, Hold, Job, JobId, Memory, Needs, Partition, Request},
     slurm::{dependency::DependencyList, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
@@ -33,18 +32,24 @@ impl Core {
     }
 
     /// `--test-only`: when and where it would start.
-    pub(super) fn test_only(&mut self, mut submission: Submission, now: i64) -> Reply {
+    ///
+    /// # Errors
+    /// Where another system has to be asked: its forecast.
+    pub(super) fn test_only(&mut self, mut submission: Submission, now: i64) -> Result<Reply, Forecast> {
         submission.script.clear();
         submission.environment.clear();
         let job = match self.admit(submission, now) {
             Ok(job) => job,
-            Err(refusal) => return refusal,
+            Err(refusal) => return Ok(refusal),
         };
         if let Err(error) = self.store.put_last_id(job.id) {
-            return refused_by_store(&error);
+            return Ok(refused_by_store(&error));
+        }
+        if let Some(forecast) = self.engine.forecast(&job) {
+            return Err(forecast);
         }
         let candidate = self.candidate(&job, &Arc::new(self.needs_of(&job)), 1);
-        match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
+        Ok(match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
             Some((start, partition, placement)) => Reply::WouldStart {
                 id: job.id,
                 start,
@@ -53,7 +58,7 @@ impl Core {
                 partition,
             },
             None => refuse(Errno::NodeConfigurationUnavailable),
-        }
+        })
     }
 
     /// Checks a submission and makes the job of it.
@@ -61,7 +66,7 @@ impl Core {
         let Submission { mut request, array, script, environment } = submission;
         let settings = &self.config.controller;
         let all = self.engine.partitions();
-        let partitions = chosen_partitions(&request, &all, &self.config)?;
+        let partitions = chosen_partitions(&request, &all)?;
         if !settings.accounts.is_empty() && request.account.as_ref().is_some_and(|a| !settings.accounts.contains(a)) {
             return Err(refuse(Errno::InvalidAccount));
         }
@@ -100,6 +105,10 @@ impl Core {
                     self.engine.fits(&needs, &partition.name, settings.enforce_part_limits)
                 }
             };
+            let fits = fits.and_then(|()| {
+                let refused = |words: String| Unfit { errno: Errno::NodeConfigurationUnavailable, before: Some(words.into()) };
+                self.engine.accepts(&request, &partition.name).map_err(refused)
+            });
             match fits {
                 Ok(()) => fitting.push(partition),
                 // Nodes are not looked at for a job that is held (sbatch.txt).
@@ -111,7 +120,7 @@ impl Core {
             let unfit = unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None });
             return Err(Reply::Refused {
                 errno: unfit.errno,
-                before: unfit.before.map(str::to_owned).into_iter().collect(),
+                before: unfit.before.map(String::from).into_iter().collect(),
                 hint: None,
             });
         };
@@ -234,24 +243,7 @@ pub(super) fn exceeds(limit: TimeLimit, most: TimeLimit) -> bool {
 fn chosen_partitions<'a>(
     request: &Request,
     all: &'a [Partition],
-    config: &Config,
 ) -> Result<Vec<&'a Partition>, Reply> {
-    let wanted = |p: &&PartitionConfig| match &request.partitions[..] {
-        [] => config.default_partition().is_some_and(|default| default.name == p.name),
-        names => names.contains(&p.name),
-    };
-    for partition in config.partition.iter().filter(wanted) {
-        if let Some(infra) = partition.on_skypilot() {
-            return Err(Reply::Refused {
-                errno: Errno::InvalidPartition,
-                before: vec![format!(
-                    "partition {} is on SkyPilot ({infra}), which is not supported yet",
-                    partition.name
-                )],
-                hint: Some("name a partition of this machine: --partition".into()),
-            });
-        }
-    }
     if request.partitions.is_empty() {
         let default = all.iter().find(|p| p.default).or(all.first());
         return default.map(|p| vec![p]).ok_or_else(|| refuse(Errno::InvalidPartition));

@@ -3,15 +3,18 @@
 //! The controller owns the queue. An engine says which of it can start now and
 //! where, starts what it is told to, and reports what happens.
 
+mod engines;
 pub mod local;
 pub mod skypilot;
 
+pub use engines::Engines;
+
 use crate::{
     agent::{Event, wire::Control},
-    job::{Job, JobId, Needs, Node, Partition, Placement},
-    slurm::{errno::Errno, reason::Reason, time::TimeLimit},
+    job::{ExitStatus, Job, JobId, Needs, Node, Partition, Placement, Request},
+    slurm::{errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
-use std::{io, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, io, path::PathBuf, pin::Pin, sync::Arc};
 
 /// A job that may start, as the controller puts it before an engine.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct Candidate {
 pub struct Schedule {
     /// Which start now, in order: record, partition, placement. Their resources are taken.
     pub starts: Vec<(JobId, String, Placement)>,
+    /// Which are handed now to a system that has a queue of its own: record, partition, how many of it together.
+    pub handed: Vec<(JobId, String, u32)>,
     /// Why others do not; those it does not name keep the reason they have.
     pub reasons: Vec<(JobId, Reason)>,
 }
@@ -43,7 +48,7 @@ pub struct Unfit {
     /// Slurm's error.
     pub errno: Errno,
     /// What Slurm prints before it.
-    pub before: Option<&'static str>,
+    pub before: Option<Cow<'static, str>>,
 }
 
 /// Something an engine has to tell.
@@ -64,6 +69,32 @@ pub enum News {
     Lost,
     /// The job was given nodes by a former controller, and nothing of it ever ran.
     NeverStarted,
+    /// The system it was handed to has it, under this number.
+    Taken(u32),
+    /// What a handed job waits for.
+    Waits {
+        /// In Slurm's word.
+        reason: Reason,
+        /// In the system's words.
+        detail: Option<String>,
+        /// Whether its nodes are being made.
+        configuring: bool,
+    },
+    /// A handed job runs anew, on other nodes: what it did before is void.
+    RunsAnew,
+    /// A handed job has lost its nodes.
+    Preempted,
+    /// A handed job is over, and there is nothing to be heard of an agent's.
+    Gone {
+        /// How.
+        state: JobState,
+        /// In Slurm's word.
+        reason: Reason,
+        /// How it ended, as far as it is known.
+        exit: ExitStatus,
+        /// In the system's words.
+        detail: Option<String>,
+    },
 }
 
 /// A job to start, with the files its agents need.
@@ -75,7 +106,12 @@ pub struct Start {
     pub script: Option<PathBuf>,
     /// The environment to export, as a file.
     pub environment: PathBuf,
+    /// Whether a former controller may have started it already. Only a handed job can be started again.
+    pub again: bool,
 }
+
+/// What `--test-only` says of a job that would be handed to another system; or why it cannot be had, in words.
+pub type Forecast = Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>>;
 
 /// What gives jobs nodes and runs them there.
 pub trait Engine {
@@ -91,6 +127,31 @@ pub trait Engine {
     /// # Errors
     /// Slurm's refusal.
     fn fits(&self, needs: &Needs, partition: &str, enforce: bool) -> Result<(), Unfit>;
+
+    /// Whether a partition can do all that a request asks for beyond its needs.
+    ///
+    /// # Errors
+    /// What not, and what to do instead, in words.
+    fn accepts(&self, request: &Request, partition: &str) -> Result<(), String> {
+        let _ = (request, partition);
+        Ok(())
+    }
+
+    /// A name for a job that is handed to another system, which nothing there has or had.
+    fn remote_name(&self, job: &Job) -> String {
+        format!("job-{}", job.id)
+    }
+
+    /// What another system would make of a job; `None` where [`Engine::would_start`] tells.
+    fn forecast(&self, job: &Job) -> Option<Forecast> {
+        let _ = job;
+        None
+    }
+
+    /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.
+    fn out_of_reach(&self) -> Option<(i64, String)> {
+        None
+    }
 
     /// Which of `queue`, best first, start now. Takes their resources.
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Schedule;

@@ -3,6 +3,7 @@
 
 pub mod env;
 mod exit;
+pub mod files;
 mod list;
 mod needs;
 mod node;

@@ -110,6 +110,11 @@ impl Job {
         self.state.is_finished() && self.flag.is_none()
     }
 
+    /// Whether it was handed to another system, which decides when it starts.
+    pub fn is_away(&self) -> bool {
+        self.remote.is_some() && !self.is_finished()
+    }
+
     /// Seconds it has run up to `now`, as squeue's TIME and sacct's Elapsed.
     pub fn elapsed(&self, now: i64) -> i64 {
         match (self.state, self.start_time) {

@@ -140,7 +140,7 @@ impl Engine for Local {
             } else {
                 None
             };
-            return Err(Unfit { before, ..unavailable });
+            return Err(Unfit { before: before.map(Into::into), ..unavailable });
         }
         if enforce {
             if needs.min_nodes as usize > nodes.len() {

@@ -1,5 +1,20 @@
 //! SkyPilot: jobs run as its managed jobs, on whatever infra its API server has.
+//!
+//! The controller's task calls the [`SkyPilot`] engine, which never waits: what is to be sent to the server is sent by
+//! tasks of its own. [`submit`] has one for each submission, [`follow`] one for each job, [`poll`] one for all that
+//! asks the server now and then how they are. What they learn goes to the controller as reports.
 
 pub mod client;
+mod control;
+mod environment;
+mod follow;
+mod imp;
+mod inventory;
+mod names;
+mod output;
+mod poll;
+mod submit;
 pub mod task;
 pub mod upload;
+
+pub use imp::{SkyPilot, SkyPilotError};

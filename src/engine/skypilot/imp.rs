@@ -1,0 +1,387 @@
+//! The engine: what the controller sees of SkyPilot.
+
+use super::{
+    client::{self, Client, Endpoint, EndpointError},
+    follow,
+    inventory::{self, Inventory},
+    names::{self, Names},
+    poll::Poll,
+    submit::{self, Group},
+    task::{Carrier, Facts, Task},
+};
+use crate::{
+    agent::{Layout, wire::Control},
+    config::{Config, PartitionConfig, SkypilotConfig},
+    engine::{Candidate, Engine, Forecast, News, Report, Schedule, Start, Unfit},
+    host::directory,
+    job::{Job, JobId, Needs, Node, Partition, Placement, Request, Shape},
+    slurm::{errno::Errno, time::TimeLimit},
+};
+use std::{
+    collections::HashMap,
+    fs, io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, mpsc::UnboundedSender};
+
+/// Jobs of an array that are submitted in one request, at most.
+const TOGETHER: u32 = 2000;
+
+/// Logs that are followed at the same time, where nothing is configured.
+const FOLLOWERS: u32 = 32;
+
+/// Work directories may be so large where nothing is configured, bytes.
+const WORKDIR_LIMIT: u64 = 10 << 30;
+
+/// Why there is no engine though one is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum SkyPilotError {
+    /// The server's address or the login.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The client.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// Partitions are on SkyPilot, and no server is named.
+    #[error("partition {0} is on SkyPilot, but no API server is known: set endpoint in [skypilot], or SKYPILOT_API_SERVER_ENDPOINT")]
+    NoEndpoint(String),
+    /// A file of ours.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What the tasks of the engine share.
+pub struct Shared {
+    pub client: Client,
+    pub poll: Poll,
+    pub places: Places,
+    pub progress: Arc<Progress>,
+    /// One upload at a time.
+    pub uploading: tokio::sync::Mutex<()>,
+    pub settings: SkypilotConfig,
+    pub spool: PathBuf,
+    /// The program, as it runs: its file may have been replaced.
+    pub program: PathBuf,
+    /// What payloads are sealed with.
+    pub key: [u8; 32],
+    pub cluster: String,
+    pub kill_wait: u32,
+    pub over_time_limit: u32,
+    inventory: Inventory,
+    reports: UnboundedSender<Report>,
+}
+
+impl Shared {
+    /// Tells the controller something.
+    pub fn tell(&self, job: JobId, news: News) {
+        let _ = self.reports.send(Report { job, news });
+    }
+
+    /// A partition's configuration.
+    pub fn partition(&self, name: &str) -> Option<PartitionConfig> {
+        self.inventory.partition(name)
+    }
+
+    /// GPU types a partition offers, with their counts.
+    pub async fn offered(&self, partition: &PartitionConfig) -> Result<Vec<(String, Vec<u32>)>, client::Error> {
+        let mut all = Vec::new();
+        for infra in &partition.infra.0 {
+            all.extend(self.client.accelerators(infra).await?);
+        }
+        Ok(all)
+    }
+
+    /// The largest work directory that is copied, bytes.
+    pub fn workdir_limit(&self) -> u64 {
+        self.settings.workdir_limit.as_ref().map_or(WORKDIR_LIMIT, |limit| limit.0.0 << 20)
+    }
+}
+
+/// Places for those who follow logs: so many connections at a time, first come, first served.
+pub struct Places {
+    free: Semaphore,
+    waiting: AtomicUsize,
+}
+
+impl Places {
+    fn new(count: u32) -> Self {
+        Self { free: Semaphore::new(count.max(1) as usize), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Waits for a place.
+    pub async fn take(&self) -> Option<SemaphorePermit<'_>> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = self.free.acquire().await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        place.ok()
+    }
+
+    /// Whether somebody waits.
+    pub fn are_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// How far the upload that goes on is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    total: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Progress {
+    /// Files of so many bytes are packed.
+    pub fn begin(&self, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(0, Ordering::Relaxed);
+    }
+
+    /// So many of them are in the zip file.
+    pub fn packed(&self, done: u64) {
+        self.done.store(done / 2, Ordering::Relaxed);
+    }
+
+    /// A zip file of so many bytes is sent.
+    pub fn sending(&self, total: u64) {
+        self.total.store(total.max(1), Ordering::Relaxed);
+        self.done.store(total / 2, Ordering::Relaxed);
+    }
+
+    /// So many of them are there.
+    pub fn sent(&self, done: u64) {
+        self.done.store(self.total.load(Ordering::Relaxed) / 2 + done / 2, Ordering::Relaxed);
+    }
+
+    /// All is there, or none will be.
+    pub fn end(&self) {
+        self.total.store(0, Ordering::Relaxed);
+    }
+
+    /// How much of how much; `None`: nothing goes on.
+    pub fn now(&self) -> Option<(u64, u64)> {
+        let total = self.total.load(Ordering::Relaxed);
+        (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))
+    }
+}
+
+/// A job that was handed over.
+struct Handed {
+    orders: mpsc::UnboundedSender<Control>,
+    number: Option<u32>,
+}
+
+/// SkyPilot.
+pub struct SkyPilot {
+    shared: Arc<Shared>,
+    names: Names,
+    groups: HashMap<String, Arc<Group>>,
+    jobs: HashMap<JobId, Handed>,
+}
+
+impl SkyPilot {
+    /// The engine for this configuration, with its files below `state`; `None` if nothing names a server. Must be
+    /// called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When something names a server that cannot be used, or a file cannot be made.
+    pub async fn new(
+        config: &Config,
+        state: &Path,
+        reports: UnboundedSender<Report>,
+    ) -> Result<Option<Self>, SkyPilotError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        let endpoint = Endpoint::find(config.skypilot.endpoint.as_deref(), &environment)?;
+        let Some(endpoint) = endpoint else {
+            return match config.partition.iter().find(|p| p.on_skypilot().is_some()) {
+                Some(partition) => Err(SkyPilotError::NoEndpoint(partition.name.clone())),
+                None => Ok(None),
+            };
+        };
+        let fail = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SkyPilotError::File { path, source }
+        };
+        let spool = state.join("spool");
+        directory::make_private(&spool).map_err(fail(&spool))?;
+        let mark = state.join("skypilot.mark");
+        let names = Names::open(&mark).map_err(fail(&mark))?;
+        let key_file = state.join("skypilot.key");
+        let key = key(&key_file).map_err(fail(&key_file))?;
+        let client = Client::new(&endpoint)?;
+        let inventory = Inventory::start(config, client.clone(), &state.join("skypilot.infra")).await;
+        let shared = Arc::new(Shared {
+            poll: Poll::start(client.clone()),
+            client,
+            places: Places::new(config.skypilot.followers.unwrap_or(FOLLOWERS)),
+            progress: Arc::default(),
+            uploading: tokio::sync::Mutex::default(),
+            settings: config.skypilot.clone(),
+            spool,
+            program: "/proc/self/exe".into(),
+            key,
+            cluster: config.controller.cluster_name.clone(),
+            kill_wait: config.controller.kill_wait,
+            over_time_limit: config.controller.over_time_limit * 60,
+            inventory,
+            reports,
+        });
+        Ok(Some(Self { shared, names, groups: HashMap::new(), jobs: HashMap::new() }))
+    }
+
+    fn shape(&self, needs: &Needs, partition: &PartitionConfig) -> Result<Shape, String> {
+        Shape::of(needs, inventory::gpus_per_node(partition))
+    }
+}
+
+/// The key of a state directory; made if it is not there.
+fn key(path: &Path) -> io::Result<[u8; 32]> {
+    if let Ok(known) = fs::read(path)
+        && let Ok(key) = known.try_into()
+    {
+        return Ok(key);
+    }
+    let key: [u8; 32] = names::random()?;
+    let mut file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    io::Write::write_all(&mut file, &key)?;
+    Ok(key)
+}
+
+impl Engine for SkyPilot {
+    fn partitions(&self) -> Vec<Partition> {
+        self.shared.inventory.partitions()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.shared.inventory.nodes()
+    }
+
+    fn fits(&self, needs: &Needs, partition: &str, _enforce: bool) -> Result<(), Unfit> {
+        let unknown = Unfit { errno: Errno::InvalidPartition, before: None };
+        let partition = self.shared.partition(partition).ok_or(unknown)?;
+        let refused = |words: String| Unfit { errno: Errno::NodeConfigurationUnavailable, before: Some(words.into()) };
+        self.shape(needs, &partition).map(drop).map_err(refused)
+    }
+
+    fn accepts(&self, request: &Request, partition: &str) -> Result<(), String> {
+        let Some(partition) = self.shared.partition(partition) else { return Ok(()) };
+        let shape = self.shape(&Needs::of(request, None), &partition)?;
+        // Which types there are is asked when the job is submitted.
+        let any = [("any".to_owned(), vec![shape.gpus])];
+        let facts = Facts { partition: &partition, settings: &self.shared.settings, shape: &shape, offered: &any };
+        let carrier = Carrier::Sealed { name: "job", payload: "", workdir: true };
+        Task::of(request, &facts, &carrier).map(drop)
+    }
+
+    fn remote_name(&self, job: &Job) -> String {
+        self.names.of_job(&job.request.name, job.id)
+    }
+
+    fn forecast(&self, job: &Job) -> Option<Forecast> {
+        let (shared, job) = (Arc::clone(&self.shared), job.clone());
+        let partition = shared.partition(job.partition.split(',').next()?)?;
+        Some(Box::pin(async move { inventory::forecast(&shared, &job, &partition).await }))
+    }
+
+    fn out_of_reach(&self) -> Option<(i64, String)> {
+        self.shared.poll.out_of_reach()
+    }
+
+    fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, _now: i64) -> Schedule {
+        // The server has a queue of its own: all that may start is handed over.
+        let handed = queue.filter_map(|c| {
+            let partition = c.partitions.iter().find(|p| self.shared.partition(p).is_some())?;
+            Some((c.id, partition.clone(), c.count.min(TOGETHER)))
+        });
+        Schedule { handed: handed.collect(), ..Schedule::default() }
+    }
+
+    fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, String, Placement)> {
+        None
+    }
+
+    fn start(&mut self, start: Start) -> io::Result<()> {
+        let id = start.job.id;
+        let remote = start.job.remote.clone().ok_or(io::ErrorKind::InvalidInput)?;
+        let layout = Layout::new(&self.shared.spool, id);
+        match fs::remove_dir_all(&layout.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir(&layout.dir)?,
+        }
+        let group = match self.groups.get(&remote.name) {
+            Some(group) => Arc::clone(group),
+            None => {
+                let group = Arc::new(Group::new(remote.name.clone(), remote.count));
+                self.groups.insert(remote.name.clone(), Arc::clone(&group));
+                let is_single = remote.count == 1;
+                if !is_single {
+                    tokio::spawn(submit::run(Arc::clone(&self.shared), Arc::clone(&group), false));
+                }
+                group
+            }
+        };
+        let (orders, ordered) = mpsc::unbounded_channel();
+        tokio::spawn(follow::submitted(Arc::clone(&self.shared), start.job.clone(), Arc::clone(&group), ordered));
+        self.jobs.insert(id, Handed { orders, number: None });
+        group.add(start);
+        if remote.count == 1 {
+            tokio::spawn(submit::run(Arc::clone(&self.shared), group, true));
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, job: &Job) {
+        let Some(number) = job.remote.as_ref().and_then(|r| r.id) else { return };
+        let (orders, ordered) = mpsc::unbounded_channel();
+        tokio::spawn(follow::adopted(Arc::clone(&self.shared), job.clone(), number, ordered, Vec::new()));
+        self.jobs.insert(job.id, Handed { orders, number: Some(number) });
+    }
+
+    fn control(&mut self, job: JobId, control: Control) {
+        if let Some(handed) = self.jobs.get(&job) {
+            let _ = handed.orders.send(control);
+        }
+    }
+
+    fn limit_changed(&mut self, job: &Job) {
+        let minutes = match job.time_limit {
+            TimeLimit::Unlimited => None,
+            TimeLimit::Minutes(minutes) => Some(minutes),
+        };
+        self.control(job.id, Control::TimeLimit(minutes));
+    }
+
+    fn release(&mut self, job: &Job) {
+        let Some(handed) = self.jobs.remove(&job.id) else { return };
+        if let Some(remote) = &job.remote {
+            self.groups.remove(&remote.name);
+        }
+        // One that ended without its agent's word may go on there.
+        let number = job.remote.as_ref().and_then(|r| r.id).or(handed.number);
+        if let Some(number) = number {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move {
+                if let Err(error) = shared.client.cancel(&[number]).await {
+                    tracing::warn!(number, %error, "not cancelled");
+                }
+            });
+        }
+        let dir = Layout::new(&self.shared.spool, job.id).dir;
+        if let Err(error) = fs::remove_dir_all(&dir)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(job = job.id, %error, "spool directory not removed");
+        }
+    }
+}

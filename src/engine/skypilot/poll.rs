@@ -1,0 +1,132 @@
+//! Asking the server how the jobs are: one question for all of them, at intervals that follow what happens and what the
+//! answer costs.
+
+use super::client::{Client, QueueRow, Rows};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{Notify, watch};
+
+/// The shortest pause between two questions.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The longest, while nothing happens.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A question may take up this part of the time at most: answering costs the server a second or two.
+const SHARE: u32 = 3;
+
+/// What is known of one job there. `None`: nothing yet.
+pub type Known = Option<QueueRow>;
+
+/// The jobs that are asked about.
+#[derive(Clone)]
+pub struct Poll {
+    jobs: Arc<Mutex<HashMap<u32, watch::Sender<Known>>>>,
+    hurry: Arc<Notify>,
+    reach: Arc<Mutex<Option<(i64, String)>>>,
+}
+
+impl Poll {
+    /// Begins to ask `client`; must be called within a tokio runtime.
+    pub fn start(client: Client) -> Self {
+        let poll = Self { jobs: Arc::default(), hurry: Arc::default(), reach: Arc::default() };
+        tokio::spawn(poll.clone().run(client));
+        poll
+    }
+
+    /// What is known of job `number`, from now on until the receiver is dropped.
+    pub fn watch(&self, number: u32) -> watch::Receiver<Known> {
+        let mut jobs = lock(&self.jobs);
+        let sender = jobs.entry(number).or_insert_with(|| watch::channel(None).0);
+        let receiver = sender.subscribe();
+        drop(jobs);
+        self.hurry();
+        receiver
+    }
+
+    /// Something has happened or is about to: asks soon.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    /// Since when the server cannot be reached, and why.
+    pub fn out_of_reach(&self) -> Option<(i64, String)> {
+        lock(&self.reach).clone()
+    }
+
+    /// The server was reached, or was not.
+    pub fn note_reach(&self, trouble: Option<String>) {
+        let mut reach = lock(&self.reach);
+        *reach = match (trouble, reach.take()) {
+            (None, _) => None,
+            (Some(why), Some((since, _))) => Some((since, why)),
+            (Some(why), None) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+                Some((now, why))
+            }
+        };
+    }
+
+    async fn run(self, client: Client) {
+        let client = client.with_patience(Duration::ZERO);
+        let mut pause = SHORTEST;
+        loop {
+            let numbers: Vec<u32> = {
+                let mut jobs = lock(&self.jobs);
+                jobs.retain(|_, sender| sender.receiver_count() > 0);
+                jobs.keys().copied().collect()
+            };
+            if numbers.is_empty() {
+                self.hurry.notified().await;
+                pause = SHORTEST;
+                continue;
+            }
+            let asked = Instant::now();
+            let answer = client.queue(Rows::Jobs(&numbers)).await;
+            let cost = asked.elapsed();
+            let changed = match answer {
+                Ok(rows) => {
+                    self.note_reach(None);
+                    self.publish(rows)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "SkyPilot's queue not read");
+                    self.note_reach(Some(error.to_string()));
+                    false
+                }
+            };
+            pause = if changed { SHORTEST } else { (pause * 3 / 2).min(LONGEST) };
+            let pause_now = pause.max(cost * SHARE);
+            // Who is in a hurry does not wait longer than the server can bear.
+            let least = (cost * SHARE).max(SHORTEST);
+            tokio::time::sleep(least.min(pause_now)).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause_now.saturating_sub(least)) => {}
+                () = self.hurry.notified() => pause = SHORTEST,
+            }
+        }
+    }
+
+    /// Hands out what was learned; whether any of it is new.
+    fn publish(&self, rows: Vec<QueueRow>) -> bool {
+        let jobs = lock(&self.jobs);
+        let mut changed = false;
+        for row in rows {
+            if let Some(sender) = jobs.get(&row.job_id) {
+                changed |= sender.send_if_modified(|known| {
+                    let is_new = known.as_ref() != Some(&row);
+                    *known = Some(row);
+                    is_new
+                });
+            }
+        }
+        changed
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -97,6 +97,14 @@ pub fn cluster(client: &mut Client) -> Result<Cluster, AskError> {
     }
 }
 
+/// Says how old what is shown of handed jobs is, if the system they are with cannot be reached.
+pub(crate) fn warn_of_age(command: Command, cluster: &Cluster, jobs: &[Job]) {
+    let Some((since, why)) = cluster.out_of_reach.as_ref().filter(|_| jobs.iter().any(Job::is_away)) else { return };
+    let since = chrono::DateTime::from_timestamp(*since, 0).unwrap_or_default().with_timezone(&chrono::Local);
+    let (name, at) = (command.name(), since.format("%H:%M:%S"));
+    eprint(&format!("{name}: warning: {why}; what is shown of jobs that are there is as of {at}"));
+}
+
 /// One result for each thing that was to be done.
 pub fn done(client: &mut Client, call: &Call) -> Result<Vec<Result<(), Errno>>, AskError> {
     match client.ask(call)? {

@@ -117,6 +117,7 @@ fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Resul
     if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster) {
         return Ok(Err(refusal));
     }
+    ask::warn_of_age(Sacct, &cluster, &jobs);
     let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
     let units = units(options);
     let context = Context {

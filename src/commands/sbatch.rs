@@ -83,6 +83,14 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
             ));
             Ok(0)
         }
+        Reply::Forecast(Ok(lines)) => {
+            lines.iter().for_each(|line| terminal::eprint(&format!("sbatch: {line}")));
+            Ok(0)
+        }
+        Reply::Forecast(Err(why)) => {
+            let errno = Errno::NodeConfigurationUnavailable;
+            Err(refused(test_only, errno, &why.lines().map(str::to_owned).collect::<Vec<_>>(), None))
+        }
         Reply::Refused { errno, before, hint } => Err(refused(test_only, errno, &before, hint)),
         other => Err(Refusal::error(COMMAND, 1, format!("the controller answered what was not asked: {other:?}"))),
     }

@@ -96,7 +96,10 @@ fn once(client: &mut Client, query: &Query) -> u8 {
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
     match query.render(&jobs, &cluster, now, clock::local) {
-        Ok(text) => print(&text),
+        Ok(text) => {
+            super::ask::warn_of_age(Command::Squeue, &cluster, &jobs);
+            print(&text)
+        }
         Err(refusal) => refuse(&refusal),
     }
 }

@@ -208,6 +208,4 @@ pub struct Status {
     pub running: u32,
     /// The last job id given out.
     pub last_job_id: JobId,
-    /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.
-    pub out_of_reach: Option<(i64, String)>,
 }

@@ -262,7 +262,6 @@ impl Core {
                 pending: self.count(JobState::Pending),
                 running: self.count(JobState::Running),
                 last_job_id: self.table.last_id(),
-                out_of_reach: self.engine.out_of_reach(),
             }),
             Call::Stop => {
                 self.stopping = true;

@@ -92,6 +92,7 @@ impl Core {
             nodes: self.engine.nodes(),
             config: self.settings(),
             now,
+            out_of_reach: self.engine.out_of_reach(),
         }
     }
 

@@ -106,7 +106,8 @@ impl Core {
                 }
             };
             let fits = fits.and_then(|()| {
-                let refused = |words: String| Unfit { errno: Errno::NodeConfigurationUnavailable, before: Some(words.into()) };
+                let refused =
+                    |words: String| Unfit { errno: Errno::NodeConfigurationUnavailable, before: Some(words.into()) };
                 self.engine.accepts(&request, &partition.name).map_err(refused)
             });
             match fits {
@@ -240,10 +241,7 @@ pub(super) fn exceeds(limit: TimeLimit, most: TimeLimit) -> bool {
 }
 
 /// The partitions a request names, or the default. A job never goes from one engine to another by itself.
-fn chosen_partitions<'a>(
-    request: &Request,
-    all: &'a [Partition],
-) -> Result<Vec<&'a Partition>, Reply> {
+fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<&'a Partition>, Reply> {
     if request.partitions.is_empty() {
         let default = all.iter().find(|p| p.default).or(all.first());
         return default.map(|p| vec![p]).ok_or_else(|| refuse(Errno::InvalidPartition));

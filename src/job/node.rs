@@ -85,4 +85,6 @@ pub struct Cluster {
     pub config: Vec<(String, String)>,
     /// The controller's clock, epoch seconds.
     pub now: i64,
+    /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.
+    pub out_of_reach: Option<(i64, String)>,
 }

@@ -52,6 +52,7 @@ pub fn cluster() -> Cluster {
         nodes: (1..=4).map(node).collect(),
         config: Vec::new(),
         now: NOW,
+        out_of_reach: None,
     }
 }
 

@@ -221,20 +221,23 @@ fn a_job_for_a_partition_on_skypilot_never_runs_here() {
     let cloud = "[[partition]]\nname = \"cloud\"\ninfra = \"kubernetes/research\"\n";
     let here = "[[partition]]\nname = \"here\"\n";
     // Named, or the default: the first there is, or the one that says so.
+    // Nobody listens there.
+    let nowhere = "[skypilot]\nendpoint = \"http://127.0.0.1:9\"\n";
     for (config, options) in [
-        (format!("{here}{cloud}"), "-p cloud"),
-        (format!("{here}{cloud}"), "-p here,cloud"),
-        (format!("{cloud}{here}"), ""),
-        (format!("{here}{cloud}default = true\n"), ""),
-        (cloud.to_owned(), ""),
+        (format!("{here}{cloud}{nowhere}"), "-p cloud"),
+        (format!("{cloud}{here}{nowhere}"), ""),
+        (format!("{here}{cloud}default = true\n{nowhere}"), ""),
+        (format!("{cloud}{nowhere}"), ""),
     ] {
         let lab = Lab::new(&config);
-        let out = lab.sh(&format!("sbatch {options} --wrap true"));
-        assert!(out.code == 1 && out.stdout.is_empty(), "{config}{options}: {out:?}");
-        assert!(out.stderr.contains("partition cloud is on SkyPilot (kubernetes/research)"), "{out:?}");
-        assert_eq!(lab.sh("squeue -h -t all").ok(), "");
+        lab.sh(&format!("sbatch {options} -o out --wrap 'touch ran'")).ok();
+        lab.until_true("the reason", || {
+            let out = lab.sh("squeue -h -o '%t %r'").stdout;
+            out.starts_with("PD PartitionDown") && out.contains("127.0.0.1:9")
+        });
+        assert_eq!(lab.sh("scancel 1; squeue -h; sacct -X -n -o state; ls").ok(), "CANCELLED \n");
     }
-    let lab = Lab::new(&format!("{here}{cloud}"));
-    assert_eq!(lab.sh("sinfo -h -o %P").ok(), "here*\n");
+    let lab = Lab::new(&format!("{here}{cloud}{nowhere}"));
+    assert_eq!(lab.sh("sinfo -h -o %P").ok(), "here*\ncloud\n");
     assert_eq!(lab.sh("sbatch --wait -o /dev/null --wrap true").ok(), "Submitted batch job 1\n");
 }

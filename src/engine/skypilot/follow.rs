@@ -5,7 +5,8 @@ use super::{
     client::{LogOf, QueueRow},
     control,
     imp::Shared,
-    names, output::{self, Output},
+    names,
+    output::{self, Output},
     submit::{self, Group, Stage},
 };
 use crate::{
@@ -18,11 +19,7 @@ use crate::{
     job::{ExitStatus, Job},
     slurm::{reason::Reason, state::JobState},
 };
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver},
     task::JoinHandle,
@@ -43,6 +40,9 @@ const SLICE: Duration = Duration::from_secs(20);
 
 /// An agent that was asked to end its job has `KillWait` and this.
 const PATIENCE: Duration = Duration::from_secs(45);
+
+/// A job whose agent has ended is over there within this time.
+const WINDING_DOWN: Duration = Duration::from_secs(180);
 
 /// Lines of others that are kept to explain a job that never began.
 const LINES: usize = 20;
@@ -354,6 +354,8 @@ impl Follow {
             "RECOVERING" if self.is_placed || self.run.is_some() => {
                 if self.ending.is_none() {
                     self.tell(News::Preempted);
+                    // It is submitted anew, with its count of restarts: what SkyPilot recovers is not wanted.
+                    self.cancel().await;
                     return true;
                 }
             }
@@ -390,7 +392,8 @@ impl Follow {
     fn open(&mut self) {
         let is_last = self.is_terminal();
         let of_cluster = !is_last && self.tries < CLUSTER_TRIES;
-        let of = if of_cluster { LogOf::Cluster(names::cluster(&self.name, self.number)) } else { LogOf::Job(self.number) };
+        let of =
+            if of_cluster { LogOf::Cluster(names::cluster(&self.name, self.number)) } else { LogOf::Job(self.number) };
         self.tries += 1;
         self.reader.rewind();
         let (give, pieces) = mpsc::channel(4);
@@ -415,6 +418,9 @@ impl Follow {
                     tracing::warn!(number = self.number, %gap, "log read again");
                     self.attempt = None;
                     self.retry_at = Some(Instant::now() + AGAIN);
+                }
+                if self.is_over {
+                    tokio::spawn(see_off(Arc::clone(&self.shared), self.name.clone(), self.number));
                 }
                 self.is_over
             }
@@ -522,7 +528,11 @@ impl Follow {
         if let Some((state, _)) = self.ending {
             return self.tell(gone(state, None));
         }
-        let why = row.failure_reason.clone().or(row.details.clone()).unwrap_or_else(|| format!("SkyPilot's status is {}", row.status));
+        let why = row
+            .failure_reason
+            .clone()
+            .or(row.details.clone())
+            .unwrap_or_else(|| format!("SkyPilot's status is {}", row.status));
         let why = strip(&why);
         let news = match row.status.as_str() {
             "CANCELLED" => News::Gone {
@@ -554,7 +564,8 @@ impl Follow {
 /// Reads a log, in its turn.
 async fn read(shared: &Shared, of: &LogOf, follow: bool, give: &mpsc::Sender<Piece>) -> Result<(), String> {
     let _place = shared.places.take().await;
-    let mut log = shared.client.clone().with_patience(Duration::ZERO).log(of, follow).await.map_err(|e| e.to_string())?;
+    let mut log =
+        shared.client.clone().with_patience(Duration::ZERO).log(of, follow).await.map_err(|e| e.to_string())?;
     let begun = Instant::now();
     while let Some(bytes) = log.next().await.map_err(|e| e.to_string())? {
         if give.send(Piece::Bytes(bytes)).await.is_err() {
@@ -575,7 +586,19 @@ fn waits(row: &QueueRow) -> News {
     News::Waits { reason, detail, configuring }
 }
 
-fn is_terminal(status: &str) -> bool {
+/// Sees to it that a job whose agent has ended is over there too, after a time in which it ends by itself.
+async fn see_off(shared: Arc<Shared>, name: String, number: u32) {
+    shared.hold(&name);
+    let mut known = shared.poll.watch(number);
+    let over = known.wait_for(|row| row.as_ref().is_some_and(|r| is_terminal(&r.status)));
+    if tokio::time::timeout(WINDING_DOWN, over).await.is_err() {
+        let _ = shared.client.cancel(&[number]).await;
+    }
+    shared.let_go(&name);
+}
+
+/// Whether nothing comes after this status.
+pub fn is_terminal(status: &str) -> bool {
     status == "SUCCEEDED" || status == "CANCELLED" || status.starts_with("FAILED")
 }
 

@@ -1,7 +1,7 @@
 //! The engine: what the controller sees of SkyPilot.
 
 use super::{
-    client::{self, Client, Endpoint, EndpointError},
+    client::{self, Client, Endpoint, EndpointError, QueueRow, Rows},
     follow,
     inventory::{self, Inventory},
     names::{self, Names},
@@ -23,7 +23,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -34,6 +34,13 @@ const TOGETHER: u32 = 2000;
 
 /// Logs that are followed at the same time, where nothing is configured.
 const FOLLOWERS: u32 = 32;
+
+/// Where the sky client looks for a server that nothing names.
+const LOCAL_SERVER: &str = "http://127.0.0.1:46580";
+
+/// So long after its start a controller has taken up all jobs that are its own, and none that has ended since is still
+/// winding down.
+const SETTLING: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Work directories may be so large where nothing is configured, bytes.
 const WORKDIR_LIMIT: u64 = 10 << 30;
@@ -47,9 +54,6 @@ pub enum SkyPilotError {
     /// The client.
     #[error(transparent)]
     Client(#[from] client::Error),
-    /// Partitions are on SkyPilot, and no server is named.
-    #[error("partition {0} is on SkyPilot, but no API server is known: set endpoint in [skypilot], or SKYPILOT_API_SERVER_ENDPOINT")]
-    NoEndpoint(String),
     /// A file of ours.
     #[error("{}: {source}", path.display())]
     File {
@@ -77,6 +81,8 @@ pub struct Shared {
     pub cluster: String,
     pub kill_wait: u32,
     pub over_time_limit: u32,
+    /// How many jobs of each name are handed over now, or wind down.
+    live: Mutex<HashMap<String, u32>>,
     inventory: Inventory,
     reports: UnboundedSender<Report>,
 }
@@ -90,6 +96,22 @@ impl Shared {
     /// A partition's configuration.
     pub fn partition(&self, name: &str) -> Option<PartitionConfig> {
         self.inventory.partition(name)
+    }
+
+    /// One more job of this name is ours.
+    pub fn hold(&self, name: &str) {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// One less.
+    pub fn let_go(&self, name: &str) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = live.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                live.remove(name);
+            }
+        }
     }
 
     /// GPU types a partition offers, with their counts.
@@ -177,7 +199,6 @@ impl Progress {
 /// A job that was handed over.
 struct Handed {
     orders: mpsc::UnboundedSender<Control>,
-    number: Option<u32>,
 }
 
 /// SkyPilot.
@@ -199,16 +220,18 @@ impl SkyPilot {
         state: &Path,
         reports: UnboundedSender<Report>,
     ) -> Result<Option<Self>, SkyPilotError> {
-        let environment = std::env::vars_os()
-            .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
-            .collect();
-        let endpoint = Endpoint::find(config.skypilot.endpoint.as_deref(), &environment)?;
-        let Some(endpoint) = endpoint else {
-            return match config.partition.iter().find(|p| p.on_skypilot().is_some()) {
-                Some(partition) => Err(SkyPilotError::NoEndpoint(partition.name.clone())),
-                None => Ok(None),
-            };
+        let environment =
+            std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?))).collect();
+        let is_wanted = config.partition.is_empty() || config.partition.iter().any(|p| p.on_skypilot().is_some());
+        if !is_wanted {
+            return Ok(None);
+        }
+        let endpoint = match Endpoint::find(config.skypilot.endpoint.as_deref(), &environment)? {
+            None if config.partition.is_empty() => return Ok(None),
+            None => Endpoint::find(Some(LOCAL_SERVER), &environment)?,
+            found => found,
         };
+        let Some(endpoint) = endpoint else { return Ok(None) };
         let fail = |path: &Path| {
             let path = path.to_owned();
             move |source| SkyPilotError::File { path, source }
@@ -234,9 +257,11 @@ impl SkyPilot {
             cluster: config.controller.cluster_name.clone(),
             kill_wait: config.controller.kill_wait,
             over_time_limit: config.controller.over_time_limit * 60,
+            live: Mutex::default(),
             inventory,
             reports,
         });
+        tokio::spawn(sweep(Arc::clone(&shared), names.clone()));
         Ok(Some(Self { shared, names, groups: HashMap::new(), jobs: HashMap::new() }))
     }
 
@@ -256,6 +281,24 @@ fn key(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
     io::Write::write_all(&mut file, &key)?;
     Ok(key)
+}
+
+/// Cancels what a former controller handed over and was killed before it could cancel: jobs there that have a name of
+/// ours, and are none of ours any more. Once, when all that are ours have been taken up.
+async fn sweep(shared: Arc<Shared>, names: Names) {
+    tokio::time::sleep(SETTLING).await;
+    let Ok(rows) = shared.client.queue(Rows::Named(&names.mark())).await else { return };
+    let stray: Vec<u32> = {
+        let live = shared.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_stray = |r: &&QueueRow| {
+            names.is_ours(&r.job_name) && !follow::is_terminal(&r.status) && !live.contains_key(&r.job_name)
+        };
+        rows.iter().filter(is_stray).map(|r| r.job_id).collect()
+    };
+    if !stray.is_empty() {
+        tracing::warn!(?stray, "cancelled: nobody's jobs any more");
+        let _ = shared.client.cancel(&stray).await;
+    }
 }
 
 impl Engine for SkyPilot {
@@ -333,7 +376,8 @@ impl Engine for SkyPilot {
         };
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::spawn(follow::submitted(Arc::clone(&self.shared), start.job.clone(), Arc::clone(&group), ordered));
-        self.jobs.insert(id, Handed { orders, number: None });
+        self.jobs.insert(id, Handed { orders });
+        self.shared.hold(&remote.name);
         group.add(start);
         if remote.count == 1 {
             tokio::spawn(submit::run(Arc::clone(&self.shared), group, true));
@@ -342,10 +386,11 @@ impl Engine for SkyPilot {
     }
 
     fn adopt(&mut self, job: &Job) {
-        let Some(number) = job.remote.as_ref().and_then(|r| r.id) else { return };
+        let Some((name, number)) = job.remote.as_ref().and_then(|r| Some((&r.name, r.id?))) else { return };
+        self.shared.hold(name);
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::spawn(follow::adopted(Arc::clone(&self.shared), job.clone(), number, ordered, Vec::new()));
-        self.jobs.insert(job.id, Handed { orders, number: Some(number) });
+        self.jobs.insert(job.id, Handed { orders });
     }
 
     fn control(&mut self, job: JobId, control: Control) {
@@ -366,9 +411,10 @@ impl Engine for SkyPilot {
         let Some(handed) = self.jobs.remove(&job.id) else { return };
         if let Some(remote) = &job.remote {
             self.groups.remove(&remote.name);
+            self.shared.let_go(&remote.name);
         }
-        // One that ended without its agent's word may go on there.
-        let number = job.remote.as_ref().and_then(|r| r.id).or(handed.number);
+        // One that is still followed was ended here and goes on there.
+        let number = job.remote.as_ref().and_then(|r| r.id).filter(|_| !handed.orders.is_closed());
         if let Some(number) = number {
             let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {

@@ -67,7 +67,8 @@ impl Inventory {
             let remembered = fs::read_to_string(cache).unwrap_or_default();
             let mut enabled: Vec<String> = remembered.lines().map(str::to_owned).collect();
             if enabled.is_empty()
-                && let Ok(Ok(now)) = tokio::time::timeout(FIRST, client.clone().with_patience(Duration::ZERO).enabled()).await
+                && let Ok(Ok(now)) =
+                    tokio::time::timeout(FIRST, client.clone().with_patience(Duration::ZERO).enabled()).await
             {
                 enabled = now;
             }
@@ -190,7 +191,11 @@ impl Known {
     }
 
     fn node(&self, node: &InfraNode) -> Node {
-        let gpus = Gres { name: "gpu".into(), type_: node.gpu_type.as_ref().map(|t| t.to_lowercase()), count: u64::from(node.gpus) };
+        let gpus = Gres {
+            name: "gpu".into(),
+            type_: node.gpu_type.as_ref().map(|t| t.to_lowercase()),
+            count: u64::from(node.gpus),
+        };
         let has_gpus = node.gpus > 0;
         Node {
             name: node.name.clone(),
@@ -239,7 +244,10 @@ pub async fn forecast(shared: &Shared, job: &Job, partition: &PartitionConfig) -
     let nodes = shape.tasks.len();
     let lines = choices.iter().map(|choice| {
         let price = choice.price_an_hour.map_or_else(String::new, |p| format!(", ${p:.2} an hour"));
-        format!("Job {} to start in partition {} on {nodes} x {} of {}{price}", job.id, partition.name, choice.instance, choice.infra)
+        format!(
+            "Job {} to start in partition {} on {nodes} x {} of {}{price}",
+            job.id, partition.name, choice.instance, choice.infra
+        )
     });
     Ok(lines.collect())
 }

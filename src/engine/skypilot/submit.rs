@@ -5,8 +5,9 @@
 
 use super::{
     client::{Error, Launch, Rows},
-    environment, follow, inventory,
+    environment, follow,
     imp::Shared,
+    inventory,
     task::{Carrier, Facts, Task},
     upload::{self, Contents, PackError},
 };
@@ -34,8 +35,7 @@ const IN_VARIABLE: usize = 48 << 10;
 
 /// Pauses between looking for a job whose submission's answer was lost. Only when it was not there each time is it
 /// submitted again.
-const LOOKS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
+const LOOKS: [Duration; 4] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
 
 /// The longest pause between attempts to reach the server.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -173,8 +173,7 @@ async fn attempt(
         for pause in LOOKS {
             tokio::time::sleep(pause).await;
             let rows = client.queue(Rows::Named(&group.name)).await?;
-            let mut numbers: Vec<u32> =
-                rows.iter().filter(|r| r.job_name == group.name).map(|r| r.job_id).collect();
+            let mut numbers: Vec<u32> = rows.iter().filter(|r| r.job_name == group.name).map(|r| r.job_id).collect();
             numbers.sort_unstable();
             if numbers.len() as u32 >= group.count {
                 return Ok(numbers);

@@ -1,5 +1,7 @@
 //! sbatch(1): puts a batch script into the queue.
 
+mod upload;
+
 use super::{
     check_cluster,
     submitter::{environment, submitter},
@@ -66,6 +68,7 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     match controller.ask(&call).map_err(client)? {
         Reply::Submitted(id) => {
             let printed = announce(options, id);
+            upload::watch(&mut controller, id);
             match options.is_set("wait") {
                 true => match controller.ask(&Call::Wait(id)).map_err(client)? {
                     Reply::Jobs(jobs) => Ok(exit_code(&jobs.into_jobs())),

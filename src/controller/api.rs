@@ -7,6 +7,7 @@
 pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
+    engine::Sending,
     job::{Job, JobId, JobList, Request},
     slurm::{
         array::{ArraySpec, JobIdSpec},
@@ -39,6 +40,8 @@ pub enum Call {
     Change(Vec<JobIdSpec>, Change),
     /// Wait until the job (or the whole array) is over. Answer: [`Reply::Jobs`] with all its records.
     Wait(JobId),
+    /// How far a handed job's files are on their way. Answer: [`Reply::Sending`].
+    Sending(JobId),
     /// A job's script. Answer: [`Reply::Script`].
     Script(JobId),
     /// Who are you? Answer: [`Reply::Status`].
@@ -187,6 +190,8 @@ pub enum Reply<J = Job> {
     Cluster(Box<Cluster>),
     /// One result for each thing asked.
     Done(Vec<Result<(), Errno>>),
+    /// How far files are on their way.
+    Sending(Sending),
     /// A script.
     Script(Vec<u8>),
     /// Who answers.

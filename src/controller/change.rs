@@ -219,8 +219,7 @@ impl Core {
             let memory = partitions.iter().find(|p| p.name == name).and_then(memory_of);
             let needs = Needs::of(&request, memory);
             self.engine.fits(&needs, name, self.config.controller.enforce_part_limits).map_err(|unfit| unfit.errno)?;
-            let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
-            changed.min_nodes = needs.shown_nodes(gpus);
+            changed.min_nodes = self.engine.least_nodes(&needs, name);
             changed.min_cpus = needs.shown_cpus();
             changed.priority = match changed.hold {
                 Hold::None => priority(&request, id),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     agent::wire::Control,
     config::Config,
-    engine::{Engine, Report, Start},
+    engine::{Engine, Report, Sending, Start},
     host::ipc,
     job::{Job, JobId, JobList, Request},
     slurm::{errno::Errno, reason::Reason, state::JobState},
@@ -254,6 +254,7 @@ impl Core {
             Call::Signal(list) => Reply::Done(list.iter().map(|one| self.signal(one, uid, now)).collect()),
             Call::Change(ids, change) => Reply::Done(ids.iter().map(|id| self.change(id, &change, uid, now)).collect()),
             Call::Wait(id) => return self.wait(id, answer),
+            Call::Sending(id) => Reply::Sending(self.sending(id)),
             Call::Script(id) => self.script(id),
             Call::Status => Reply::Status(Status {
                 pid: std::process::id(),

@@ -6,6 +6,7 @@ use super::{
     store::StoreError,
 };
 use crate::{
+    engine::Sending,
     job::{Job, JobId},
     slurm::{array::TaskSel, errno::Errno},
 };
@@ -125,6 +126,24 @@ impl Core {
         ];
         all.sort_by_key(|(key, _)| key.to_lowercase());
         all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// How far a job's files are; of an array, those of its first element that is on its way.
+    pub(super) fn sending(&self, id: JobId) -> Sending {
+        let records = self.table.records_of(id);
+        let jobs = || records.iter().filter_map(|id| self.table.get(*id));
+        if let Some(job) = jobs().find(|j| j.is_away()) {
+            return self.engine.sending(job);
+        }
+        // One that is about to be handed over.
+        let elsewhere = |job: &Job| {
+            let first = job.partition.split(',').next();
+            self.engine.partitions().iter().any(|p| Some(p.name.as_str()) == first && p.infra != "local")
+        };
+        match jobs().any(|job| self.table.is_queued(job.id) && elsewhere(job)) {
+            true => Sending::Looking,
+            false => Sending::Done,
+        }
     }
 
     /// A job's script.

@@ -129,7 +129,6 @@ impl Core {
         let default = settings.default_memory_per_cpu.as_ref().map(|m| m.0.0);
         request.memory = request.memory.or(first.default_memory_per_cpu.or(default).map(Memory::PerCpu));
         let needs = Needs::of(&request, memory_of(first));
-        let gpus = self.engine.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);
         let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {
@@ -161,7 +160,7 @@ impl Core {
             time_limit: limit,
             min_nodes: match &request.nodes {
                 Some(nodes) if nodes.min == 0 => 0,
-                _ => needs.shown_nodes(gpus),
+                _ => self.engine.least_nodes(&needs, &first.name),
             },
             min_cpus: needs.shown_cpus(),
             submit_time: now,

@@ -142,6 +142,11 @@ impl Table {
         }
     }
 
+    /// Whether a job waits in the queue.
+    pub fn is_queued(&self, id: JobId) -> bool {
+        self.entries.get(&id).is_some_and(|e| e.place.is_some())
+    }
+
     /// Whether anything waits in the queue.
     pub fn has_queue(&self) -> bool {
         !self.queue.is_empty()

@@ -1,6 +1,6 @@
 //! Several engines as one: each has its own partitions, and a job belongs to the engine that has its first one.
 
-use super::{Candidate, Engine, Forecast, Schedule, Start, Unfit};
+use super::{Candidate, Engine, Forecast, Schedule, Sending, Start, Unfit};
 use crate::{
     agent::wire::Control,
     job::{Job, JobId, Needs, Node, Partition, Placement, Request},
@@ -69,6 +69,14 @@ impl Engine for Engines {
 
     fn forecast(&self, job: &Job) -> Option<Forecast> {
         self.of(&job.partition)?.forecast(job)
+    }
+
+    fn sending(&self, job: &Job) -> Sending {
+        self.of(&job.partition).map_or(Sending::Done, |e| e.sending(job))
+    }
+
+    fn least_nodes(&self, needs: &Needs, partition: &str) -> u32 {
+        self.of(partition).map_or(needs.min_nodes, |e| e.least_nodes(needs, partition))
     }
 
     fn out_of_reach(&self) -> Option<(i64, String)> {

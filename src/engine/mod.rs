@@ -14,6 +14,7 @@ use crate::{
     job::{ExitStatus, Job, JobId, Needs, Node, Partition, Placement, Request},
     slurm::{errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, io, path::PathBuf, pin::Pin, sync::Arc};
 
 /// A job that may start, as the controller puts it before an engine.
@@ -110,6 +111,18 @@ pub struct Start {
     pub again: bool,
 }
 
+/// How far the files of a handed job are on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sending {
+    /// They are there, or none are sent, or nothing can be sent now: nobody has to wait for it.
+    #[default]
+    Done,
+    /// They are looked at.
+    Looking,
+    /// So many bytes of so many are there.
+    Sent(u64, u64),
+}
+
 /// What `--test-only` says of a job that would be handed to another system; or why it cannot be had, in words.
 pub type Forecast = Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>>;
 
@@ -146,6 +159,18 @@ pub trait Engine {
     fn forecast(&self, job: &Job) -> Option<Forecast> {
         let _ = job;
         None
+    }
+
+    /// How far the files of a handed job are.
+    fn sending(&self, job: &Job) -> Sending {
+        let _ = job;
+        Sending::Done
+    }
+
+    /// Nodes a job of these needs shows while it waits in a partition.
+    fn least_nodes(&self, needs: &Needs, partition: &str) -> u32 {
+        let _ = partition;
+        needs.min_nodes
     }
 
     /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.

@@ -160,6 +160,10 @@ impl Engine for Local {
         Ok(())
     }
 
+    fn least_nodes(&self, needs: &Needs, _partition: &str) -> u32 {
+        needs.shown_nodes(self.inventory.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0))
+    }
+
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Schedule {
         backfill::schedule(queue, &mut self.inventory, &mut self.running, &self.partitions, now)
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     agent::{Layout, wire::Control},
     config::{Config, PartitionConfig, SkypilotConfig},
-    engine::{Candidate, Engine, Forecast, News, Report, Schedule, Start, Unfit},
+    engine::{Candidate, Engine, Forecast, News, Report, Schedule, Sending, Start, Unfit},
     host::directory,
     job::{Job, JobId, Needs, Node, Partition, Placement, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
@@ -339,6 +339,19 @@ impl Engine for SkyPilot {
 
     fn out_of_reach(&self) -> Option<(i64, String)> {
         self.shared.poll.out_of_reach()
+    }
+
+    fn sending(&self, job: &Job) -> Sending {
+        let group = job.remote.as_ref().and_then(|r| self.groups.get(&r.name));
+        match group.is_some_and(|g| g.is_on_its_way()) {
+            true => self.shared.progress.now().map_or(Sending::Looking, |(done, total)| Sending::Sent(done, total)),
+            false => Sending::Done,
+        }
+    }
+
+    fn least_nodes(&self, needs: &Needs, partition: &str) -> u32 {
+        let shape = self.shared.partition(partition).and_then(|p| self.shape(needs, &p).ok());
+        shape.map_or(needs.min_nodes, |s| s.tasks.len() as u32)
     }
 
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, _now: i64) -> Schedule {

@@ -21,7 +21,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::watch;
@@ -62,13 +65,15 @@ pub struct Group {
     members: Mutex<Vec<Start>>,
     withdrawn: Mutex<BTreeSet<u32>>,
     stage: watch::Sender<Stage>,
+    /// Nobody has to wait for its files: they are there, or cannot be sent now.
+    files_done: AtomicBool,
 }
 
 impl Group {
     /// A group of `count` jobs, to be filled.
     pub fn new(name: String, count: u32) -> Self {
         let (stage, _) = watch::channel(Stage::Gathering);
-        Self { name, count, members: Mutex::default(), withdrawn: Mutex::default(), stage }
+        Self { name, count, members: Mutex::default(), withdrawn: Mutex::default(), stage, files_done: AtomicBool::new(false) }
     }
 
     /// Adds a job; whether all are there now.
@@ -81,6 +86,12 @@ impl Group {
     /// How far it is, from now on.
     pub fn stage(&self) -> watch::Receiver<Stage> {
         self.stage.subscribe()
+    }
+
+    /// Whether its files are being looked at or sent.
+    pub fn is_on_its_way(&self) -> bool {
+        let is_settled = matches!(*self.stage.borrow(), Stage::Taken(_) | Stage::Failed(_));
+        !is_settled && !self.files_done.load(Ordering::Relaxed)
     }
 
     /// Takes the job with `rank` out, if nothing was sent yet.
@@ -150,6 +161,7 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>, full: bool) {
             }
             Err(Trouble::Passing(why)) => why,
         };
+        group.files_done.store(true, Ordering::Relaxed);
         tracing::warn!(name = group.name, trouble, "not submitted yet");
         shared.poll.note_reach(Some(trouble.clone()));
         for member in &members {
@@ -187,6 +199,7 @@ async fn attempt(
     }
     let Some(first) = members.first() else { return Ok(Vec::new()) };
     let (task, blob) = prepare(shared, group, first, members).await?;
+    group.files_done.store(true, Ordering::Relaxed);
     let pool = shared.partition(&first.job.partition).and_then(|p| p.pool);
     let launch = Launch { task: &task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
     match client.launch(&launch).await {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     agent::wire::Control,
     config::Config,
-    engine::{Engine, Report, Sending, Start},
+    engine::{Engine, Report, Start},
     host::ipc,
     job::{Job, JobId, JobList, Request},
     slurm::{errno::Errno, reason::Reason, state::JobState},

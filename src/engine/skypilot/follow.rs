@@ -391,10 +391,15 @@ impl Follow {
     /// Opens the log.
     fn open(&mut self) {
         let is_last = self.is_terminal();
+        let row = self.told.as_ref();
+        let is_starting = row.is_none_or(|r| r.status != "RUNNING");
+        if !is_last && is_starting && row.is_none_or(|r| r.cluster_name_on_cloud.is_none()) {
+            return; // there is no cluster yet; the next row says more
+        }
         let of_cluster = !is_last && self.tries < CLUSTER_TRIES;
         let of =
             if of_cluster { LogOf::Cluster(names::cluster(&self.name, self.number)) } else { LogOf::Job(self.number) };
-        self.tries += 1;
+        self.tries += u32::from(!is_starting);
         self.reader.rewind();
         let (give, pieces) = mpsc::channel(4);
         let shared = Arc::clone(&self.shared);

@@ -102,11 +102,11 @@ impl Cache {
 
     /// The hash of a file that was seen with `stamp`, and its size.
     pub(super) fn hash(&mut self, path: &Path, stamp: &Stamp) -> Result<(Hash, u64), PackError> {
-        if let Some((path, row)) = self.known.remove_entry(path) {
-            if row.0 == *stamp {
-                self.used.push((path, row));
-                return Ok((row.1, stamp.size));
-            }
+        if let Some((path, row)) = self.known.remove_entry(path)
+            && row.0 == *stamp
+        {
+            self.used.push((path, row));
+            return Ok((row.1, stamp.size));
         }
         let now = SystemTime::now();
         let (mut file, before) = open(path)?;

@@ -1,6 +1,7 @@
 //! Symbolic links: the server takes none that leads out of what it is sent.
 
 use super::PackError;
+use nix::errno::Errno;
 use std::{
     fs,
     path::{Component, Path, PathBuf},
@@ -25,6 +26,10 @@ pub(super) enum Way {
 pub(super) fn way(link: &Path, roots: &[PathBuf]) -> Result<Way, PackError> {
     let Some(root) = roots.last() else { return Ok(Way::Drop) };
     let target = fs::read_link(link).map_err(PackError::file(link))?;
+    // The server would walk in circles, too.
+    if fs::metadata(link).is_err_and(|error| error.raw_os_error() == Some(Errno::ELOOP as i32)) {
+        return Ok(Way::Drop);
+    }
     let here = link.parent().and_then(|parent| parent.strip_prefix(root).ok()).unwrap_or(Path::new(""));
     if let Some(inside) = inside(&target, here, root) {
         let kept = if target.is_absolute() { relative(here, inside) } else { target.clone() };

@@ -8,7 +8,7 @@
 //! and symbolic links as links. What a link leads to outside the work directory goes along in its place: the server takes no
 //! link that leads out. Names and links are UTF-8, as the server reads nothing else.
 //!
-//! What stays home: what `.skyignore` in the work directory names, or else what git ignores ([`rules`]); and what cannot be in a
+//! What stays home: what `.skyignore` in the work directory names, or else what git ignores (`rules`); and what cannot be in a
 //! zip file ([`Pack::left_out`]). `.git` goes along, as with SkyPilot's own client.
 
 mod archive;
@@ -98,8 +98,8 @@ pub struct Pack {
     pub size: u64,
     /// Bytes that were read for it; the rest was known.
     pub read: u64,
-    /// What does not go along although nobody said so: sockets, pipes, devices, and links that lead out of the
-    /// work directory to nothing, to one of these, or to a directory around them.
+    /// What does not go along although nobody said so: sockets, pipes, devices, and links that lead in
+    /// circles, or out of the work directory to nothing, to one of these, or to a directory around them.
     pub left_out: Vec<PathBuf>,
     /// Sorted by name.
     entries: Vec<(Entry, Hash)>,
@@ -110,7 +110,7 @@ pub struct Pack {
 /// them; without it they are read).
 ///
 /// # Errors
-/// [`PackError`]
+/// [`PackError`]; after [`PackError::Changed`] (a file went away meanwhile) it can be tried again.
 pub fn pack(contents: &Contents, cache: &Path) -> Result<Pack, PackError> {
     let mut tree = Tree::default();
     tree.agent(contents.program, contents.files)?;

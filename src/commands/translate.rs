@@ -36,8 +36,18 @@ const GPUS_PER_NODE: u32 = 8;
 
 /// Options that are of the command, not of the job; and those that the task itself says.
 const NOT_OF_THE_JOB: [&str; 12] = [
-    "clusters", "container-image", "export-file", "hold", "begin", "parsable", "quiet", "test-only", "verbose", "wait",
-    "wrap", "partition",
+    "clusters",
+    "container-image",
+    "export-file",
+    "hold",
+    "begin",
+    "parsable",
+    "quiet",
+    "test-only",
+    "verbose",
+    "wait",
+    "wrap",
+    "partition",
 ];
 
 /// Runs `skyslurm translate`; `args` without its own name.
@@ -95,7 +105,9 @@ fn page(
         Some(file) => Script::File(file),
         None => {
             text = String::from_utf8(script).map_err(|_| {
-                refused("the script is no UTF-8 text, so no task can hold it; put its file into the work directory".into())
+                refused(
+                    "the script is no UTF-8 text, so no task can hold it; put its file into the work directory".into(),
+                )
             })?;
             Script::Text(&text)
         }
@@ -107,7 +119,13 @@ fn page(
         script,
     };
     let task = Task::of(&request, &facts, &carrier).map_err(refused)?;
-    let head = said::head(&said::Job { words: &words, options: &parsed.options, request: &request, array: array.as_ref(), facts: &facts });
+    let head = said::head(&said::Job {
+        words: &words,
+        options: &parsed.options,
+        request: &request,
+        array: array.as_ref(),
+        facts: &facts,
+    });
     Ok(head + &task.yaml())
 }
 
@@ -118,10 +136,8 @@ fn partition(request: &Request, config: &Config) -> Result<PartitionConfig, Refu
         names => {
             let find = |name: &String| {
                 config.partition.iter().find(|p| &p.name == name).ok_or_else(|| {
-                    Refusal::error(Command::Sbatch, 1, format!("invalid partition specified: {name}")).and_error(
-                        Command::Sbatch,
-                        format!("Batch job submission failed: {}", Errno::InvalidPartition),
-                    )
+                    Refusal::error(Command::Sbatch, 1, format!("invalid partition specified: {name}"))
+                        .and_error(Command::Sbatch, format!("Batch job submission failed: {}", Errno::InvalidPartition))
                 })
             };
             // Without a configuration there is only this machine's own.
@@ -205,7 +221,8 @@ fn options_of(options: &Options, request: &Request, partition: &PartitionConfig,
 
 /// A word for people; nothing in it ends a line.
 fn shown(word: &OsStr) -> String {
-    let visible = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let visible =
+        |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     let escape = |c: char| match visible(c) {
         true => c.to_string(),
         false => c.escape_default().to_string(),

@@ -28,7 +28,11 @@ pub(super) struct Job<'a> {
 
 /// The comments, with an empty line at the end.
 pub(super) fn head(job: &Job) -> String {
-    let words: Vec<String> = job.words.iter().map(|word| shown(word)).collect();
+    let word = |word: &OsString| match shown(word) {
+        text if text.is_empty() || text.contains([' ', '\'', '"']) => format!("'{}'", text.replace('\'', "'\\''")),
+        text => text,
+    };
+    let words: Vec<String> = job.words.iter().map(word).collect();
     let mut lines = vec![format!("sbatch {}", words.join(" "))];
     let rows = explain_on_skypilot(job.options);
     if !rows.is_empty() {
@@ -58,11 +62,12 @@ fn decided(job: &Job) -> Vec<String> {
     let mut said = Vec::new();
     let mut say = |text: String| said.push(text);
     match (&partition.pool, partition.infra.0.as_slice()) {
-        (Some(pool), _) => say(format!(
-            "partition {} is pool {pool}: sky jobs launch --pool {pool} FILE",
-            partition.name
-        )),
-        (None, []) => say(format!("partition {} is on this machine: no infra is named, SkyPilot chooses one", partition.name)),
+        (Some(pool), _) => {
+            say(format!("partition {} is pool {pool}: sky jobs launch --pool {pool} FILE", partition.name))
+        }
+        (None, []) => {
+            say(format!("partition {} is on this machine: no infra is named, SkyPilot chooses one", partition.name))
+        }
         (None, [infra]) => say(format!("partition {} is {infra}", partition.name)),
         (None, several) => say(format!("partition {} is, best first: {}", partition.name, several.join(", "))),
     }
@@ -78,7 +83,8 @@ fn decided(job: &Job) -> Vec<String> {
         let asked: u64 = request.gpus.iter().map(|gres| gres.count).sum();
         let had = u64::from(shape.gpus) * nodes as u64;
         let rounded = if had > asked { format!(", {had} in all since nodes are alike") } else { String::new() };
-        say(format!("--gpus={asked}: {} on each of {nodes} node(s){rounded}", shape.gpus));
+        let nodes = if nodes == 1 { "one node".to_owned() } else { format!("{nodes} nodes") };
+        say(format!("--gpus={asked}: {} on each of {nodes}{rounded}", shape.gpus));
     }
     match (shape.gpus, &shape.gpu_type, &partition.gpu_type) {
         (0, ..) | (_, Some(_), _) => {}
@@ -98,7 +104,10 @@ fn decided(job: &Job) -> Vec<String> {
         _ => say("there is no time limit".into()),
     }
     if let Some(array) = job.array {
-        say(format!("an array of {0}: sky jobs launch --num-jobs {0} FILE; each takes its index by its rank", array.count()));
+        say(format!(
+            "an array of {0}: sky jobs launch --num-jobs {0} FILE; each takes its index by its rank",
+            array.count()
+        ));
     }
     let of_the_controller = ["begin", "hold", "dependency"].into_iter().filter(|name| job.options.is_set(name));
     let mut kept: Vec<String> = of_the_controller.map(|name| format!("--{name}")).collect();

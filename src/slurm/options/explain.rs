@@ -1,6 +1,6 @@
 //! The table in words: what became of a request's options, and the compatibility page.
 
-use super::{Class, Command, Options, Row, Source, skypilot, table};
+use super::{Class, Command, Options, Row, Setting, Source, skypilot, table};
 
 /// One option of a request and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub struct Explained {
 
 /// What becomes of each option that counts, on this machine.
 pub fn explain(options: &Options) -> Vec<Explained> {
-    explain_by(options, &|row| options.class(row))
+    explain_by(options, &|setting| options.class(setting.row))
 }
 
 /// The same on a partition that is on SkyPilot.
 pub fn explain_on_skypilot(options: &Options) -> Vec<Explained> {
-    explain_by(options, &|row| skypilot::class(options.command(), row))
+    explain_by(options, &|setting| skypilot::class_of(options.command(), setting))
 }
 
-fn explain_by(options: &Options, class: &dyn Fn(&Row) -> Option<Class>) -> Vec<Explained> {
+fn explain_by(options: &Options, class: &dyn Fn(&Setting) -> Option<Class>) -> Vec<Explained> {
     options
         .iter()
         .map(|setting| Explained {
@@ -37,7 +37,7 @@ fn explain_by(options: &Options, class: &dyn Fn(&Row) -> Option<Class>) -> Vec<E
                 (Source::Environment, _) => "environment".to_owned(),
                 (Source::CommandLine, _) => "command line".to_owned(),
             },
-            class: class(setting.row).map_or_else(String::new, words),
+            class: class(setting).map_or_else(String::new, words),
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Class::{self, Approximated, Honoured, Inert, Refused},
-    Command, Options, Refusal, Row, parse,
+    Command, Options, Refusal, Row, Setting, parse,
 };
 
 const MADE: Class = Refused("nodes are made for the job and have no names before it starts; leave it out");
@@ -65,6 +65,21 @@ pub fn class(command: Command, row: &Row) -> Option<Class> {
     Some(different.map_or(own, |(_, class)| *class))
 }
 
+/// Values of which the class of the row does not speak: what is asked for is what comes.
+const TO_THE_LETTER: &[(&str, fn(&str) -> bool)] = &[
+    ("gres", |value| value.split(',').all(|one| one.split(':').next() == Some("gpu"))),
+    ("nodes", |value| !value.contains('-')),
+];
+
+/// The class of an option with its value.
+pub(super) fn class_of(command: Command, setting: &Setting) -> Option<Class> {
+    let exact = TO_THE_LETTER.iter().find(|(name, _)| *name == setting.row.name);
+    match (exact, &setting.value) {
+        (Some((_, holds)), Some(value)) if holds(value) => Some(Honoured),
+        _ => class(command, setting.row),
+    }
+}
+
 /// Whether SkyPilot refuses one of the options: sbatch's words, as for one that is refused on this machine.
 ///
 /// # Errors
@@ -98,7 +113,8 @@ mod tests {
             refuse(&parsed.options).map_or_else(|refusal| refusal.to_string(), |()| "taken".to_owned())
         };
         assert_eq!(refused(&["--container-image=ubuntu", "--tmp=1G", "-C", "h100"]), "taken");
-        let text = "sbatch: error: --nodelist: nodes are made for the job and have no names before it starts; leave it out";
+        let text =
+            "sbatch: error: --nodelist: nodes are made for the job and have no names before it starts; leave it out";
         assert_eq!(refused(&["-w", "node1"]), text);
         assert_eq!(refused(&["--reboot"]), "sbatch: error: --reboot: nodes cannot be rebooted; leave the option out");
     }

@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn what_is_no_image_of_a_registry() {
-        for given in ["/images/torch.sqsh", "torch.sqsh", "./a", "~/a.sqsh", "dockerd://a", "u@nvcr.io#a", "", "a b", "#a"] {
+        for given in
+            ["/images/torch.sqsh", "torch.sqsh", "./a", "~/a.sqsh", "dockerd://a", "u@nvcr.io#a", "", "a b", "#a"]
+        {
             assert!(image_id(given).is_err(), "{given}");
         }
     }

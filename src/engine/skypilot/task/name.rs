@@ -77,10 +77,8 @@ mod tests {
     fn is_valid(name: &str) -> bool {
         let word = |c: char| c.is_ascii_alphanumeric();
         let runs = name.split(word).filter(|run| !run.is_empty());
-        name.starts_with(word)
-            && name.ends_with(word)
-            && name.chars().all(|c| word(c) || "._-".contains(c))
-            && { runs }.all(|run| run.len() <= 2)
+        name.starts_with(word) && name.ends_with(word) && name.chars().all(|c| word(c) || "._-".contains(c)) && { runs }
+            .all(|run| run.len() <= 2)
     }
 
     proptest! {

@@ -171,9 +171,48 @@ mod tests {
     #[test]
     fn strings_stay_strings() {
         let texts = [
-            "train", "32+", "H100:8", "kubernetes/research", "~/.skyslurm", "a b, c", "1", "1.5", "yes", "No", "null",
-            "~", "1:30", "2026-11-20", "1_000", "0x1f", "0o7", ".5", ".inf", "=", "<<", "", " a", "a ", "a: b", "a:",
-            "a #b", "- a", "'", "\"", "\\", "{a}", "[a]", "*a", "&a", "!a", "%a", "@a", "`a`", "é", "\u{7}", "\u{2028}",
+            "train",
+            "32+",
+            "H100:8",
+            "kubernetes/research",
+            "~/.skyslurm",
+            "a b, c",
+            "1",
+            "1.5",
+            "yes",
+            "No",
+            "null",
+            "~",
+            "1:30",
+            "2026-11-20",
+            "1_000",
+            "0x1f",
+            "0o7",
+            ".5",
+            ".inf",
+            "=",
+            "<<",
+            "",
+            " a",
+            "a ",
+            "a: b",
+            "a:",
+            "a #b",
+            "- a",
+            "'",
+            "\"",
+            "\\",
+            "{a}",
+            "[a]",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "@a",
+            "`a`",
+            "é",
+            "\u{7}",
+            "\u{2028}",
         ];
         let all: Vec<String> = texts.iter().map(|text| written(text)).collect();
         insta::assert_snapshot!(all.concat(), @r#"
@@ -252,7 +291,8 @@ mod tests {
 
     #[test]
     fn trees() {
-        let text = "a:\n  b: 1\n  c: true\nl:\n  - x: 1\n    w:\n      z: q\n  - p\n  - [a, \"1\"]\ne: {}\nf: []\nk: null\n";
+        let text =
+            "a:\n  b: 1\n  c: true\nl:\n  - x: 1\n    w:\n      z: q\n  - p\n  - [a, \"1\"]\ne: {}\nf: []\nk: null\n";
         let tree: Mapping = serde_yaml::from_str(text).unwrap();
         assert_eq!(document(&tree), text);
     }

@@ -15,6 +15,7 @@ pub mod squeue;
 pub mod srun;
 pub mod submitter;
 pub mod terminal;
+pub mod translate;
 
 pub(crate) use common::{asked_for, check_cluster, iterate, seconds};
 
@@ -30,6 +31,8 @@ Usage: skyslurm COMMAND [ARGUMENTS]
                      the daemon that keeps the jobs
   explain SCRIPT [OPTIONS]
                      what becomes of every option that sbatch would find
+  translate SCRIPT [OPTIONS]
+                     the SkyPilot task that the job becomes
   install [--prefix DIR], uninstall [--prefix DIR]
                      put the commands on the PATH, with their pages; take them away
 ";
@@ -49,6 +52,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
         Some("controller") => controller::run(args),
         Some("explain") => explain::run(args),
         Some("install") => install::run(args),
+        Some("translate") => translate::run(args),
         Some("uninstall") => install::remove(args),
         Some("--version" | "-V") => terminal::print(concat!("skyslurm ", env!("CARGO_PKG_VERSION"), "\n")),
         Some("--help" | "-h" | "help") => terminal::print(USAGE),

@@ -137,7 +137,12 @@ fn exit_code(jobs: &[Job]) -> u8 {
     jobs.iter().map(code).max().unwrap_or(1)
 }
 
-fn submission(args: &[OsString], parsed: &Parsed, script: Option<Script>) -> Result<Box<Submission>, Refusal> {
+/// What is sent to the controller.
+pub(super) fn submission(
+    args: &[OsString],
+    parsed: &Parsed,
+    script: Option<Script>,
+) -> Result<Box<Submission>, Refusal> {
     let options = &parsed.options;
     let line: Vec<OsString> = std::iter::once("sbatch".into()).chain(args.iter().cloned()).collect();
     let mut request = resolve::resolve(COMMAND, options, submitter(&line))?;

@@ -4,6 +4,7 @@
 pub mod env;
 mod exit;
 pub mod files;
+pub mod gpu_type;
 mod list;
 mod needs;
 mod node;

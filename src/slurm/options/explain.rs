@@ -1,6 +1,6 @@
 //! The table in words: what became of a request's options, and the compatibility page.
 
-use super::{Class, Command, Options, Row, Source, table};
+use super::{Class, Command, Options, Row, Setting, Source, skypilot, table};
 
 /// One option of a request and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,17 @@ pub struct Explained {
     pub class: String,
 }
 
-/// What becomes of each option that counts.
+/// What becomes of each option that counts, on this machine.
 pub fn explain(options: &Options) -> Vec<Explained> {
+    explain_by(options, &|setting| options.class(setting.row))
+}
+
+/// The same on a partition that is on SkyPilot.
+pub fn explain_on_skypilot(options: &Options) -> Vec<Explained> {
+    explain_by(options, &|setting| skypilot::class_of(options.command(), setting))
+}
+
+fn explain_by(options: &Options, class: &dyn Fn(&Setting) -> Option<Class>) -> Vec<Explained> {
     options
         .iter()
         .map(|setting| Explained {
@@ -28,7 +37,7 @@ pub fn explain(options: &Options) -> Vec<Explained> {
                 (Source::Environment, _) => "environment".to_owned(),
                 (Source::CommandLine, _) => "command line".to_owned(),
             },
-            class: options.class(setting.row).map_or_else(String::new, words),
+            class: class(setting).map_or_else(String::new, words),
         })
         .collect()
 }
@@ -50,7 +59,11 @@ pub fn compatibility_markdown() -> String {
     let mut page = String::from(PREAMBLE);
     for command in Command::ALL {
         page.push_str(&format!("\n## {}\n\n", command.name()));
-        page.push_str("| option | variables | what becomes of it |\n|---|---|---|\n");
+        // Where jobs come from: the other commands do the same for all of them.
+        page.push_str(match command {
+            Command::Sbatch => "| option | variables | on this machine | on SkyPilot |\n|---|---|---|---|\n",
+            _ => "| option | variables | what becomes of it |\n|---|---|---|\n",
+        });
         for row in table::rows(command) {
             page.push_str(&line(command, row));
         }
@@ -69,6 +82,8 @@ Every option that the commands of Slurm 24.11 know, and what becomes of it:
 - **inert**: accepted, because it can make no difference here;
 - **refused**: an error that says what to do instead.
 
+sbatch's table says it of partitions on this machine and of those on SkyPilot.
+
 A variable sets the option unless the command line does; sbatch's directives give way to both.
 ";
 
@@ -79,8 +94,17 @@ fn line(command: Command, row: &'static Row) -> String {
     }
     let uses = row.used_by(command);
     let variables: Vec<String> = uses.map_or(&[][..], |u| u.env).iter().map(|v| format!("`{v}`")).collect();
-    let class = uses.map_or_else(String::new, |u| words(u.class));
-    let (kind, rest) = class.split_at(class.find(':').unwrap_or(class.len()));
+    let cell = |class: Class| {
+        let class = words(class);
+        let (kind, rest) = class.split_at(class.find(':').unwrap_or(class.len()));
+        format!("**{kind}**{rest}")
+    };
+    let here = uses.map(|u| u.class);
     let option = option.replace('|', "\\|");
-    format!("| {option} | {} | **{kind}**{rest} |\n", variables.join(", "))
+    let mut line = format!("| {option} | {} | {} |", variables.join(", "), here.map_or_else(String::new, cell));
+    if command == Command::Sbatch {
+        let there = skypilot::class(command, row).filter(|there| Some(*there) != here);
+        line.push_str(&there.map_or(" the same |".to_owned(), |there| format!(" {} |", cell(there))));
+    }
+    line + "\n"
 }

@@ -90,7 +90,8 @@ fn spelled(command: Command, written: &[u8], row: &Row) -> &'static str {
     names.find(|(n, _)| n.as_bytes().starts_with(written)).map_or(row.name, |(n, _)| n)
 }
 
-/// The row a written name stands for: itself, or all that begin like it if they are one option.
+/// The row a written name stands for: itself, or all that begin like it if they are one option. Those of plug-ins have
+/// to be written out, so that Slurm's own abbreviations go on meaning what they do without the plug-in.
 fn find(command: Command, name: &[u8], whole: &[u8]) -> Result<&'static Row, Refusal> {
     if let Some((_, row)) = table::names(command).find(|(n, _)| n.as_bytes() == name) {
         return Ok(row);
@@ -98,7 +99,7 @@ fn find(command: Command, name: &[u8], whole: &[u8]) -> Result<&'static Row, Ref
     let mut first: Option<(&str, &'static Row)> = None;
     let mut rivals: Vec<&str> = Vec::new();
     for (candidate, row) in table::names(command) {
-        if !candidate.as_bytes().starts_with(name) {
+        if !candidate.as_bytes().starts_with(name) || row.is_of_a_plugin() {
             continue;
         }
         match first {

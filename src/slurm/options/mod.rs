@@ -17,6 +17,7 @@ mod help;
 mod parse;
 mod refusal;
 mod row;
+pub mod skypilot;
 pub mod table;
 mod values;
 
@@ -27,7 +28,7 @@ mod tests;
 
 pub use batch::{ReadScript, Script, parse_batch, read_batch};
 pub use command::Command;
-pub use explain::{Explained, compatibility_markdown, explain};
+pub use explain::{Explained, compatibility_markdown, explain, explain_on_skypilot};
 pub use help::{help, usage, version};
 pub use parse::{Parsed, parse};
 pub use refusal::Refusal;

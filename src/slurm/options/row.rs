@@ -159,6 +159,11 @@ impl Row {
         Command::ALL.into_iter().filter(|c| self.used_by(*c).is_some())
     }
 
+    /// Whether Slurm has it from a plug-in, whose name then stands before its help.
+    pub fn is_of_a_plugin(&self) -> bool {
+        self.help.starts_with('[')
+    }
+
     /// `-t, --time=minutes`, as `--help` writes it.
     pub fn synopsis(&self) -> String {
         let short = match self.short {

@@ -26,6 +26,9 @@ pub(super) const ONE_CLUSTER: Class = Class::Refused("there is one cluster; leav
 pub(super) const FEDERATION: Class = Class::Inert("there is one cluster and no federation");
 pub(super) const CONTAINER: Class =
     Class::Refused("containers are not supported on this machine; start the container in the script");
+/// pyxis' options: `skypilot.rs` says what they are elsewhere.
+pub(super) const PYXIS: Class =
+    Class::Refused("containers are for partitions on SkyPilot; on this machine start the container in the script");
 pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");

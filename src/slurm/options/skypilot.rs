@@ -1,0 +1,121 @@
+//! What becomes of sbatch's options on a partition that is on SkyPilot, where that is something else than on this machine.
+
+use super::{
+    Class::{self, Approximated, Honoured, Inert, Refused},
+    Command, Options, Refusal, Row, Setting, parse,
+};
+
+const MADE: Class = Refused("nodes are made for the job and have no names before it starts; leave it out");
+const THE_INFRA_S: Class = Approximated("how the nodes are connected is the infra's choice");
+const NO_HOME: Class = Inert("the home directory of the node is the image's own");
+const ITS_OWN: Class = Inert("the node's file system is the image's, and can be written to");
+const NO_ENTRYPOINT: Class = Inert("an image's entrypoint is not run");
+
+/// The rows of sbatch that differ.
+#[rustfmt::skip]
+const DIFFERENT: &[(&str, Class)] = &[
+    ("chdir", Approximated("the nodes have a copy of the directory, unless they see it (shared, in the configuration)")),
+    ("constraint", Approximated("only the name of a GPU type can be met; other features are refused")),
+    ("container", Refused("an OCI bundle stays on this machine; name an image of a registry: --container-image")),
+    ("container-entrypoint", Refused("an image's entrypoint is not run; call it in the script")),
+    ("container-env", Inert("the job's environment goes over the image's")),
+    ("container-id", Refused("there is no container on a node yet; name an image: --container-image")),
+    ("container-image", Honoured),
+    ("container-mount-home", Approximated("the home directory is the image's own; the work directory is copied into it")),
+    ("container-mounts", Refused("the node itself is the container; the partition's volumes and file_mounts are mounted")),
+    ("container-name", Refused("a container ends with its node; leave the option out")),
+    ("container-readonly", Approximated("the node's file system can be written to")),
+    ("container-remap-root", ITS_OWN),
+    ("container-save", Refused("an image cannot be saved from a node; build it before")),
+    ("container-workdir", Refused("use --chdir")),
+    ("container-writable", ITS_OWN),
+    ("delay-boot", Inert("nodes are not booted for their features")),
+    ("exclude", MADE),
+    ("exclusive", Approximated("nodes are made for the job; on Kubernetes other pods may be on the same machine")),
+    ("export", Approximated("variables that belong to this machine (PATH, HOME, LD_*, ...) stay here")),
+    ("get-user-env", Approximated("it is the environment of a login on the node")),
+    ("gpus", Approximated("nodes are all alike: what cannot be shared out evenly is rounded up on each node")),
+    ("gres", Approximated("GPUs only; other generic resources are refused")),
+    ("input", Approximated("the file has to be in the work directory, or where the nodes see it")),
+    ("network", THE_INFRA_S),
+    ("nice", Approximated("it is taken from SkyPilot's priority, which ends at -1000")),
+    ("no-container-entrypoint", NO_ENTRYPOINT),
+    ("no-container-mount-home", NO_HOME),
+    ("no-container-remap-root", Approximated("one is root in most images")),
+    ("no-kill", Approximated("when a node fails SkyPilot recovers the whole job, and the script starts again")),
+    ("nodefile", MADE),
+    ("nodelist", MADE),
+    ("nodes", Approximated("of a range it is the least that holds the tasks and GPUs")),
+    ("oversubscribe", Inert("nodes are made for one job")),
+    ("priority", Approximated("it orders the jobs that wait here; SkyPilot's own priority is that of the QOS")),
+    ("propagate", Approximated("limits are raised as far as the node allows")),
+    ("qos", Approximated("its priority and class are what the configuration says")),
+    ("switches", THE_INFRA_S),
+    ("test-only", Approximated("the job is checked; when it would start cannot be told")),
+    ("time-min", Inert("there is no backfill that a shorter limit would help")),
+    ("tmp", Honoured),
+    ("use-min-nodes", Inert("the least number of nodes is always taken")),
+    ("wait-all-nodes", Inert("a job starts when all of its nodes are ready")),
+];
+
+/// The class of an option of `command` on SkyPilot.
+pub fn class(command: Command, row: &Row) -> Option<Class> {
+    let own = row.used_by(command)?.class;
+    let different = DIFFERENT.iter().find(|(name, _)| command == Command::Sbatch && *name == row.name);
+    Some(different.map_or(own, |(_, class)| *class))
+}
+
+/// Values of which the class of the row does not speak: what is asked for is what comes.
+const TO_THE_LETTER: &[(&str, fn(&str) -> bool)] = &[
+    ("gres", |value| value.split(',').all(|one| one.split(':').next() == Some("gpu"))),
+    ("nodes", |value| !value.contains('-')),
+];
+
+/// The class of an option with its value.
+pub(super) fn class_of(command: Command, setting: &Setting) -> Option<Class> {
+    let exact = TO_THE_LETTER.iter().find(|(name, _)| *name == setting.row.name);
+    match (exact, &setting.value) {
+        (Some((_, holds)), Some(value)) if holds(value) => Some(Honoured),
+        _ => class(command, setting.row),
+    }
+}
+
+/// Whether SkyPilot refuses one of the options: sbatch's words, as for one that is refused on this machine.
+///
+/// # Errors
+/// The first one that was read.
+pub fn refuse(options: &Options) -> Result<(), Refusal> {
+    parse::refuse_by(options, &|row| class(options.command(), row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::options::table;
+
+    #[test]
+    fn every_row_differs_and_says_why() {
+        for (name, class) in DIFFERENT {
+            let row = table::row(Command::Sbatch, name).unwrap_or_else(|| panic!("{name}"));
+            assert_ne!(row.used_by(Command::Sbatch).map(|u| u.class), Some(*class), "{name}");
+            if let Approximated(text) | Inert(text) | Refused(text) = class {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{name}");
+            }
+        }
+        assert!(DIFFERENT.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn refusals_are_sbatch_s() {
+        let refused = |args: &[&str]| {
+            let words: Vec<std::ffi::OsString> = args.iter().map(Into::into).collect();
+            let (parsed, _) = super::super::read_batch(&words, &|_| None, &mut |_, _| Ok(None)).unwrap();
+            refuse(&parsed.options).map_or_else(|refusal| refusal.to_string(), |()| "taken".to_owned())
+        };
+        assert_eq!(refused(&["--container-image=ubuntu", "--tmp=1G", "-C", "h100"]), "taken");
+        let text =
+            "sbatch: error: --nodelist: nodes are made for the job and have no names before it starts; leave it out";
+        assert_eq!(refused(&["-w", "node1"]), text);
+        assert_eq!(refused(&["--reboot"]), "sbatch: error: --reboot: nodes cannot be rebooted; leave the option out");
+    }
+}

@@ -78,6 +78,7 @@ impl Run {
             steps: Vec::new(),
             script: 0,
             environment: 0,
+            remote: None,
         };
         let launch = Launch {
             job,

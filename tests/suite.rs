@@ -36,5 +36,7 @@ mod options;
 mod queries;
 #[path = "suite/queue.rs"]
 mod queue;
+#[path = "suite/skypilot/mod.rs"]
+mod skypilot;
 #[path = "suite/steps.rs"]
 mod steps;

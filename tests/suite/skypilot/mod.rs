@@ -1,0 +1,16 @@
+//! The SkyPilot engine, from sbatch to the output file.
+//!
+//! [`server`] is a SkyPilot API server of the test's own, whose jobs really run, here; it can be told what to do wrong.
+//! [`lab`] is a system of its own before that server, or before a real one. [`e2e`] are bodies for both, [`faults`] for
+//! the former, [`real`] runs all of e2e at once on the latter.
+
+mod api;
+mod http;
+mod jobs;
+mod log;
+mod nodes;
+mod server;
+mod stream;
+mod task;
+
+mod own;

@@ -73,7 +73,14 @@ impl Group {
     /// A group of `count` jobs, to be filled.
     pub fn new(name: String, count: u32) -> Self {
         let (stage, _) = watch::channel(Stage::Gathering);
-        Self { name, count, members: Mutex::default(), withdrawn: Mutex::default(), stage, files_done: AtomicBool::new(false) }
+        Self {
+            name,
+            count,
+            members: Mutex::default(),
+            withdrawn: Mutex::default(),
+            stage,
+            files_done: AtomicBool::new(false),
+        }
     }
 
     /// Adds a job; whether all are there now.
@@ -300,6 +307,7 @@ async fn bring(
             "{error}: list what is not needed in {}, or raise workdir_limit in [skypilot]",
             path.join(".skyignore").display()
         )),
+        PackError::Changed { .. } => Trouble::Passing(error.to_string()),
         _ => Trouble::Final(error.to_string()),
     })?;
     let client = shared.client.clone().with_patience(Duration::from_secs(30));

@@ -176,6 +176,16 @@ pub fn shown(bytes: u64) -> String {
 /// # Errors
 /// When `path` cannot be written.
 pub fn pack_one(name: &str, content: &[u8], path: &Path) -> Result<String, PackError> {
-    let _ = (name, content, path);
-    todo!("upload")
+    let mut names: Vec<String> = name.match_indices('/').map(|(at, _)| name[..=at].to_owned()).collect();
+    let directory = |name| (Entry { name, mode: 0o755, source: Source::Directory }, hash::of(b""));
+    let mut entries: Vec<(Entry, Hash)> = names.drain(..).map(directory).collect();
+    let file = Entry { name: name.to_owned(), mode: 0o600, source: Source::Bytes(content.to_vec()) };
+    entries.push((file, hash::of(content)));
+    let mut id = Sha256::new();
+    for (entry, hash) in &entries {
+        id.update(entry.name.as_bytes());
+        id.update(hash);
+    }
+    archive::write(&entries, path, &|_| {})?;
+    Ok(id.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -3,6 +3,7 @@
 pub mod ask;
 mod common;
 pub mod controller;
+pub mod doctor;
 pub mod explain;
 pub mod install;
 pub mod sacct;
@@ -30,6 +31,7 @@ Usage: skyslurm COMMAND [ARGUMENTS]
                      the daemon that keeps the jobs
   explain SCRIPT [OPTIONS]
                      what becomes of every option that sbatch would find
+  doctor             what is configured, and whether the SkyPilot API server can be used
   install [--prefix DIR], uninstall [--prefix DIR]
                      put the commands on the PATH, with their pages; take them away
 ";
@@ -47,6 +49,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
     match first.to_str() {
         Some("agent") => crate::agent::main(&args),
         Some("controller") => controller::run(args),
+        Some("doctor") => doctor::run(args),
         Some("explain") => explain::run(args),
         Some("install") => install::run(args),
         Some("uninstall") => install::remove(args),

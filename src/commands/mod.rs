@@ -3,6 +3,7 @@
 pub mod ask;
 mod common;
 pub mod controller;
+pub mod doctor;
 pub mod explain;
 pub mod install;
 pub mod sacct;
@@ -33,6 +34,7 @@ Usage: skyslurm COMMAND [ARGUMENTS]
                      what becomes of every option that sbatch would find
   translate SCRIPT [OPTIONS]
                      the SkyPilot task that the job becomes
+  doctor             what is configured, and whether the SkyPilot API server can be used
   install [--prefix DIR], uninstall [--prefix DIR]
                      put the commands on the PATH, with their pages; take them away
 ";
@@ -50,6 +52,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
     match first.to_str() {
         Some("agent") => crate::agent::main(&args),
         Some("controller") => controller::run(args),
+        Some("doctor") => doctor::run(args),
         Some("explain") => explain::run(args),
         Some("install") => install::run(args),
         Some("translate") => translate::run(args),

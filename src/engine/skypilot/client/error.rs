@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No connection, or it broke, or the server is overloaded or restarting, for longer than was waited. Nothing
-    /// happened there.
+    /// happened there that asking again could do twice.
     #[error("the SkyPilot API server at {endpoint} cannot be reached: {why}")]
     Unreachable {
         /// The server, without credentials.
@@ -32,4 +32,12 @@ pub enum Error {
     /// It answered something that makes no sense.
     #[error("the SkyPilot API server gave an answer that is not understood: {0}")]
     Nonsense(String),
+    /// A file here that was to be sent cannot be read, or changed meanwhile.
+    #[error("{file}: {why}")]
+    File {
+        /// Which.
+        file: String,
+        /// Why.
+        why: String,
+    },
 }

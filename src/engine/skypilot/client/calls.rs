@@ -1,0 +1,109 @@
+//! The calls that have to do with jobs.
+
+use super::{Client, Error, Health, JobEvent, Launch, QueueRow, Rows, http::Again, request::understood, text::plain};
+use serde_json::{Value, json};
+
+/// Who the server is. Needs no credentials.
+pub(super) async fn health(client: &Client) -> Result<Health, Error> {
+    let answer: Value = client.inline("/api/health", &[]).await?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(plain);
+    // A number inside a string.
+    let api_version = answer.get("api_version").and_then(|v| match v {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64().and_then(|v| u32::try_from(v).ok()),
+    });
+    let api_version = api_version
+        .ok_or_else(|| Error::Nonsense("/api/health tells no API version: is this a SkyPilot API server?".into()))?;
+    client.heard(api_version)?;
+    Ok(Health {
+        status: text(answer.get("status")).unwrap_or_default(),
+        api_version,
+        version: text(answer.get("version")).unwrap_or_default(),
+        user: answer.get("user").and_then(|user| text(user.get("name")).or_else(|| text(user.get("id")))),
+    })
+}
+
+/// `POST /jobs/launch`
+pub(super) async fn launch(client: &Client, launch: &Launch<'_>) -> Result<Vec<u32>, Error> {
+    let mut body = json!({
+        "task": launch.task,
+        "name": null,
+        "pool": launch.pool,
+        "file_mounts_blob_id": launch.blob,
+    });
+    if let Some(fields) = body.as_object_mut().filter(|_| launch.count > 1) {
+        fields.insert("num_jobs".into(), launch.count.into());
+    }
+    let answer: Value = client.call("/jobs/launch", body, Again::Twice).await?;
+    let wanted = launch.count.max(1) as usize;
+    ids(answer.get("job_id"))
+        .filter(|ids| ids.len() == wanted)
+        .ok_or_else(|| Error::Nonsense(format!("/jobs/launch does not tell the ids of {wanted} jobs")))
+}
+
+/// One id, or a list of them; ascending.
+fn ids(value: Option<&Value>) -> Option<Vec<u32>> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let mut ids: Vec<u32> = match value? {
+        Value::Array(list) => list.iter().map(id).collect::<Option<_>>()?,
+        one => vec![id(one)?],
+    };
+    ids.sort_unstable();
+    ids.dedup();
+    Some(ids)
+}
+
+/// `POST /jobs/cancel`. Cancelling twice is cancelling.
+pub(super) async fn cancel(client: &Client, jobs: &[u32]) -> Result<(), Error> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    client.call::<Value>("/jobs/cancel", json!({"job_ids": jobs}), Again::Harmless).await.map(drop)
+}
+
+/// `POST /jobs/queue/v2`
+pub(super) async fn queue(client: &Client, rows: Rows<'_>) -> Result<Vec<QueueRow>, Error> {
+    let mut body = json!({"refresh": false, "skip_finished": false, "fields": QueueRow::FIELDS});
+    let (key, value) = match rows {
+        Rows::Jobs([]) => return Ok(Vec::new()),
+        Rows::Jobs(ids) => ("job_ids", json!(ids)),
+        Rows::Named(name) => ("name_match", json!(name)),
+    };
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert(key.into(), value);
+    }
+    let path = "/jobs/queue/v2";
+    let mut answer: Value = client.call(path, body, Again::Harmless).await?;
+    let jobs = match answer.get_mut("jobs") {
+        Some(jobs) => jobs.take(),
+        // Older servers give the list itself.
+        None => answer,
+    };
+    understood(path, jobs)
+}
+
+/// `POST /jobs/events`
+pub(super) async fn events(client: &Client, job: u32) -> Result<Vec<JobEvent>, Error> {
+    client.call("/jobs/events", json!({"job_id": job, "limit": null}), Again::Harmless).await
+}
+
+/// `POST /exec`
+pub(super) async fn exec(client: &Client, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
+    let body = json!({"cluster_name": cluster, "task": task, "file_mounts_blob_id": blob});
+    client.call::<Value>("/exec", body, Again::Twice).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_all_shapes() {
+        assert_eq!(ids(Some(&json!(7))), Some(vec![7]));
+        assert_eq!(ids(Some(&json!([9, 7, 8]))), Some(vec![7, 8, 9]));
+        for none in [json!(null), json!("7"), json!([1, null]), json!(-1), json!(4_294_967_296_u64)] {
+            assert_eq!(ids(Some(&none)), None, "{none}");
+        }
+        assert_eq!(ids(None), None);
+    }
+}

@@ -1,0 +1,330 @@
+//! Sending: one connection pool, the headers of every request, and patience with a server that is away.
+
+use super::{
+    API_VERSION, Client, Error,
+    answer::{Failed, check_version, failure},
+    cookies::CookieFile,
+    text::page_title,
+};
+use reqwest::{
+    Method, Response, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// The release whose API [`API_VERSION`] is.
+const SKYPILOT_VERSION: &str = "0.14.1";
+const VERSION_HEADER: HeaderName = HeaderName::from_static("x-skypilot-api-version");
+const RELEASE_HEADER: HeaderName = HeaderName::from_static("x-skypilot-version");
+const ID_HEADER: HeaderName = HeaderName::from_static("x-skypilot-request-id");
+
+/// How long a plain answer may take; the server gives them within milliseconds.
+pub(super) const PLAIN: Option<Duration> = Some(Duration::from_secs(120));
+/// An answer that comes when something has happened.
+pub(super) const WHENEVER: Option<Duration> = None;
+
+/// What all clones of a client share.
+pub(super) struct Wire {
+    /// Base of all addresses, without a trailing `/`.
+    base: Url,
+    headers: HeaderMap,
+    cookies: Option<Arc<CookieFile>>,
+    /// Made when first needed: reading the machine's certificates takes time.
+    client: OnceLock<Result<reqwest::Client, String>>,
+    /// The server's API version by its last answer; 0: not known.
+    version: AtomicU32,
+}
+
+/// Whether sending a request again, after its answer was lost, could do something twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Again {
+    /// It could not.
+    Harmless,
+    /// It could.
+    Twice,
+}
+
+/// What is sent.
+pub(super) struct Ask<'a> {
+    pub method: Method,
+    pub path: &'a str,
+    pub query: &'a [(&'a str, &'a str)],
+    pub body: Body<'a>,
+    pub limit: Option<Duration>,
+    pub again: Again,
+}
+
+/// With what.
+pub(super) enum Body<'a> {
+    None,
+    Json(&'a serde_json::Value),
+    Chunk(&'a super::blob::Chunk<'a>),
+}
+
+/// An answer of status 200: the id of the request it began, and the answer itself, unread.
+pub(super) struct Answer {
+    pub id: Option<String>,
+    pub response: Response,
+}
+
+impl Wire {
+    pub(super) fn new(endpoint: &super::Endpoint) -> Result<Self, Error> {
+        let wrong = |what: &str| Error::Login(format!("{what} cannot be sent in a header"));
+        let base = Url::parse(&endpoint.url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| Error::Unreachable { endpoint: endpoint.url.clone(), why: "it is no address".into() })?;
+        let mut headers = HeaderMap::new();
+        headers.insert(VERSION_HEADER, HeaderValue::from(API_VERSION));
+        headers.insert(RELEASE_HEADER, HeaderValue::from_static(SKYPILOT_VERSION));
+        let authorization = match (&endpoint.token, &endpoint.basic) {
+            (Some(token), _) => Some(format!("Bearer {token}")),
+            (None, Some((user, password))) => {
+                use base64::Engine;
+                let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+                Some(format!("Basic {both}"))
+            }
+            (None, None) => None,
+        };
+        if let Some(text) = authorization {
+            let mut value = HeaderValue::try_from(text).map_err(|_| wrong("the token"))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let cookies = endpoint.cookies.as_ref().map(|path| Arc::new(CookieFile::new(path, &base)));
+        Ok(Self { base, headers, cookies, client: OnceLock::new(), version: AtomicU32::new(0) })
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Error> {
+        let made = self.client.get_or_init(|| self.make().map_err(|e| why(&e)));
+        made.as_ref().map_err(|why| Error::Unreachable { endpoint: self.base.to_string(), why: why.clone() })
+    }
+
+    fn make(&self) -> Result<reqwest::Client, reqwest::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("skyslurm/", env!("CARGO_PKG_VERSION")))
+            .default_headers(self.headers.clone())
+            // A POST that is sent elsewhere becomes a GET, or a login page.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            // A dead peer is found within two minutes, however long an answer takes.
+            .tcp_keepalive(Duration::from_secs(60))
+            .tcp_keepalive_interval(Duration::from_secs(15))
+            .tcp_keepalive_retries(4)
+            .tcp_user_timeout(Duration::from_secs(120));
+        if let Some(cookies) = &self.cookies {
+            builder = builder.cookie_provider(cookies.clone());
+        }
+        if self.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        if self.base.scheme() == "http" {
+            // No certificate is ever looked at: none are read.
+            let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+            if let Ok(tls) = tls {
+                let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+                builder = builder.tls_backend_preconfigured(tls);
+            }
+        } else {
+            // Fails if there is one already, which serves as well.
+            let _ = rustls::crypto::CryptoProvider::install_default(Arc::unwrap_or_clone(provider));
+        }
+        builder.build()
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host = self.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+/// The innermost cause, which tells most: `Connection refused (os error 111)`.
+pub(super) fn why(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match (error.is_timeout(), std::ptr::addr_eq(cause, error)) {
+        (true, _) if error.is_connect() => "no connection within 10 seconds".into(),
+        (true, _) => "no answer in time".into(),
+        // Its own words name the whole address.
+        (false, true) => "the connection failed".into(),
+        (false, false) => cause.to_string(),
+    }
+}
+
+/// Whether the server's certificate, or its TLS, is what is wrong.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let wrapped = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.is::<rustls::Error>() || wrapped.is_some_and(|w| w.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+impl Client {
+    /// The server's API version, asked for if no answer has told it yet.
+    pub(super) async fn version(&self) -> Result<u32, Error> {
+        match self.wire.version.load(Ordering::Relaxed) {
+            0 => Ok(self.health().await?.api_version),
+            version => Ok(version),
+        }
+    }
+
+    /// That the server is new enough for `what`.
+    pub(super) async fn at_least(&self, needed: u32, what: &str) -> Result<(), Error> {
+        match self.version().await? {
+            version if version >= needed => Ok(()),
+            version => Err(Error::Version(format!(
+                "the SkyPilot API server speaks API version {version}; {what} needs {needed}: upgrade the server"
+            ))),
+        }
+    }
+
+    /// Notes the version that an answer told.
+    pub(super) fn heard(&self, version: u32) -> Result<(), Error> {
+        self.wire.version.store(version, Ordering::Relaxed);
+        check_version(version)
+    }
+
+    pub(super) fn unreachable(&self, why: String) -> Error {
+        Error::Unreachable { endpoint: self.endpoint.url.clone(), why }
+    }
+
+    /// Sends, once.
+    async fn attempt(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
+        let url = format!("{}{}", self.endpoint.url, ask.path);
+        let mut request = self.wire.client()?.request(ask.method.clone(), url).query(ask.query);
+        if let Some(limit) = ask.limit {
+            request = request.timeout(limit);
+        }
+        request = match ask.body {
+            Body::None => request,
+            Body::Json(value) => request.json(value),
+            Body::Chunk(chunk) => chunk.put(request).await?,
+        };
+        let response = request.send().await.map_err(|error| match () {
+            () if error.is_builder() => Error::Nonsense(why(&error)).into(),
+            () if is_tls(&error) => self.unreachable(why(&error)).into(),
+            () if error.is_connect() => Failed::NotSent(why(&error)),
+            () => Failed::Lost(why(&error)),
+        })?;
+        let header = |name: &HeaderName| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let version = header(&VERSION_HEADER).and_then(|v| v.parse().ok());
+        if let Some(version) = version {
+            self.heard(version)?;
+        }
+        let status = response.status().as_u16();
+        if status == 200 {
+            return Ok(Answer { id: header(&ID_HEADER), response });
+        }
+        let location = header(&LOCATION);
+        let text = response.text().await.map_err(|error| Failed::Lost(why(&error)))?;
+        match failure(status, &text, location.as_deref()) {
+            Failed::Missing(what) if version.is_none() => {
+                Err(Error::Nonsense(format!("there is no SkyPilot API server at {} ({what})", self.endpoint.url))
+                    .into())
+            }
+            failed => Err(failed),
+        }
+    }
+
+    /// Sends until there is an answer, or patience ends.
+    pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
+        let mut pauses = Pauses::new(self.patience);
+        loop {
+            match self.attempt(ask).await {
+                Err(failed) => self.rest(&mut pauses, failed, ask.again).await?,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// The same, with the answer's text.
+    pub(super) async fn text(&self, ask: &Ask<'_>) -> Result<String, Failed> {
+        let mut pauses = Pauses::new(self.patience);
+        loop {
+            let begun = Instant::now();
+            let failed = match self.attempt(ask).await {
+                Ok(answer) => match text_of(answer.response).await {
+                    Err(failed) => failed,
+                    text => return text,
+                },
+                Err(failed) => failed,
+            };
+            // A proxy cuts what takes long. That costs no patience, if the server itself is there.
+            if begun.elapsed() > Duration::from_secs(20) && matches!(failed, Failed::Lost(_)) && self.is_there().await {
+                pauses = Pauses::new(self.patience);
+            }
+            self.rest(&mut pauses, failed, ask.again).await?;
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        let limit = Some(Duration::from_secs(10));
+        let again = Again::Harmless;
+        let ask = Ask { method: Method::GET, path: "/api/health", query: &[], body: Body::None, limit, again };
+        self.attempt(&ask).await.is_ok()
+    }
+
+    /// Waits before the next attempt, if there may be one.
+    async fn rest(&self, pauses: &mut Pauses, failed: Failed, again: Again) -> Result<(), Failed> {
+        let why = match failed {
+            Failed::Lost(why) if again == Again::Twice => return Err(Error::MayHaveHappened(why).into()),
+            Failed::NotSent(why) | Failed::Lost(why) => why,
+            failed => return Err(failed),
+        };
+        match pauses.rest().await {
+            true => Ok(()),
+            false => Err(self.unreachable(why).into()),
+        }
+    }
+}
+
+/// The text of an answer; a page is none.
+pub(super) async fn text_of(response: Response) -> Result<String, Failed> {
+    let page = response.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
+    let text = response.text().await.map_err(|error| Failed::Lost(why(&error)))?;
+    match page_title(&text).filter(|_| page) {
+        Some(title) => Err(Error::Login(format!(
+            "it shows a page (\"{title}\"). Log in with `sky api login`, or correct the endpoint"
+        ))
+        .into()),
+        None => Ok(text),
+    }
+}
+
+/// Growing pauses, until patience ends.
+pub(super) struct Pauses {
+    patience: Duration,
+    since: Option<Instant>,
+    next: Duration,
+}
+
+impl Pauses {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { patience, since: None, next: Duration::from_millis(200) }
+    }
+
+    /// Waits; false when patience has ended.
+    pub(super) async fn rest(&mut self) -> bool {
+        let waited = self.since.get_or_insert_with(Instant::now).elapsed();
+        let Some(left) = self.patience.checked_sub(waited).filter(|left| !left.is_zero()) else { return false };
+        tokio::time::sleep(self.next.min(left)).await;
+        self.next = self.next.mul_f64(1.6).min(Duration::from_secs(25));
+        true
+    }
+}

@@ -1,0 +1,160 @@
+//! What answers are made of.
+
+use super::text::plain;
+use serde::{Deserialize, Deserializer};
+
+/// `GET /api/health`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// `healthy`, `needs_auth`, ...
+    pub status: String,
+    /// The server's API version.
+    pub api_version: u32,
+    /// The server's version.
+    pub version: String,
+    /// Who we are to the server, if it says so.
+    pub user: Option<String>,
+}
+
+/// One row of `/jobs/queue/v2`, and what follows from its text.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct QueueRow {
+    /// SkyPilot's number of the job.
+    #[serde(deserialize_with = "or_default")]
+    pub job_id: u32,
+    /// Its name.
+    #[serde(deserialize_with = "or_default")]
+    pub job_name: String,
+    /// PENDING, STARTING, RUNNING, RECOVERING, CANCELLING, SUCCEEDED, FAILED, ...
+    #[serde(deserialize_with = "or_default")]
+    pub status: String,
+    /// What it is doing, in words.
+    #[serde(deserialize_with = "words")]
+    pub details: Option<String>,
+    /// Why it failed, in words.
+    #[serde(deserialize_with = "words")]
+    pub failure_reason: Option<String>,
+    /// How often it was recovered.
+    #[serde(deserialize_with = "or_default")]
+    pub recovery_count: u32,
+    /// When it was submitted, epoch seconds.
+    #[serde(deserialize_with = "time")]
+    pub submitted_at: Option<f64>,
+    /// When it ended, epoch seconds.
+    #[serde(deserialize_with = "time")]
+    pub end_at: Option<f64>,
+    /// Its cluster's name, where the server tells it.
+    pub current_cluster_name: Option<String>,
+    /// The same as the infra knows it.
+    pub cluster_name_on_cloud: Option<String>,
+}
+
+impl QueueRow {
+    /// The columns that are asked for. Without `task_id` the rows of one job could not be told apart.
+    pub(super) const FIELDS: [&str; 11] = [
+        "job_id",
+        "task_id",
+        "job_name",
+        "status",
+        "details",
+        "failure_reason",
+        "recovery_count",
+        "submitted_at",
+        "end_at",
+        "current_cluster_name",
+        "cluster_name_on_cloud",
+    ];
+}
+
+/// One of `/jobs/events`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct JobEvent {
+    /// The status it came to.
+    #[serde(deserialize_with = "or_default")]
+    pub new_status: String,
+    /// Why, in words.
+    #[serde(deserialize_with = "words")]
+    pub reason: Option<String>,
+    /// When, `2026-11-20T16:16:08.379236`, UTC.
+    #[serde(deserialize_with = "or_default")]
+    pub timestamp: String,
+}
+
+/// One way to run a task, as `/optimize` chose it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choice {
+    /// `AWS (us-east-1)`, `Kubernetes (research)`
+    pub infra: String,
+    /// Instance type, or what stands for it; `-` where there are no types.
+    pub instance: String,
+    /// Dollars an hour for all nodes, where the price is known.
+    pub price_an_hour: Option<f64>,
+}
+
+/// A node of an infra that has nodes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InfraNode {
+    /// Its name.
+    pub name: String,
+    /// Slurm partitions it is in, separated by commas, for a Slurm infra.
+    pub partition: Option<String>,
+    /// CPUs it has; 0: not told.
+    pub cpus: u32,
+    /// CPUs that are free, where that is told.
+    pub cpus_free: Option<u32>,
+    /// Memory it has, MiB; 0: not told.
+    pub memory: u64,
+    /// Type of its GPUs.
+    pub gpu_type: Option<String>,
+    /// GPUs it has.
+    pub gpus: u32,
+    /// GPUs that are free.
+    pub gpus_free: u32,
+    /// Whether it takes work.
+    pub ready: bool,
+}
+
+/// A column is null where the server does not know.
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// Words without colours; none for none.
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(from)?;
+    Ok(text.map(|text| plain(&text)).filter(|text| !text.is_empty()))
+}
+
+/// Epoch seconds; -1 is never.
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    let time: Option<f64> = Option::deserialize(from)?;
+    Ok(time.filter(|time| *time >= 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nulls_and_nevers() {
+        let empty: QueueRow = serde_json::from_value(json!({})).unwrap();
+        assert_eq!(empty, QueueRow::default());
+        let nulls: serde_json::Map<String, _> =
+            QueueRow::FIELDS.iter().map(|f| ((*f).to_owned(), json!(null))).collect();
+        assert_eq!(serde_json::from_value::<QueueRow>(nulls.into()).unwrap(), QueueRow::default());
+        let row: QueueRow = serde_json::from_value(json!({
+            "job_id": 5, "task_id": 0, "job_name": "x", "status": "FAILED", "details": "", "unknown": {},
+            "failure_reason": "run: \u{1b}[1msky check\u{1b}[0m", "submitted_at": 1.5, "end_at": -1.0,
+        }))
+        .unwrap();
+        assert_eq!((row.submitted_at, row.end_at, row.details), (Some(1.5), None, None));
+        assert_eq!(row.failure_reason.as_deref(), Some("run: sky check"));
+        assert!(serde_json::from_value::<QueueRow>(json!({"job_id": "x"})).is_err());
+        let event: JobEvent =
+            serde_json::from_value(json!({"new_status": null, "reason": null, "code": null})).unwrap();
+        assert_eq!(event, JobEvent::default());
+    }
+}

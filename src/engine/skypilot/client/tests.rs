@@ -1,0 +1,538 @@
+//! The client against a server of a few lines that says what each test wants it to.
+
+use super::*;
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Mutex, mpsc},
+    thread,
+};
+
+/// What the server does with one request.
+enum Reply {
+    /// Answers: status, more headers, body.
+    Says(u16, &'static str, Vec<u8>),
+    /// Reads the request and closes the connection.
+    Cut,
+    /// Sends raw bytes and closes.
+    Raw(Vec<u8>),
+    /// Answers when told to.
+    When(mpsc::Receiver<()>, Vec<u8>),
+}
+
+/// A request as the server saw it.
+#[derive(Clone, Debug)]
+struct Seen {
+    line: String,
+    headers: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Seen {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+    fn has(&self, header: &str) -> bool {
+        self.headers.iter().any(|h| h.eq_ignore_ascii_case(header))
+    }
+}
+
+struct Server {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    /// Gives out `replies` in order; what is asked after them is an error of the test.
+    fn new(replies: Vec<Reply>) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), replies)
+    }
+
+    fn on(listener: TcpListener, replies: Vec<Reply>) -> Self {
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let all = seen.clone();
+        thread::spawn(move || {
+            let mut replies = replies.into_iter();
+            for stream in listener.incoming() {
+                serve(stream.unwrap(), &mut replies, &all);
+            }
+        });
+        Self { url, seen }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&endpoint(&self.url)).unwrap().with_patience(Duration::from_secs(60))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
+    }
+
+    fn last(&self) -> Seen {
+        self.seen.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+/// One connection, until a reply closes it.
+fn serve(stream: TcpStream, replies: &mut impl Iterator<Item = Reply>, all: &Mutex<Vec<Seen>>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut out = stream;
+    while let Some(seen) = read(&mut reader) {
+        all.lock().unwrap().push(seen);
+        let (status, more, body) = match replies.next() {
+            Some(Reply::Says(status, more, body)) => (status, more, body),
+            Some(Reply::Cut) => return,
+            Some(Reply::Raw(bytes)) => return out.write_all(&bytes).unwrap_or(()),
+            Some(Reply::When(told, body)) => {
+                let _ = told.recv();
+                (200, "", body)
+            }
+            None => (400, "", br#"{"detail": "asked too often"}"#.to_vec()),
+        };
+        let version = if more.contains("X-SkyPilot-API-Version") { "" } else { "X-SkyPilot-API-Version: 62\r\n" };
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{version}{more}\r\n", body.len());
+        if out.write_all(head.as_bytes()).and_then(|()| out.write_all(&body)).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut impl BufRead) -> Option<Seen> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let length = lines.iter().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    let line = lines.remove(0).trim_end_matches(" HTTP/1.1").to_owned();
+    Some(Seen { line, headers: lines, body })
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    Endpoint {
+        url: url.to_owned(),
+        found: "a test".into(),
+        token: None,
+        basic: None,
+        cookies: None,
+        user_id: "0123abcd".into(),
+        user_name: "ada".into(),
+        client_config: json!({"active_workspace": "w"}),
+    }
+}
+
+fn says(status: u16, body: &Value) -> Reply {
+    Reply::Says(status, "", body.to_string().into())
+}
+
+/// The answer to a POST.
+fn posted() -> Reply {
+    Reply::Says(200, "X-SkyPilot-Request-ID: id-1\r\n", b"null".to_vec())
+}
+
+fn gave(value: &Value) -> Reply {
+    says(200, &json!({"status": "SUCCEEDED", "return_value": value.to_string(), "error": "null"}))
+}
+
+fn threw(kind: &str) -> Reply {
+    let error = json!({"type": kind, "message": "\u{1b}[31mwhy\u{1b}[0m", "object": "gASV"}).to_string();
+    says(500, &json!({"detail": {"status": "FAILED", "return_value": "null", "error": error}}))
+}
+
+fn health() -> Reply {
+    says(200, &json!({"status": "healthy", "api_version": "62", "version": "0.14.1", "user": null}))
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+const LAUNCH: Launch = Launch { task: "name: x\n---\nrun: y\n", pool: None, count: 3, blob: Some("b") };
+
+#[test]
+fn a_launch() {
+    let server = Server::new(vec![health(), posted(), gave(&json!({"job_id": [9, 7, 8], "handle": "gASV"}))]);
+    assert_eq!(run(server.client().launch(&LAUNCH)), Ok(vec![7, 8, 9]));
+    assert_eq!(server.lines(), ["GET /api/health", "POST /jobs/launch", "GET /api/get?request_id=id-1"]);
+    let seen = server.seen.lock().unwrap()[1].clone();
+    assert_eq!(
+        seen.json(),
+        json!({
+            "env_vars": {"SKYPILOT_USER_ID": "0123abcd", "SKYPILOT_USER": "ada"},
+            "using_remote_api_server": true,
+            "entrypoint_command": "skyslurm",
+            "override_skypilot_config": {"active_workspace": "w"},
+            "task": "name: x\n---\nrun: y\n", "name": null, "pool": null, "num_jobs": 3, "file_mounts_blob_id": "b",
+        })
+    );
+    for header in [
+        "X-SkyPilot-API-Version: 62",
+        "X-SkyPilot-Version: 0.14.1",
+        concat!("User-Agent: skyslurm/", env!("CARGO_PKG_VERSION")),
+        "Content-Type: application/json",
+    ] {
+        assert!(seen.has(header), "{header} in {:?}", seen.headers);
+    }
+}
+
+#[test]
+fn answers_that_are_not_what_was_asked() {
+    for answer in [json!(null), json!({"job_id": null}), json!({"job_id": [1]}), json!({"job_id": [1, 1, 2]})] {
+        let server = Server::new(vec![health(), posted(), gave(&answer)]);
+        let error = run(server.client().launch(&LAUNCH)).unwrap_err();
+        assert!(matches!(error, Error::Nonsense(_)), "{error:?}");
+    }
+    let server = Server::new(vec![posted(), gave(&json!("text")), says(200, &json!(null))]);
+    let client = server.client();
+    assert!(matches!(run(client.queue(Rows::Named("x"))), Err(Error::Nonsense(_))));
+    assert!(matches!(run(client.events(1)), Err(Error::Nonsense(_))), "an answer without an id");
+}
+
+#[test]
+fn one_launch_is_one_request() {
+    let launch = Launch { count: 1, ..LAUNCH };
+    let server = Server::new(vec![health(), posted(), gave(&json!({"job_id": 4}))]);
+    assert_eq!(run(server.client().launch(&launch)), Ok(vec![4]));
+    assert_eq!(server.seen.lock().unwrap()[1].json().get("num_jobs"), None);
+}
+
+#[test]
+fn an_overloaded_server_is_waited_out() {
+    let busy = || says(503, &json!({"detail": "too many"}));
+    let server = Server::new(vec![health(), busy(), busy(), posted(), busy(), gave(&json!({"job_id": [1, 2, 3]}))]);
+    assert_eq!(run(server.client().launch(&LAUNCH)), Ok(vec![1, 2, 3]));
+    assert_eq!(server.lines().iter().filter(|line| *line == "POST /jobs/launch").count(), 3);
+    // Patience ends.
+    let server = Server::new(vec![busy()]);
+    let error = run(server.client().with_patience(Duration::ZERO).health()).unwrap_err();
+    assert_eq!(error.to_string(), format!("the SkyPilot API server at {} cannot be reached: too many", server.url));
+}
+
+#[test]
+fn a_server_that_is_not_there_yet() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let client = Client::new(&endpoint(&format!("http://{address}"))).unwrap();
+    let error = run(client.clone().with_patience(Duration::ZERO).events(1)).unwrap_err();
+    assert_eq!(
+        error,
+        Error::Unreachable { endpoint: format!("http://{address}"), why: "Connection refused (os error 111)".into() }
+    );
+    // Nothing was sent, so a launch is no question of perhaps.
+    let error = run(client.clone().with_patience(Duration::from_millis(1)).launch(&LAUNCH)).unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    run(async {
+        let asking = client.events(1);
+        tokio::pin!(asking);
+        // It has been refused by the time that it waits.
+        tokio::select! {
+            biased;
+            answer = &mut asking => panic!("{answer:?}"),
+            () = async { for _ in 0..100 { tokio::task::yield_now().await } } => {}
+        }
+        let _server = Server::on(TcpListener::bind(address).unwrap(), vec![posted(), gave(&json!([]))]);
+        assert_eq!(asking.await, Ok(vec![]));
+    });
+}
+
+#[test]
+fn lost_answers() {
+    // A question is asked again, at whatever step its answer is lost.
+    let short =
+        || Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nContent-Type: application/json\r\n\r\n{".to_vec());
+    let server = Server::new(vec![Reply::Cut, posted(), Reply::Cut, short(), gave(&json!([]))]);
+    assert_eq!(run(server.client().events(1)), Ok(vec![]));
+    let get = "GET /api/get?request_id=id-1";
+    assert_eq!(server.lines(), ["POST /jobs/events", "POST /jobs/events", get, get, get]);
+
+    // A submission is not.
+    for replies in [
+        vec![health(), Reply::Cut],
+        vec![health(), Reply::Says(502, "", vec![])],
+        vec![health(), Reply::Says(503, "Content-Type: text/html\r\n", b"<title>no upstream</title>".to_vec())],
+        vec![health(), Reply::Says(200, "", b"null".to_vec())],
+        vec![health(), posted(), threw("RequestInterruptedError")],
+        vec![health(), posted(), says(404, &json!({"detail": "Request 'id-1' not found"}))],
+        vec![health(), posted(), says(200, &json!({"status": "CANCELLED"}))],
+        vec![health(), posted(), says(401, &json!("Unauthorized"))],
+        vec![health(), posted(), says(200, &json!({"status": "SUCCEEDED", "return_value": "{"}))],
+    ] {
+        let (server, asked) = {
+            let asked = replies.len();
+            (Server::new(replies), asked)
+        };
+        let error = run(server.client().launch(&LAUNCH)).unwrap_err();
+        assert!(matches!(error, Error::MayHaveHappened(_)), "{error:?}");
+        assert_eq!(server.lines().len(), asked);
+    }
+    let server = Server::new(vec![health(), posted(), threw("RequestInterruptedError")]);
+    let error = run(server.client().exec("c", "t", None)).unwrap_err();
+    assert_eq!(error, Error::MayHaveHappened("why".into()));
+}
+
+#[test]
+fn a_get_that_is_lost_is_asked_again_for_a_launch_too() {
+    let server = Server::new(vec![health(), posted(), Reply::Cut, gave(&json!({"job_id": [1, 2, 3]}))]);
+    assert_eq!(run(server.client().launch(&LAUNCH)), Ok(vec![1, 2, 3]));
+}
+
+#[test]
+fn a_restart_under_a_question() {
+    let gone = says(404, &json!({"detail": "Request 'id-1' not found"}));
+    let server =
+        Server::new(vec![posted(), threw("RequestInterruptedError"), posted(), gone, posted(), gave(&json!([]))]);
+    assert_eq!(run(server.client().events(1)), Ok(vec![]));
+    assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 3);
+}
+
+#[test]
+fn failures() {
+    let refused = |kind: &str, message: &str| Error::Refused { kind: kind.into(), message: message.into() };
+    for (replies, error) in [
+        (vec![posted(), threw("ValueError")], refused("ValueError", "why")),
+        (
+            vec![posted(), says(200, &json!({"status": "CANCELLED", "return_value": "null", "error": "null"}))],
+            refused("RequestCancelled", "the request was cancelled on the SkyPilot API server"),
+        ),
+        (
+            vec![says(422, &json!({"detail": [{"loc": ["body", "x"], "msg": "Field required", "input": "SECRET"}]}))],
+            refused("", "body.x: Field required"),
+        ),
+        (vec![says(401, &json!("Unauthorized"))], Error::Login("Unauthorized".into())),
+        (
+            vec![says(400, &json!({"error": "version_mismatch", "message": "Upgrade."}))],
+            Error::Version("SkyPilot API server: Upgrade.".into()),
+        ),
+        (
+            vec![Reply::Says(200, "Content-Type: text/html; charset=utf-8\r\n", b"<title>Sign in</title>".to_vec())],
+            Error::Login("it shows a page (\"Sign in\"). Log in with `sky api login`, or correct the endpoint".into()),
+        ),
+    ] {
+        assert_eq!(run(Server::new(replies).client().events(1)).unwrap_err(), error);
+    }
+    let server = Server::new(vec![says(404, &json!({"detail": "Not Found"}))]);
+    let error = run(server.client().events(1)).unwrap_err();
+    let expected = format!("the SkyPilot API server at {} does not know /jobs/events: upgrade it", server.url);
+    assert_eq!(error, Error::Version(expected));
+    let server = Server::new(vec![Reply::Raw(b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\nno".to_vec())]);
+    let error = run(server.client().events(1)).unwrap_err();
+    assert_eq!(error, Error::Nonsense(format!("there is no SkyPilot API server at {} (no)", server.url)));
+}
+
+#[test]
+fn a_server_that_is_too_old() {
+    let old = || Reply::Says(200, "X-SkyPilot-API-Version: 23\r\n", br#"{"api_version": "23"}"#.to_vec());
+    let server = Server::new(vec![old()]);
+    let error = run(server.client().launch(&LAUNCH)).unwrap_err();
+    assert!(matches!(&error, Error::Version(text) if text.contains("upgrade")), "{error:?}");
+    assert_eq!(server.lines(), ["GET /api/health"], "nothing was submitted");
+
+    let middle = Reply::Says(200, "X-SkyPilot-API-Version: 40\r\n", br#"{"api_version": 40}"#.to_vec());
+    let server = Server::new(vec![middle]);
+    let error = run(server.client().has_blob("b", 1)).unwrap_err();
+    let expected = "the SkyPilot API server speaks API version 40; copying files needs 41: upgrade the server";
+    assert_eq!(error, Error::Version(expected.into()));
+}
+
+#[test]
+fn who_the_server_is() {
+    let full =
+        json!({"status": "healthy", "api_version": "62", "version": "0.14.1", "user": {"id": "1", "name": "ada"}});
+    let server = Server::new(vec![says(200, &full), says(200, &json!({"status": "ok"}))]);
+    let found = run(server.client().health()).unwrap();
+    let expected =
+        Health { status: "healthy".into(), api_version: 62, version: "0.14.1".into(), user: Some("ada".into()) };
+    assert_eq!(found, expected);
+    assert!(matches!(run(server.client().health()), Err(Error::Nonsense(_))));
+}
+
+#[test]
+fn rows() {
+    let row = json!({"job_id": 5, "task_id": 0, "job_name": null, "status": "RUNNING", "end_at": -1.0});
+    let answer = json!({"jobs": [row], "total": 1});
+    let server = Server::new(vec![posted(), gave(&answer), posted(), gave(&json!([row]))]);
+    let client = server.client();
+    let expected = vec![QueueRow { job_id: 5, status: "RUNNING".into(), ..QueueRow::default() }];
+    assert_eq!(run(client.queue(Rows::Jobs(&[]))), Ok(vec![]));
+    assert_eq!(server.lines(), [""; 0], "nobody was asked about nothing");
+    assert_eq!(run(client.queue(Rows::Jobs(&[5]))), Ok(expected.clone()));
+    let body = server.seen.lock().unwrap()[0].json();
+    assert_eq!(
+        (&body["job_ids"], &body["refresh"], &body["skip_finished"]),
+        (&json!([5]), &json!(false), &json!(false))
+    );
+    assert_eq!(run(client.queue(Rows::Named("sky-1"))), Ok(expected));
+    assert_eq!(server.seen.lock().unwrap()[2].json()["name_match"], "sky-1");
+}
+
+#[test]
+fn cancelling() {
+    let server = Server::new(vec![posted(), gave(&Value::Null)]);
+    assert_eq!(run(server.client().cancel(&[])), Ok(()));
+    assert_eq!(run(server.client().cancel(&[1, 2])), Ok(()));
+    assert_eq!(server.seen.lock().unwrap()[0].json()["job_ids"], json!([1, 2]));
+    assert_eq!(server.lines().len(), 2);
+}
+
+#[test]
+fn a_log_in_pieces() {
+    let whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\n wo\r\n0\r\n\r\n".to_vec();
+    let cut = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n9\r\n wo".to_vec();
+    let server = Server::new(vec![Reply::Raw(whole), Reply::Raw(cut), says(500, &json!({"detail": "boom"}))]);
+    let client = server.client();
+    let read = |of: LogOf| {
+        run(async {
+            let mut log = client.log(&of, true).await?;
+            let mut text = Vec::new();
+            while let Some(piece) = log.next().await.inspect_err(|_| assert_eq!(text, b"hello wo"))? {
+                text.extend(piece);
+            }
+            assert_eq!(log.next().await, Ok(None));
+            Ok::<_, Error>(text)
+        })
+    };
+    assert_eq!(read(LogOf::Job(3)), Ok(b"hello wo".to_vec()));
+    let body = server.last().json();
+    assert_eq!((&body["job_id"], &body["follow"], &body["tail"]), (&json!(3), &json!(true), &Value::Null));
+    let error = read(LogOf::Cluster("c".into())).unwrap_err();
+    assert!(matches!(&error, Error::Unreachable { why, .. } if why.starts_with("the log broke off: ")), "{error:?}");
+    let body = server.last().json();
+    assert_eq!((&body["cluster_name"], &body["job_id"], &body["tail"]), (&json!("c"), &json!(1), &json!(0)));
+    assert!(matches!(read(LogOf::Job(3)), Err(Error::Refused { .. })));
+}
+
+#[test]
+fn an_answer_that_takes_its_time() {
+    let (tell, told) = mpsc::channel();
+    let body = json!({"status": "SUCCEEDED", "return_value": "[]"}).to_string().into_bytes();
+    let server = Server::new(vec![posted(), Reply::When(told, body)]);
+    run(async {
+        let client = server.client();
+        let asking = client.events(1);
+        tokio::pin!(asking);
+        let mut asked = 0;
+        while asked < 2 {
+            tokio::select! {
+                answer = &mut asking => panic!("{answer:?}"),
+                () = tokio::time::sleep(Duration::from_millis(1)) => asked = server.lines().len(),
+            }
+        }
+        tell.send(()).unwrap();
+        assert_eq!(asking.await, Ok(vec![]));
+    });
+}
+
+#[test]
+fn credentials_are_sent_and_not_shown() {
+    let server = Server::new(vec![health(), health(), health()]);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("cookies.txt");
+    std::fs::write(&file, "#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t4000000000\tsession\tSECRET\n").unwrap();
+    let plain = endpoint(&server.url);
+    for (endpoint, header) in [
+        (Endpoint { token: Some("sky_SECRET".into()), ..plain.clone() }, "Authorization: Bearer sky_SECRET"),
+        (Endpoint { basic: Some(("me".into(), "p:w".into())), ..plain.clone() }, "Authorization: Basic bWU6cDp3"),
+        (Endpoint { cookies: Some(file), ..plain.clone() }, "Cookie: session=SECRET"),
+    ] {
+        run(Client::new(&endpoint).unwrap().health()).unwrap();
+        assert!(server.last().has(header), "{:?}", server.last().headers);
+        assert!(!format!("{endpoint:?}").contains("SECRET"));
+    }
+    let bad = Endpoint { token: Some("sky_\nSECRET".into()), ..plain };
+    let error = Client::new(&bad).err().unwrap();
+    assert!(!format!("{error:?}{error}").contains("SECRET"), "{error:?}");
+}
+
+#[test]
+fn where_a_task_would_run() {
+    let table =
+        " INFRA         INSTANCE   COST ($)   CHOSEN   \r\n Slurm (lab)   -          0.00          \u{2714}     \r\n";
+    let log = Reply::Says(200, "Content-Type: text/plain\r\n", table.into());
+    let server = Server::new(vec![posted(), gave(&Value::Null), log]);
+    let choice = Choice { infra: "Slurm (lab)".into(), instance: "-".into(), price_an_hour: Some(0.0) };
+    assert_eq!(run(server.client().optimize("t")), Ok(vec![choice]));
+    assert_eq!(server.lines()[2], "GET /api/stream?request_id=id-1&format=plain&follow=False");
+    assert_eq!(server.seen.lock().unwrap()[0].json()["request_options"], Value::Null);
+}
+
+#[test]
+fn what_is_enabled() {
+    let server = Server::new(vec![posted(), gave(&json!(["Slurm/Lab", "AWS"])), posted(), threw("ValueError")]);
+    assert_eq!(run(server.client().enabled()), Ok(vec!["slurm/Lab".into(), "aws".into()]));
+    assert_eq!(server.lines()[0], "GET /enabled_clouds?expand=True");
+    assert!(run(server.client().accelerators("slurm/lab")).is_err());
+}
+
+#[test]
+fn a_file_in_chunks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("blob");
+    let content: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&path, &content).unwrap();
+    let missing = |parts: &[&str]| says(200, &json!({"status": "uploading", "missing_chunks": parts}));
+    let server = Server::new(vec![
+        missing(&["part1", "part2"]),
+        says(503, &json!({"detail": "busy"})),
+        missing(&["part2"]),
+        missing(&["part0"]),
+        says(200, &json!({"status": "completed", "missing_chunks": null})),
+    ]);
+    let told = Mutex::new(Vec::new());
+    let sent = |bytes: u64| told.lock().unwrap().push(bytes);
+    let client = server.client();
+    run(blob::upload_in(&client, "b", &path, 4000, 1500, &sent)).unwrap();
+    let seen = server.seen.lock().unwrap().clone();
+    let shown: Vec<_> =
+        seen.iter().map(|s| (s.line.rsplit_once("&chunk_").unwrap().1.to_owned(), s.body.len())).collect();
+    let chunk = |index: u32, length: usize| (format!("index={index}&total_chunks=3"), length);
+    assert_eq!(shown, [chunk(0, 1500), chunk(1, 1500), chunk(1, 1500), chunk(2, 1000), chunk(0, 1500)]);
+    assert_eq!([&seen[0].body[..], &seen[2].body, &seen[3].body].concat(), content);
+    assert_eq!(seen[0].line, "POST /upload_v2?user_hash=0123abcd&upload_id=b&chunk_index=0&total_chunks=3");
+    assert!(seen[0].has("Content-Type: application/octet-stream"));
+    assert_eq!(told.lock().unwrap().last(), Some(&4000));
+
+    for (reply, expected) in [
+        (
+            says(413, &json!({"detail": "Upload of 2 GB"})),
+            "the SkyPilot API server does not take so much data: Upload of 2 GB",
+        ),
+        (says(507, &json!({"detail": "9 GB"})), "the SkyPilot API server's disk is full: 9 GB"),
+    ] {
+        let client = Server::new(vec![reply]).client();
+        let error = run(blob::upload_in(&client, "b", &path, 4000, 9000, &|_| {})).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let client = Server::new(vec![]).client();
+    let error = run(blob::upload_in(&client, "b", &path, 5000, 9000, &|_| {})).unwrap_err();
+    assert!(error.to_string().ends_with("blob: it became shorter while it was sent"), "{error}");
+}
+
+#[test]
+fn a_blob_that_is_there() {
+    let server = Server::new(vec![health(), says(200, &json!({"exists": true})), says(200, &json!({}))]);
+    let client = server.client();
+    assert_eq!(run(client.has_blob("b", 7)), Ok(true));
+    assert_eq!(server.lines()[1], "GET /upload_v2/blob?user_hash=0123abcd&blob_id=b&size_bytes=7");
+    assert!(matches!(run(client.has_blob("b", 7)), Err(Error::Nonsense(_))));
+}
+
+/// What is spawned must be able to go to another thread.
+#[test]
+fn calls_can_be_sent() {
+    fn sendable<T: Send>(_: &T) {}
+    let client = Client::new(&endpoint("http://h")).unwrap();
+    sendable(&client.launch(&LAUNCH));
+    sendable(&client.log(&LogOf::Job(1), true));
+    sendable(&client.upload("b", std::path::Path::new("x"), &|_| {}));
+}

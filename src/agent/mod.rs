@@ -20,6 +20,7 @@ mod limit;
 pub(crate) mod link;
 mod login;
 mod namespace;
+mod noise;
 mod output;
 mod path;
 mod processes;

@@ -7,6 +7,41 @@
 //! taken twice and a missing one is noticed.
 //!
 //! Short printable lines are left readable, for those who look at the log itself.
+//!
+//! # Format
+//!
+//! ```text
+//! @skyslurm1 0badcafe 0 O= d5e1128f epoch 3: loss 0.12
+//! MARKER     RUN      N KE CHECKSUM DATA
+//! ```
+//!
+//! - the marker, whose digit is the version of the format; whatever is before it on the line is somebody else's;
+//! - the run, 8 hex digits; and the frame's number in it, from 0, hex;
+//! - the kind, a letter: `O`utput, `E`rror, e`V`ent; and how the data is written:
+//!   `=` as text, a newline follows it; `-` as text, no newline follows; `z` zlib, then base64; `b` base64;
+//! - CRC-32 of run (4 bytes) and number (8), little-endian, the kind's letter, and the data as it was given;
+//! - the data, after one blank; without it there is no blank either. At most [`DATA`] bytes before encoding,
+//!   so that a line is never longer than 64 KiB.
+//!
+//! Text is UTF-8 without control characters other than tab, without the marker, without blanks at its end, and at most
+//! [`TEXT`] bytes.
+
+mod read;
+mod write;
+
+pub use read::{Found, Gap, Reader};
+pub use write::Writer;
+
+use flate2::Crc;
+
+/// What a frame line has before anything else.
+const MARKER: &[u8] = b"@skyslurm1 ";
+
+/// Most bytes one frame carries.
+pub const DATA: usize = 48_000;
+
+/// Most bytes that are left readable in one frame.
+pub const TEXT: usize = 1024;
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,78 +50,64 @@ pub enum Kind {
     Output,
     /// Bytes of the script's stderr.
     Error,
-    /// One [`super::Event`] as JSON.
+    /// Bytes of the event file: one [`super::Event`] as JSON, given in one call. Only one of more than [`DATA`] bytes comes
+    /// in several pieces.
     Event,
 }
 
-/// Makes frames.
-pub struct Writer {}
+/// Kinds and their letters.
+const KINDS: [(Kind, u8); 3] = [(Kind::Output, b'O'), (Kind::Error, b'E'), (Kind::Event, b'V')];
 
-impl Writer {
-    /// Begins a run; `run` tells it from every other run of the same job (a random number will do).
-    pub fn new(run: u32) -> Self {
-        let _ = run;
-        todo!("frames")
-    }
+/// How the data of a frame is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    /// As it is; a newline follows it.
+    Line,
+    /// As it is.
+    Text,
+    /// zlib, base64
+    Zlib,
+    /// base64
+    Plain,
+}
 
-    /// Appends the frames that carry `bytes` to `log`: whole lines, each at most 64 KiB long.
-    pub fn write(&mut self, kind: Kind, bytes: &[u8], log: &mut Vec<u8>) {
-        let _ = (kind, bytes, log);
-        todo!("frames")
+/// Encodings and their letters.
+const ENCODINGS: [(Encoding, u8); 4] =
+    [(Encoding::Line, b'='), (Encoding::Text, b'-'), (Encoding::Zlib, b'z'), (Encoding::Plain, b'b')];
+
+/// The letter of a row of a table.
+fn letter<T: PartialEq>(table: &[(T, u8)], value: &T) -> u8 {
+    table.iter().find(|(row, _)| row == value).map_or(b'?', |(_, letter)| *letter)
+}
+
+/// The row of a letter.
+fn by_letter<T: Copy>(table: &[(T, u8)], wanted: u8) -> Option<T> {
+    table.iter().find(|(_, letter)| *letter == wanted).map(|(row, _)| *row)
+}
+
+/// The checksum of a frame.
+fn checksum(run: u32, number: u64, kind: Kind, data: &[&[u8]]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(&run.to_le_bytes());
+    crc.update(&number.to_le_bytes());
+    crc.update(&[letter(&KINDS, &kind)]);
+    data.iter().for_each(|part| crc.update(part));
+    crc.sum()
+}
+
+/// Where the marker is in a line.
+fn marker(line: &[u8]) -> Option<usize> {
+    let first = MARKER.first()?;
+    let mut from = 0;
+    loop {
+        let rest = line.get(from..)?;
+        let at = from + rest.iter().position(|byte| byte == first)?;
+        if line.get(at..).is_some_and(|rest| rest.starts_with(MARKER)) {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 
-/// What a reader found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// The first frame of another run than the last; what follows is of this run.
-    Run(u32),
-    /// What the next frame in order carried.
-    Data(Kind, Vec<u8>),
-    /// A line that is no frame, without its end and its colours: somebody else's.
-    Line(String),
-}
-
-/// A frame is missing, or damaged: the log has to be read again from an earlier place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the log lacks frame {expected}")]
-pub struct Gap {
-    /// The frame that should have come.
-    pub expected: u64,
-}
-
-/// Takes frames out of a log. A log that is read again from its start, or from some place before the end of
-/// what was read, is fed to the same reader after [`Reader::rewind`].
-pub struct Reader {}
-
-impl Reader {
-    /// For a log of which nothing was read.
-    pub fn new() -> Self {
-        todo!("frames")
-    }
-
-    /// For a log of which all frames of `run` before number `next` were read by another reader.
-    pub fn resume(run: u32, next: u64) -> Self {
-        let _ = (run, next);
-        todo!("frames")
-    }
-
-    /// The run that is being read and the number of the next frame: what [`Reader::resume`] wants.
-    pub fn position(&self) -> Option<(u32, u64)> {
-        todo!("frames")
-    }
-
-    /// The log begins anew; frames that were read are passed over.
-    pub fn rewind(&mut self) {
-        todo!("frames")
-    }
-
-    /// More of the log, in pieces of any size.
-    ///
-    /// # Errors
-    /// When a frame is missing or damaged. What was found before it is in `found`.
-    pub fn read(&mut self, log: &[u8], found: &mut Vec<Found>) -> Result<(), Gap> {
-        let _ = (log, found);
-        todo!("frames")
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 pub mod env;
 mod exit;
+pub mod gpu_type;
 mod list;
 mod needs;
 mod node;

@@ -36,5 +36,7 @@ mod options;
 mod queries;
 #[path = "suite/queue.rs"]
 mod queue;
+#[path = "suite/remote.rs"]
+mod remote;
 #[path = "suite/steps.rs"]
 mod steps;

@@ -101,6 +101,11 @@ impl Link {
         }
     }
 
+    /// Whether the other end is on another machine.
+    pub fn is_far(&self) -> bool {
+        matches!(self.stream, Stream::Secret(..))
+    }
+
     /// Puts `value` on its way.
     pub fn send(&mut self, value: &impl Serialize) {
         match ipc::frame(value) {

@@ -2,7 +2,7 @@
 //!
 //! Pure. An engine asks for nodes of a [`Shape`]; the agents that start on them make the [`Placement`] of it.
 
-use super::{Distribution, GresShare, Gpus, Memory, Needs, NodeShare, Placement, gpu_type};
+use super::{Distribution, Gpus, GresShare, Memory, Needs, NodeShare, Placement, gpu_type};
 use crate::slurm::gres::Gres;
 use serde::{Deserialize, Serialize};
 

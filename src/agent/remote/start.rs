@@ -130,6 +130,8 @@ impl Node {
         state::write(&script, &self.payload.script, 0o700)?;
         let mut environment = surroundings::environment();
         environment.merge(&crate::job::env::Environment::parse(&self.payload.environment));
+        environment.set("PWD", &self.job.request.work_dir); // a shell finds out if it is not there
+        environment.unset("OLDPWD");
         state::write(&self.layout.dir.join("environment"), &environment.to_block(), 0o600)?;
         let elsewhere = Elsewhere {
             first: Address::Socket(self.layout.socket(0)),

@@ -36,6 +36,8 @@ mod options;
 mod queries;
 #[path = "suite/queue.rs"]
 mod queue;
+#[path = "suite/remote.rs"]
+mod remote;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
 #[path = "suite/steps.rs"]

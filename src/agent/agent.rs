@@ -6,8 +6,12 @@ use super::{
     event::EventKind,
     events::Events,
     limit::{Due, Limits},
-    link::Link,
-    namespace, output, processes,
+    link::{Address, Link},
+    log::{self, Log},
+    namespace,
+    noise::Key,
+    output, processes,
+    remote::{Inbox, Litter, rendezvous},
     step::{manager::Manager, part::Part},
     wire::{Order, Request},
 };
@@ -32,19 +36,21 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Write},
+    net::TcpListener,
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::{UnixListener, UnixStream},
     },
     path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// `skyslurm agent SPOOL NODE`: runs one node of the job whose spool directory is `SPOOL` until the job is over.
-/// `args` are `SPOOL` and `NODE`; the exit code is 0 unless there was nothing to run.
+/// `args` are `SPOOL` and `NODE`; the exit code is 0 unless there was nothing to run. Without arguments it is
+/// started by SkyPilot, on a node that was made for a job ([`super::remote`]); the first node's exit code is then the script's.
 pub fn main(args: &[OsString]) -> u8 {
     match run(args) {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(io::stderr(), "skyslurm agent: error: {error}");
             1
@@ -52,7 +58,10 @@ pub fn main(args: &[OsString]) -> u8 {
     }
 }
 
-fn run(args: &[OsString]) -> io::Result<()> {
+fn run(args: &[OsString]) -> io::Result<u8> {
+    if args.is_empty() {
+        return super::remote::run();
+    }
     let [spool, index] = args else {
         return Err(io::Error::other("usage: skyslurm agent SPOOL NODE"));
     };
@@ -60,7 +69,25 @@ fn run(args: &[OsString]) -> io::Result<()> {
     let layout = Layout { dir: PathBuf::from(spool) };
     let _ = nix::unistd::setsid(); // whoever started us may end with its own session
     let launch: Launch = serde_json::from_slice(&fs::read(layout.launch())?).map_err(io::Error::other)?;
-    Agent::new(launch, layout, index)?.run()
+    Agent::new(launch, layout, index, take_signals()?, None)?.run()
+}
+
+/// What an agent on a node that was made for the job has besides.
+pub(super) struct Elsewhere {
+    /// How the first node's agent is reached; its own, on the first node.
+    pub first: Address,
+    /// Where other nodes' agents come to, on the first node of several.
+    pub listener: Option<(TcpListener, Key)>,
+    /// Connections that are there already.
+    pub links: Vec<(Role, Link)>,
+    /// stdout, on the first node.
+    pub log: Option<Log>,
+    /// Whether the script's output goes there too, besides the events.
+    pub has_output: bool,
+    /// What the controller asks.
+    pub inbox: Option<Inbox>,
+    /// What is to be removed when the job is over.
+    pub litter: Option<Litter>,
 }
 
 /// How the job is to end, once it was decided.
@@ -92,6 +119,7 @@ pub(super) enum Role {
 pub(super) struct Connection {
     pub link: Link,
     pub role: Role,
+    since: Instant,
 }
 
 /// What poll(2) was asked about.
@@ -99,8 +127,17 @@ pub(super) struct Connection {
 enum Source {
     Signals,
     Listener,
+    /// Where other nodes' agents come to.
+    Door,
+    /// stdout takes more of the log.
+    Log,
+    /// The script wrote something for the log.
+    Script(log::Pipe),
     Link(u64),
-    Part { step: u32, pipe: super::step::part::Pipe },
+    Part {
+        step: u32,
+        pipe: super::step::part::Pipe,
+    },
 }
 
 /// One node's agent.
@@ -125,15 +162,26 @@ pub(super) struct Agent {
     /// There may be children.
     has_children: bool,
     retry_first: Option<Duration>,
+    /// The way to the first node's agent.
+    pub first: Address,
+    elsewhere: Option<Elsewhere>,
+    /// What this process ends with.
+    code: u8,
 }
 
 impl Agent {
-    fn new(launch: Launch, layout: Layout, index: usize) -> io::Result<Self> {
-        let signals = take_signals()?;
+    /// An agent for node `index` of `launch`. `signals` were taken by [`take_signals`].
+    pub fn new(
+        launch: Launch,
+        layout: Layout,
+        index: usize,
+        signals: SignalFd,
+        elsewhere: Option<Elsewhere>,
+    ) -> io::Result<Self> {
         prctl::set_child_subreaper(true)?;
         umask(Mode::from_bits_truncate(0o077));
         let events = match index {
-            0 => Some(Events::create(&layout, launch.job.id)?),
+            0 if elsewhere.is_none() => Some(Events::create(&layout, launch.job.id)?),
             _ => None,
         };
         // The name appears only when somebody listens behind it: who finds it and is refused knows that the job is over.
@@ -147,6 +195,7 @@ impl Agent {
             namespace::enter(name, launch.etc_hosts.as_deref());
         }
         let manager = Manager::new(&launch.job);
+        let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
             limits: if index == 0 { Limits::new(&launch) } else { Limits::default() },
             launch,
@@ -165,6 +214,9 @@ impl Agent {
             events,
             has_children: false,
             retry_first: None,
+            first,
+            elsewhere,
+            code: 0,
         })
     }
 
@@ -177,15 +229,29 @@ impl Agent {
     pub fn note(&mut self, kind: EventKind) {
         if let Some(events) = &mut self.events {
             events.push(kind);
+        } else if let Some(log) = self.elsewhere.as_mut().and_then(|e| e.log.as_mut()) {
+            log.event(kind);
         }
     }
 
-    fn run(mut self) -> io::Result<()> {
+    /// The log, where the script's output goes there.
+    fn script_log(&mut self) -> Option<&mut Log> {
+        self.elsewhere.as_mut().filter(|e| e.has_output).and_then(|e| e.log.as_mut())
+    }
+
+    /// Runs the job to its end; the exit code of this process.
+    pub fn run(mut self) -> io::Result<u8> {
+        let links = self.elsewhere.as_mut().map(|e| std::mem::take(&mut e.links)).unwrap_or_default();
+        let made = self.elsewhere.is_some();
+        let known: Vec<u64> = links.into_iter().map(|(role, link)| self.adopt(link, role)).collect();
         match self.index {
             0 => self.start_job(),
+            _ if made => {}
             _ => self.join_first(Duration::from_millis(1)),
         }
+        known.into_iter().for_each(|id| self.on_link(id)); // something may have come with what was said before
         loop {
+            self.take_orders();
             while let Some(due) = self.limits.due() {
                 self.on_due(due);
             }
@@ -194,8 +260,15 @@ impl Agent {
             if let Some(events) = &mut self.events {
                 events.tell();
             }
-            if self.is_over() && self.events.as_ref().is_none_or(Events::is_told) {
-                return Ok(());
+            let log = self.elsewhere.as_mut().and_then(|e| e.log.as_mut());
+            let logged = log.is_none_or(|log| {
+                log.flush();
+                !log.is_due()
+            });
+            if self.is_over() && logged && self.events.as_ref().is_none_or(Events::is_told) {
+                // The first node's agent takes us for gone when our connection is.
+                drop(self.elsewhere.take());
+                return Ok(self.code);
             }
             for source in self.wait()? {
                 self.serve(source);
@@ -204,11 +277,15 @@ impl Agent {
     }
 
     fn start_job(&mut self) {
+        if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
+            self.note(EventKind::Placed { placement });
+        }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });
             return;
         };
-        let started = batch::start(&self.launch, &script);
+        let log = self.elsewhere.as_mut().filter(|e| e.has_output).and_then(|e| e.log.as_mut());
+        let started = batch::start(&self.launch, &script, log);
         let pid = match &started {
             Start::Running(script) => script.pid,
             Start::Failed(_) => 0,
@@ -241,6 +318,23 @@ impl Agent {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
         ];
+        if let Some(elsewhere) = &self.elsewhere {
+            if let Some((door, _)) = &elsewhere.listener {
+                sources.push(Source::Door);
+                fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
+            }
+            if let Some(log) = &elsewhere.log {
+                if log.is_due() {
+                    sources.push(Source::Log);
+                    // SAFETY: descriptor 1 is nobody's to close but this process's at its end.
+                    fds.push(PollFd::new(unsafe { BorrowedFd::borrow_raw(1) }, PollFlags::POLLOUT));
+                }
+                for (pipe, fd) in log.pipes() {
+                    sources.push(Source::Script(pipe));
+                    fds.push(PollFd::new(fd, PollFlags::POLLIN));
+                }
+            }
+        }
         for (id, connection) in &self.connections {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::POLLIN, self.may_read(connection));
@@ -259,7 +353,10 @@ impl Agent {
             });
         }
         let telling = self.events.as_ref().and_then(Events::wait);
-        let timeout = [self.limits.wait(), self.manager.wait(), self.retry_first, telling].into_iter().flatten().min();
+        let orders = self.elsewhere.as_ref().and_then(|e| e.inbox.as_ref()).map(Inbox::wait);
+        let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
+        let waits = [self.limits.wait(), self.manager.wait(), self.retry_first, telling, orders, strangers];
+        let timeout = waits.into_iter().flatten().min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
             Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)
@@ -298,6 +395,13 @@ impl Agent {
                     self.greet(stream);
                 }
             }
+            Source::Door => self.open_door(),
+            Source::Log => {} // it is flushed in every turn
+            Source::Script(pipe) => {
+                if let Some(log) = self.script_log() {
+                    log.take(pipe);
+                }
+            }
             Source::Link(id) => self.on_link(id),
             Source::Part { step, pipe } => self.on_pipe(step, pipe),
         }
@@ -309,37 +413,63 @@ impl Agent {
         if !ipc::peer_uid(&stream).is_ok_and(|uid| uid == owner || uid == 0) {
             return;
         }
+        let Ok(link) = Link::new(stream) else { return };
         if self.index == 0 {
-            self.adopt(stream, Role::New);
-        } else if let Ok(first) = ipc::connect(&self.layout.socket(0)) {
+            self.adopt(link, Role::New);
+        } else if let Ok(first) = self.first.dial() {
             // The account of the job is kept on the first node: what is said here is said there.
-            let (Some(here), Some(there)) = (self.adopt(stream, Role::New), self.adopt(first, Role::New)) else {
-                return;
-            };
-            for (id, other) in [(here, there), (there, here)] {
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.role = Role::Relay(other);
-                }
-            }
+            let (here, there) = (self.adopt(link, Role::New), self.adopt(first, Role::New));
+            self.set_role(here, Role::Relay(there));
+            self.set_role(there, Role::Relay(here));
         }
     }
 
+    /// Lets other nodes' agents in. Who they are shows when they speak; those who do not are sent away.
+    fn open_door(&mut self) {
+        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.listener.as_ref()) else {
+            return;
+        };
+        let accept = || door.accept().ok().map(|(stream, _)| Link::accepted(stream, key));
+        let links: Vec<Link> = std::iter::from_fn(accept).flatten().collect();
+        for link in links {
+            self.adopt(link, Role::New);
+        }
+        let surplus = self.strangers().count().saturating_sub(rendezvous::STRANGERS);
+        let longest: Vec<u64> = self.strangers().take(surplus).map(|(id, _)| id).collect();
+        longest.into_iter().for_each(|id| self.lost(id));
+    }
+
+    /// Connections from other machines that have not said what they are for, the oldest first.
+    fn strangers(&self) -> impl Iterator<Item = (u64, &Connection)> {
+        let stranger = |c: &Connection| matches!(c.role, Role::New) && c.link.is_far();
+        self.connections.iter().map(|(id, c)| (*id, c)).filter(move |(_, c)| stranger(c))
+    }
+
+    /// Does what the controller asks, and sends away who has been silent for too long.
+    fn take_orders(&mut self) {
+        let orders = self.elsewhere.as_mut().and_then(|e| e.inbox.as_mut()).map(Inbox::take).unwrap_or_default();
+        for control in orders {
+            self.on_control(control);
+        }
+        let silent = |c: &Connection| c.since.elapsed() >= rendezvous::SILENCE;
+        let silent: Vec<u64> = self.strangers().filter(|(_, c)| silent(c)).map(|(id, _)| id).collect();
+        silent.into_iter().for_each(|id| self.lost(id));
+    }
+
     /// Keeps a connection.
-    pub fn adopt(&mut self, stream: UnixStream, role: Role) -> Option<u64> {
-        let link = Link::new(stream).ok()?;
+    pub fn adopt(&mut self, link: Link, role: Role) -> u64 {
         self.last_connection += 1;
-        self.connections.insert(self.last_connection, Connection { link, role });
-        Some(self.last_connection)
+        self.connections.insert(self.last_connection, Connection { link, role, since: Instant::now() });
+        self.last_connection
     }
 
     /// Connects to the first node's agent, later again if it is not there yet.
     fn join_first(&mut self, delay: Duration) {
-        match ipc::connect(&self.layout.socket(0)) {
-            Ok(stream) => {
-                if let Some(id) = self.adopt(stream, Role::First) {
-                    let index = self.index;
-                    self.send(id, &Request::Node { index });
-                }
+        match self.first.dial() {
+            Ok(link) => {
+                let id = self.adopt(link, Role::First);
+                let index = self.index;
+                self.send(id, &Request::Node { index });
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound && self.layout.dir.exists() => {
                 self.retry_first = Some((delay * 2).min(Duration::from_millis(200)));
@@ -464,6 +594,10 @@ impl Agent {
         while let Ok(Some(info)) = self.signals.read_signal() {
             if info.ssi_signo == libc::SIGCHLD as u32 {
                 self.reap();
+            } else if self.index > 0 && self.elsewhere.is_some() {
+                // SkyPilot ends the job on all its nodes: the first one's agent will say when it is over.
+                self.signal_parts(libc::SIGTERM);
+                self.limits.kill_after(self.launch.kill_wait);
             } else if self.index > 0 {
                 self.closing = true;
             } else {
@@ -500,7 +634,10 @@ impl Agent {
         match due {
             Due::Warn(warning) => self.warn(warning),
             Due::End => self.terminate(None, JobState::Timeout),
-            Due::Kill => self.kill_all(),
+            Due::Kill => {
+                self.kill_all();
+                self.closing |= self.index > 0;
+            }
         }
     }
 
@@ -529,7 +666,7 @@ impl Agent {
                     None => processes::signal(&processes::Tree::look().all(), libc::SIGKILL),
                 }
             }
-            if self.index == 0 && self.is_empty() {
+            if self.index == 0 && self.is_empty() && self.script_log().is_none_or(Log::finish) {
                 self.tell_the_end();
             }
         }
@@ -560,6 +697,9 @@ impl Agent {
             None => (JobState::Failed, exit, None),
         };
         let derived_exit = self.manager.highest_exit();
+        if self.elsewhere.is_some() {
+            self.code = if self.ending.is_some() { 1 } else { exit.shell_code() };
+        }
         self.note(EventKind::Ended { state, exit, derived_exit, cancelled_by });
         self.outcome = None;
     }
@@ -573,9 +713,11 @@ impl Agent {
     }
 
     /// Writes a line of slurmstepd's to the script's stderr.
-    pub fn say(&self, text: &str) {
-        if let Some(script) = &self.script {
-            output::message(&script.error, text);
+    pub fn say(&mut self, text: &str) {
+        if let Some(log) = self.script_log() {
+            log.message(text);
+        } else if let Some(error) = self.script.as_ref().and_then(|s| s.error.as_ref()) {
+            output::message(error, text);
         }
     }
 
@@ -592,7 +734,7 @@ impl Agent {
 
 /// Blocks all signals, so that a child finds each at its default once they are let through, and takes those that
 /// are the agent's business from a descriptor.
-fn take_signals() -> io::Result<SignalFd> {
+pub(super) fn take_signals() -> io::Result<SignalFd> {
     SigSet::all().thread_set_mask()?;
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {

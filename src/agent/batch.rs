@@ -1,7 +1,9 @@
 //! The batch script: how it is started on the first node.
 
 use super::{
-    Launch, login, output,
+    Launch,
+    log::Log,
+    login, modules, output,
     output::ScriptFiles,
     path,
     spawn::{self, Program},
@@ -17,7 +19,10 @@ use std::{
     ffi::{CString, OsString},
     fs::{self, File},
     io,
-    os::{fd::AsFd, unix::ffi::OsStrExt},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
 };
 
 /// The exit status of a job whose files cannot be opened (`files.txt`: `0:53`).
@@ -27,8 +32,8 @@ pub(super) const NO_FILES: ExitStatus = ExitStatus(53);
 pub(super) struct Script {
     /// Its process.
     pub pid: i32,
-    /// Its stderr, for what slurmstepd has to say.
-    pub error: File,
+    /// Its stderr, for what slurmstepd has to say; `None` where that is the log's.
+    pub error: Option<File>,
 }
 
 /// How the start went.
@@ -39,14 +44,42 @@ pub(super) enum Start {
     Failed(ExitStatus),
 }
 
-/// Starts the script of `launch`.
-pub(super) fn start(launch: &Launch, script: &std::path::Path) -> Start {
+/// Starts the script of `launch`. Its output goes to `log`, if there is one, else to its files.
+pub(super) fn start(launch: &Launch, script: &std::path::Path, log: Option<&mut Log>) -> Start {
     let job = &launch.job;
     let node = job.placement.as_ref().and_then(|p| p.nodes.first()).map_or("", |n| &n.node);
-    let Ok(files) = ScriptFiles::open(job, node) else {
-        return Start::Failed(NO_FILES);
-    };
-    change_directory(&job.request.work_dir, |text| output::message(&files.error, text));
+    match log {
+        None => match ScriptFiles::open(job, node) {
+            Ok(ScriptFiles { input, output, error }) => {
+                let stdio = [input.as_fd(), output.as_fd(), error.as_fd()];
+                match run(launch, script, stdio, |text| output::message(&error, text)) {
+                    Ok(pid) => Start::Running(Script { pid, error: Some(error) }),
+                    Err(exit) => Start::Failed(exit),
+                }
+            }
+            Err(_) => Start::Failed(NO_FILES),
+        },
+        Some(log) => match output::input(job, node).and_then(|input| Ok((input, log.open()?))) {
+            Ok((input, [output, error])) => {
+                let stdio = [input.as_fd(), output.as_fd(), error.as_fd()];
+                match run(launch, script, stdio, |text| log.message(text)) {
+                    Ok(pid) => Start::Running(Script { pid, error: None }),
+                    Err(exit) => Start::Failed(exit),
+                }
+            }
+            Err(_) => Start::Failed(NO_FILES),
+        },
+    }
+}
+
+fn run(
+    launch: &Launch,
+    script: &std::path::Path,
+    stdio: [BorrowedFd; 3],
+    mut say: impl FnMut(&str),
+) -> Result<i32, ExitStatus> {
+    let job = &launch.job;
+    change_directory(&job.request.work_dir, &mut say);
     let environment = environment(launch);
     let file = CString::new(script.as_os_str().as_bytes()).unwrap_or_default();
     let mut arguments = vec![file.clone()];
@@ -56,17 +89,14 @@ pub(super) fn start(launch: &Launch, script: &std::path::Path) -> Start {
         file: &file,
         arguments: &arguments,
         environment: &environment,
-        stdio: [files.input.as_fd(), files.output.as_fd(), files.error.as_fd()],
+        stdio,
         limits: &limits,
         terminal: false,
     };
-    match spawn::spawn(&program) {
-        Ok(pid) => Start::Running(Script { pid: pid.as_raw(), error: files.error }),
-        Err(errno) => {
-            output::message(&files.error, &spawn::execve_message(&script.to_string_lossy(), errno));
-            Start::Failed(exit_of(errno))
-        }
-    }
+    spawn::spawn(&program).map(nix::unistd::Pid::as_raw).map_err(|errno| {
+        say(&spawn::execve_message(&script.to_string_lossy(), errno));
+        exit_of(errno)
+    })
 }
 
 /// slurmstepd's child ends with the number of the error.
@@ -99,6 +129,9 @@ fn environment(launch: &Launch) -> Environment {
     env::batch(&mut environment, &facts);
     make_tmpdir(&mut environment);
     path::provide(&mut environment, launch);
+    if let Some(made) = &launch.made {
+        modules::provide(&mut environment, &made.modules);
+    }
     environment
 }
 

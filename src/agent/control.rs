@@ -39,7 +39,7 @@ impl Agent {
         self.limits.kill_after(self.launch.kill_wait);
         let words = cancelled(state);
         if state != JobState::Completed {
-            self.say(&self.cancel_line(&format!("JOB {}", self.launch.job.id), words));
+            self.say_cancelled(words);
         }
         self.cancel_steps(words);
         if let Some(pid) = self.running_script() {
@@ -50,8 +50,9 @@ impl Agent {
     }
 
     /// `*** JOB 78 ON node1 CANCELLED AT 2026-11-20T11:36:47 ***`
-    pub(super) fn cancel_line(&self, what: &str, words: &str) -> String {
-        format!("*** {what} ON {} CANCELLED AT {}{words} ***", self.node_name(), clock::stamp())
+    fn say_cancelled(&mut self, words: &str) {
+        let (job, node, at) = (self.launch.job.id, self.node_name(), clock::stamp());
+        self.say(&format!("*** JOB {job} ON {node} CANCELLED AT {at}{words} ***"));
     }
 
     fn on_signal(&mut self, uid: u32, signal: i32, target: Target) -> Answer {
@@ -64,7 +65,7 @@ impl Agent {
             }
             Target::Full => {
                 if matches!(signal, SIGTERM | SIGKILL) {
-                    self.say(&self.cancel_line(&format!("JOB {}", self.launch.job.id), ""));
+                    self.say_cancelled("");
                 }
                 if let Some(pid) = self.running_script() {
                     processes::signal(&Tree::look().of(pid), signal);

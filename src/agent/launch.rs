@@ -2,7 +2,10 @@
 
 use crate::job::{Job, whole};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 /// One run of a job, the same for the agents on all its nodes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +35,32 @@ pub struct Launch {
     pub over_time_limit: u32,
     /// The job's spool directory: events, sockets.
     pub spool: Layout,
+    /// What there is to it on nodes that were made for the job.
+    #[serde(default)]
+    pub made: Option<Made>,
+}
+
+/// What the agent of a node that was made for the job has to know besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// What `module load` is to do where there are no modules: name and shell commands.
+    pub modules: Vec<(String, String)>,
+    /// What is elsewhere here than on the first node: the path there, the path here.
+    pub moved: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Made {
+    /// A path of the first node's, or a list of paths, as it is here.
+    pub fn localized(&self, paths: &[u8]) -> Vec<u8> {
+        let local = |path: &[u8]| {
+            let moved = |(there, here): &(PathBuf, PathBuf)| {
+                let rest = path.strip_prefix(there.as_os_str().as_bytes())?;
+                (rest.is_empty() || rest.starts_with(b"/")).then(|| [here.as_os_str().as_bytes(), rest].concat())
+            };
+            self.moved.iter().find_map(moved).unwrap_or_else(|| path.to_vec())
+        };
+        paths.split(|b| *b == b':').map(local).collect::<Vec<_>>().join(&b':')
+    }
 }
 
 /// How a node is reached.
@@ -74,5 +103,17 @@ impl Layout {
     /// Where the engine wants to be told, by an empty datagram naming the job, that there are new events.
     pub fn poke(spool: &Path) -> PathBuf {
         spool.join("poke.sock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_first_node_s_are_found_here() {
+        let made = Made { moved: vec![("/tmp/a".into(), "/tmp/b".into())], ..Made::default() };
+        assert_eq!(made.localized(b"/tmp/a/bin:/usr/bin:/tmp/abc:/tmp/a"), b"/tmp/b/bin:/usr/bin:/tmp/abc:/tmp/b");
+        assert_eq!(made.localized(b""), b"");
     }
 }

@@ -18,8 +18,11 @@ pub mod frame;
 mod launch;
 mod limit;
 pub(crate) mod link;
+mod log;
 mod login;
+mod modules;
 mod namespace;
+mod noise;
 mod output;
 mod path;
 mod processes;
@@ -30,5 +33,5 @@ pub mod wire;
 
 pub use agent::main;
 pub use event::{Event, EventKind};
-pub use launch::{Host, Launch, Layout};
+pub use launch::{Host, Launch, Layout, Made};
 pub use spawn::LIMITS;

@@ -49,23 +49,33 @@ pub(super) struct ScriptFiles {
 impl ScriptFiles {
     /// Opens them: `--input`, `--output`, `--error`, `--open-mode`, and sbatch(1)'s defaults for them.
     pub fn open(job: &Job, node_name: &str) -> io::Result<Self> {
-        let request = &job.request;
-        let vars = vars(job, node_name, 0);
-        let directory = Path::new(&request.work_dir);
-        let append = request.open_mode == Some(OpenMode::Append);
-        let default = if vars.array_task_id.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
-        let input = match request.input.as_deref() {
-            Some(pattern) => File::open(path(directory, pattern, &vars))?,
-            None => File::open("/dev/null")?,
-        };
-        let output_path = path(directory, request.output.as_deref().unwrap_or(default), &vars);
+        let append = job.request.open_mode == Some(OpenMode::Append);
+        let input = input(job, node_name)?;
+        let [output_path, error_path] = output_paths(job, node_name);
         let output = create(&output_path, append)?;
-        let error = match request.error.as_deref().map(|pattern| path(directory, pattern, &vars)) {
-            Some(path) if path != output_path => create(&path, append)?,
-            _ => output.try_clone()?,
-        };
+        let error = if error_path == output_path { output.try_clone()? } else { create(&error_path, append)? };
         Ok(Self { input, output, error })
     }
+}
+
+/// Opens the script's stdin.
+pub(super) fn input(job: &Job, node_name: &str) -> io::Result<File> {
+    let directory = Path::new(&job.request.work_dir);
+    match job.request.input.as_deref() {
+        Some(pattern) => File::open(path(directory, pattern, &vars(job, node_name, 0))),
+        None => File::open("/dev/null"),
+    }
+}
+
+/// Where stdout and stderr of the script go; the same place unless `--error` was given.
+pub(super) fn output_paths(job: &Job, node_name: &str) -> [PathBuf; 2] {
+    let request = &job.request;
+    let vars = vars(job, node_name, 0);
+    let directory = Path::new(&request.work_dir);
+    let default = if vars.array_task_id.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
+    let output = path(directory, request.output.as_deref().unwrap_or(default), &vars);
+    let error = request.error.as_deref().map_or_else(|| output.clone(), |pattern| path(directory, pattern, &vars));
+    [output, error]
 }
 
 /// Writes a line of slurmstepd's. A full disk is not the agent's to report.

@@ -11,6 +11,9 @@ use std::{
 /// Why the controller could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// This is a node that was made for a job: the controller is elsewhere.
+    #[error("this node cannot reach the controller: ask where the job was submitted")]
+    Elsewhere,
     /// It could not be started.
     #[error("the controller could not be started: {0}")]
     Start(String),
@@ -50,6 +53,7 @@ impl Client {
     pub fn connect_at(state: &Path) -> Result<Self, ClientError> {
         match Self::running(state) {
             Some(client) => Ok(client),
+            None if !directory::has_controller(state) => Err(ClientError::Elsewhere),
             None => {
                 super::start::start(state).map_err(ClientError::Start)?;
                 let path = socket_path(state);

@@ -12,6 +12,9 @@ use std::{
 /// First line of the file that `SLURM_CONF` names inside a job.
 pub const CONF_MARK: &str = "# skyslurm";
 
+/// Second line of that file on a node from which no controller can be reached: one that was made for a job elsewhere.
+pub const NO_CONTROLLER: &str = "# no controller here";
+
 /// The configuration file: `SKYSLURM_CONFIG`, or `skyslurm/config.toml` in the configuration directory.
 pub fn config_file() -> PathBuf {
     match env::var_os("SKYSLURM_CONFIG") {
@@ -36,6 +39,12 @@ pub fn state() -> PathBuf {
 pub fn of_conf(conf: &Path) -> Option<PathBuf> {
     let text = fs::read(conf).ok()?;
     text.starts_with(CONF_MARK.as_bytes()).then(|| conf.parent().map(Path::to_owned)).flatten()
+}
+
+/// Whether the controller of a state directory can be reached from here; not on a node that was made for a job.
+pub fn has_controller(state: &Path) -> bool {
+    let text = fs::read_to_string(state.join("slurm.conf")).unwrap_or_default();
+    text.lines().nth(1) != Some(NO_CONTROLLER)
 }
 
 fn xdg(variable: &str, below_home: &str) -> PathBuf {
@@ -79,4 +88,20 @@ pub fn make_private(path: &Path) -> io::Result<()> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_that_there_is_no_controller() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(has_controller(dir.path()));
+        let conf = dir.path().join("slurm.conf");
+        fs::write(&conf, format!("{CONF_MARK}: words\nClusterName=x\n")).unwrap();
+        assert!(has_controller(dir.path()));
+        fs::write(&conf, format!("{CONF_MARK}\n{NO_CONTROLLER}\n")).unwrap();
+        assert!(!has_controller(dir.path()) && of_conf(&conf).as_deref() == Some(dir.path()));
+    }
 }

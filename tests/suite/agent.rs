@@ -93,6 +93,7 @@ impl Run {
             kill_wait: 30,
             over_time_limit: 0,
             spool: layout,
+            made: None,
         };
         let environment = "PATH=/usr/local/bin:/usr/bin:/bin\0BAR=fromshell\0".into();
         let run = Self { dir, launch, request, script: script.into(), environment, agents: Vec::new() };

@@ -1,5 +1,18 @@
 //! An agent on a node that another system made: what it finds there, and what it makes of it.
+//!
+//! SkyPilot starts `skyslurm agent` on every node of the job, with the job's description in the environment
+//! ([`payload`]). The agents find each other ([`rendezvous`]), agree on the nodes' names ([`names`]), and from there on
+//! a job runs as it does on the controller's own machine ([`super::agent`]).
 
+mod inbox;
+mod names;
 mod payload;
+pub(super) mod rendezvous;
+mod start;
+mod state;
+mod surroundings;
+mod workdir;
 
-pub use payload::{Delivery, Payload, VARIABLE};
+pub(super) use inbox::Inbox;
+pub use payload::{Delivery, KEY, Payload, PayloadError, VARIABLE};
+pub(super) use start::{Litter, run};

@@ -2,11 +2,24 @@
 //! SkyPilot's shows a secret of it. The key travels apart, in a file beside the agent program.
 
 use crate::job::{Job, JobId, Shape, whole};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, aead::Aead};
+use flate2::{
+    Compression,
+    read::{ZlibDecoder, ZlibEncoder},
+};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use sha2::{Digest, Sha256};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 /// The variable the sealed payload travels in; or the name of its file below the agent's directory, after `@`.
 pub const VARIABLE: &str = "SKYSLURM_JOB";
+
+/// The file beside the program that holds the key: 32 bytes.
+pub const KEY: &str = "key";
 
 /// All that the agents need of a job. One for all ranks of an array that were submitted together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,11 +79,28 @@ pub enum PayloadError {
     Sealed,
 }
 
+/// No payload is larger than this when it is unpacked: what is longer is damaged.
+const LIMIT: u64 = 1 << 30;
+
+const NONCE: usize = 12;
+
 impl Payload {
     /// The payload as text: compressed, sealed with `key`, base64.
     pub fn seal(&self, key: &[u8; 32]) -> String {
-        let _ = key;
-        todo!("agent")
+        let plain = postcard::to_stdvec(self).unwrap_or_default(); // writing to memory does not fail
+        let mut packed = ZlibEncoder::new(&plain[..], Compression::default());
+        let mut text = Vec::new();
+        if packed.read_to_end(&mut text).is_err() {
+            text.clear();
+        }
+        let mut nonce = [0; NONCE];
+        if getrandom::fill(&mut nonce).is_err() {
+            // As good: the same nonce only for the same content.
+            let digest = Sha256::digest(&text);
+            nonce.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+        }
+        let sealed = ChaCha20Poly1305::new(key.into()).encrypt(&nonce.into(), &text[..]).unwrap_or_default();
+        BASE64_STANDARD.encode([&nonce[..], &sealed].concat())
     }
 
     /// The reverse.
@@ -78,7 +108,172 @@ impl Payload {
     /// # Errors
     /// [`PayloadError::Sealed`].
     pub fn open(text: &str, key: &[u8; 32]) -> Result<Self, PayloadError> {
-        let _ = (text, key);
-        todo!("agent")
+        Self::unseal(text, key).ok_or(PayloadError::Sealed)
+    }
+
+    fn unseal(text: &str, key: &[u8; 32]) -> Option<Self> {
+        let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
+        let packed = ChaCha20Poly1305::new(key.into()).decrypt(&(*nonce).into(), sealed).ok()?;
+        let mut plain = Vec::new();
+        ZlibDecoder::new(&packed[..]).take(LIMIT).read_to_end(&mut plain).ok()?;
+        postcard::from_bytes(&plain).ok()
+    }
+
+    /// The payload of the job this process was started for: `variable` is the value of [`VARIABLE`], `beside` the
+    /// directory of the program, with the key.
+    ///
+    /// # Errors
+    /// [`PayloadError`]
+    pub fn find(variable: Option<&str>, beside: &Path) -> Result<Self, PayloadError> {
+        let variable = variable.filter(|v| !v.is_empty()).ok_or(PayloadError::Missing)?;
+        let read = |path: PathBuf| std::fs::read(&path).map_err(|source| PayloadError::File { path, source });
+        let key = read(beside.join(KEY))?;
+        let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| PayloadError::Sealed)?;
+        match variable.strip_prefix('@') {
+            // A name, and no path that leads elsewhere.
+            Some(name) if !name.is_empty() && !name.contains('/') => {
+                Self::open(&String::from_utf8_lossy(&read(beside.join(name))?), key)
+            }
+            Some(_) => Err(PayloadError::Sealed),
+            None => Self::open(variable, key),
+        }
+    }
+
+    /// The job of rank `rank`; `None`: it was cancelled before it was submitted.
+    ///
+    /// # Errors
+    /// When there is no such rank.
+    pub fn job_of(&self, rank: u32) -> Result<Option<Job>, PayloadError> {
+        let mut job = self.job.clone();
+        if let Some(remote) = &mut job.remote {
+            remote.rank = rank;
+        }
+        if self.elements.is_empty() {
+            return Ok(Some(job));
+        }
+        match self.elements.get(rank as usize) {
+            None => Err(PayloadError::Sealed),
+            Some(None) => Ok(None),
+            Some(Some((id, index))) => {
+                job.id = *id;
+                if let Some(array) = &mut job.array {
+                    array.task_id = Some(*index);
+                }
+                Ok(Some(job))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(in crate::agent) mod tests {
+    use super::*;
+    use crate::{
+        job::{ArrayRef, ExitStatus, Hold, Remote, Request},
+        slurm::{array::ArraySpec, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
+    };
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    pub fn job(id: JobId) -> Job {
+        Job {
+            id,
+            request: Arc::new(Request { name: "test".into(), args: vec![b"\xff".to_vec()], ..Request::default() }),
+            array: None,
+            state: JobState::Pending,
+            flag: None,
+            reason: Reason::None,
+            detail: None,
+            hold: Hold::None,
+            priority: 1,
+            partition: "cloud".into(),
+            time_limit: TimeLimit::Unlimited,
+            min_nodes: 1,
+            min_cpus: 1,
+            submit_time: 1,
+            eligible_time: Some(1),
+            start_time: None,
+            end_time: None,
+            placement: None,
+            exit: ExitStatus::default(),
+            derived_exit: ExitStatus::default(),
+            restarts: 0,
+            cancelled_by: None,
+            steps: Vec::new(),
+            script: 0,
+            environment: 0,
+            remote: Some(Remote { name: "job".into(), ..Remote::default() }),
+        }
+    }
+
+    fn payload(script: Vec<u8>, environment: Vec<u8>) -> Payload {
+        Payload {
+            job: job(7),
+            elements: Vec::new(),
+            shape: Shape { tasks: vec![1], ..Shape::default() },
+            script,
+            environment,
+            cluster: "lab".into(),
+            secret: [3; 32],
+            kill_wait: 30,
+            over_time_limit: 0,
+            modules: vec![("cuda".into(), "export CUDA=1".into())],
+            delivery: Delivery::Copied,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened_by_its_key_alone(script: Vec<u8>, environment: Vec<u8>, key: [u8; 32], bit in 0usize..10_000) {
+            let payload = payload(script, environment);
+            let text = payload.seal(&key);
+            let back = Payload::open(&format!("{text}\n"), &key).unwrap();
+            prop_assert_eq!((&back.script, &back.environment, &back.job), (&payload.script, &payload.environment, &payload.job));
+            let mut other = key;
+            other[bit % 32] ^= 1;
+            prop_assert!(Payload::open(&text, &other).is_err());
+            let mut damaged = text.clone().into_bytes();
+            let at = bit % damaged.len();
+            damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
+            prop_assert!(Payload::open(&String::from_utf8(damaged).unwrap(), &key).is_err());
+        }
+
+        #[test]
+        fn nonsense_is_refused(text: String) {
+            prop_assert!(Payload::open(&text, &[0; 32]).is_err());
+        }
+    }
+
+    #[test]
+    fn one_content_is_never_sealed_alike_twice() {
+        let payload = payload(b"x".to_vec(), Vec::new());
+        assert_ne!(payload.seal(&[1; 32]), payload.seal(&[1; 32]));
+    }
+
+    #[test]
+    fn it_is_found_in_the_variable_or_in_a_file_beside_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = payload(b"x".to_vec(), Vec::new()).seal(&[1; 32]);
+        assert!(matches!(Payload::find(None, dir.path()), Err(PayloadError::Missing)));
+        assert!(matches!(Payload::find(Some(&text), dir.path()), Err(PayloadError::File { .. })));
+        std::fs::write(dir.path().join(KEY), [1; 32]).unwrap();
+        std::fs::write(dir.path().join("large"), &text).unwrap();
+        assert_eq!(Payload::find(Some(&text), dir.path()).unwrap().job.id, 7);
+        assert_eq!(Payload::find(Some("@large"), dir.path()).unwrap().job.id, 7);
+        assert!(Payload::find(Some("@../large"), dir.path()).is_err());
+    }
+
+    #[test]
+    fn each_rank_is_an_element() {
+        let mut payload = payload(Vec::new(), Vec::new());
+        assert_eq!(payload.job_of(0).unwrap().unwrap().id, 7);
+        let spec = Arc::new(ArraySpec::parse("3,5", 1000).unwrap());
+        payload.job.array = Some(ArrayRef { job_id: 7, spec, throttle: None, task_id: Some(3), pending: IdSet::new() });
+        payload.elements = vec![None, Some((9, 5))];
+        assert_eq!(payload.job_of(0).unwrap(), None);
+        let job = payload.job_of(1).unwrap().unwrap();
+        assert_eq!((job.id, job.array.unwrap().task_id, job.remote.unwrap().rank), (9, Some(5), 1));
+        assert!(payload.job_of(2).is_err());
     }
 }

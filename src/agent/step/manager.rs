@@ -10,6 +10,7 @@ use crate::{
         agent::{Agent, Role},
         batch,
         event::EventKind,
+        link::Link,
         wire::Order,
     },
     job::{ExitStatus, Job, Step, StepId, Usage},
@@ -184,12 +185,13 @@ impl Agent {
             self.part_lost(step, node);
             return;
         };
-        match self.adopt(here, Role::PartOf { step, node }) {
-            Some(id) => {
+        match Link::new(here) {
+            Ok(link) => {
+                let id = self.adopt(link, Role::PartOf { step, node });
                 self.part_joined(step, node, id);
                 self.launch_part(launching, Some(there));
             }
-            None => self.part_lost(step, node),
+            Err(_) => self.part_lost(step, node),
         }
     }
 

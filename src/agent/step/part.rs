@@ -2,16 +2,16 @@
 
 use super::{
     Bytes, FromPart, Launching, ToPart,
-    task::{Starter, Task},
+    task::{Starter, Task, directory},
 };
 use crate::{
     agent::{
         agent::{Agent, Role},
         batch,
+        link::Link,
         processes::{self, Tree},
         wire::Request,
     },
-    host::ipc,
     job::{ExitStatus, Usage},
 };
 use nix::{
@@ -92,8 +92,8 @@ impl Agent {
     pub(in crate::agent) fn launch_part(&mut self, launching: Launching, stream: Option<UnixStream>) {
         let step = launching.step;
         let own = stream.is_some();
-        let stream = stream.map_or_else(|| ipc::connect(&self.layout.socket(0)), Ok);
-        let Some(connection) = stream.ok().and_then(|s| self.adopt(s, Role::Part(step))) else {
+        let link = stream.map_or_else(|| self.first.dial(), Link::new);
+        let Ok(connection) = link.map(|link| self.adopt(link, Role::Part(step))) else {
             return;
         };
         if !own {
@@ -101,7 +101,7 @@ impl Agent {
         }
         umask(Mode::from_bits_truncate(launching.request.umask & 0o777));
         let mut lines = Vec::new();
-        let directory = String::from_utf8_lossy(&launching.request.directory.0).into_owned();
+        let directory = String::from_utf8_lossy(&directory(&self.launch, &launching)).into_owned();
         batch::change_directory(&directory, |line| lines.push(line.to_owned()));
         let mut part =
             Part { step, connection, tasks: Vec::new(), usage: Usage::default(), input_due: false, cleaned: false };
@@ -285,6 +285,11 @@ impl Agent {
                 processes::send(pid, SIGKILL);
             }
         }
+    }
+
+    /// Passes a signal on to all tasks here.
+    pub(in crate::agent) fn signal_parts(&mut self, signal: i32) {
+        self.parts.iter().for_each(|part| part.signal(signal));
     }
 
     /// The first node's agent is gone, or has no use for the part: its tasks end.

@@ -99,6 +99,15 @@ impl Task {
     }
 }
 
+/// Variables with paths that may be elsewhere on another node.
+const LOCAL: [&str; 4] = ["PATH", "BASH_ENV", "PWD", "SLURM_SUBMIT_DIR"];
+
+/// The directory of a step, on this node.
+pub(super) fn directory(launch: &Launch, launching: &Launching) -> Vec<u8> {
+    let directory = &launching.request.directory.0;
+    launch.made.as_ref().map_or_else(|| directory.clone(), |made| made.localized(directory))
+}
+
 /// What all tasks of a part are started with.
 pub(super) struct Starter<'a> {
     launch: &'a Launch,
@@ -109,8 +118,17 @@ pub(super) struct Starter<'a> {
 
 impl<'a> Starter<'a> {
     pub fn new(launch: &'a Launch, launching: &'a Launching) -> Self {
-        let directory = PathBuf::from(OsStr::from_bytes(&launching.request.directory.0));
-        Self { launch, launching, base: Environment::parse(&launching.request.environment.0), directory }
+        let directory = PathBuf::from(OsStr::from_bytes(&directory(launch, launching)));
+        let mut base = Environment::parse(&launching.request.environment.0);
+        if let Some(made) = &launch.made {
+            for name in LOCAL {
+                if let Some(value) = base.get(name) {
+                    let value = made.localized(value);
+                    base.set(name, value);
+                }
+            }
+        }
+        Self { launch, launching, base, directory }
     }
 
     /// Starts task `id`, the `local`th here. A line for stderr comes with one that could not be started.

@@ -105,6 +105,7 @@ impl Launcher {
             over_time_limit: self.over_time_limit,
             spool: spool.clone(),
             job: start.job,
+            made: None,
         };
         fs::write(spool.launch(), serde_json::to_vec(&launch).map_err(io::Error::other)?)?;
         let mut children = Vec::new();

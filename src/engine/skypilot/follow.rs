@@ -82,6 +82,8 @@ struct Follow {
     /// The run that is being read, until its files are open.
     next_run: Option<u32>,
     lines: VecDeque<String>,
+    /// An event that has not come to its end.
+    events: Vec<u8>,
     /// The agent runs.
     is_placed: bool,
     /// The agent has said how the job ended.
@@ -163,6 +165,7 @@ pub async fn adopted(
         run,
         next_run: None,
         lines: VecDeque::new(),
+        events: Vec::new(),
         is_over: false,
         told: None,
         attempt: None,
@@ -456,16 +459,23 @@ impl Follow {
                             self.tell(News::RunsAnew);
                         }
                         self.output = None;
+                        self.events.clear();
                         self.next_run = Some(run);
                         self.run = Some(run);
                     }
                 }
                 self.next_run = Some(run);
             }
-            Found::Data(Kind::Event, json) => match serde_json::from_slice::<Event>(&json) {
-                Ok(event) => self.event(event).await,
-                Err(error) => tracing::warn!(number = self.number, %error, "event not understood"),
-            },
+            Found::Data(Kind::Event, bytes) => {
+                self.events.extend_from_slice(&bytes);
+                while let Some(end) = self.events.iter().position(|b| *b == b'\n') {
+                    let line: Vec<u8> = self.events.drain(..=end).collect();
+                    match serde_json::from_slice::<Event>(&line) {
+                        Ok(event) => self.event(event).await,
+                        Err(error) => tracing::warn!(number = self.number, %error, "event not understood"),
+                    }
+                }
+            }
             Found::Data(kind, bytes) => self.write(kind == Kind::Error, &bytes).await,
             Found::Line(line) => {
                 if self.lines.len() >= LINES {

@@ -67,7 +67,7 @@ fn jar_of(text: &str, server: &Url) -> Jar {
         let mut cookie = format!("{name}={value}; Path={path}");
         if below == "TRUE" {
             cookie.push_str(&format!("; Domain={}", domain.trim_start_matches('.')));
-        } else if server.host_str().is_none_or(|host| !host.eq_ignore_ascii_case(domain)) {
+        } else if server.host_str().is_none_or(|host| !is_of(domain, host)) {
             continue;
         }
         if secure == "TRUE" {
@@ -80,6 +80,12 @@ fn jar_of(text: &str, server: &Url) -> Jar {
         jar.add_cookie_str(&cookie, server);
     }
     jar
+}
+
+/// Whether a cookie of exactly this host was meant. Python adds `.local` to a name without dots.
+fn is_of(domain: &str, host: &str) -> bool {
+    let own = domain.strip_suffix(".local").filter(|own| !own.contains('.')).unwrap_or(domain);
+    [domain, own].iter().any(|name| name.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]
@@ -113,6 +119,9 @@ mod tests {
         assert_eq!(path, ["path=2", "wide=1"]);
         assert_eq!(sent(FILE, "http://other.example", "http://other.example/"), ["other=4", "wide=1"]);
         assert_eq!(sent(FILE, "http://sky.example", "http://elsewhere/"), [""; 0]);
+        let local = "sky.local\tFALSE\t/\tFALSE\t\ta\t1\na.b.local\tFALSE\t/\tFALSE\t\tb\t2\n";
+        assert_eq!(sent(local, "http://sky", "http://sky/"), ["a=1"]);
+        assert_eq!(sent(local, "http://a.b", "http://a.b/"), [""; 0]);
     }
 
     #[test]

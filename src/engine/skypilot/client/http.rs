@@ -31,6 +31,9 @@ pub(super) const PLAIN: Option<Duration> = Some(Duration::from_secs(120));
 /// An answer that comes when something has happened.
 pub(super) const WHENEVER: Option<Duration> = None;
 
+/// A wait that is longer was cut for its length: no other attempt takes so long to fail.
+const LONG: Duration = Duration::from_secs(20);
+
 /// What all clones of a client share.
 pub(super) struct Wire {
     /// Base of all addresses, without a trailing `/`.
@@ -103,9 +106,8 @@ impl Wire {
         Ok(Self { base, headers, cookies, client: OnceLock::new(), version: AtomicU32::new(0) })
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Error> {
-        let made = self.client.get_or_init(|| self.make().map_err(|e| why(&e)));
-        made.as_ref().map_err(|why| Error::Unreachable { endpoint: self.base.to_string(), why: why.clone() })
+    fn client(&self) -> Result<&reqwest::Client, String> {
+        self.client.get_or_init(|| self.make().map_err(|e| why(&e))).as_ref().map_err(String::clone)
     }
 
     fn make(&self) -> Result<reqwest::Client, reqwest::Error> {
@@ -116,6 +118,9 @@ impl Wire {
             // A POST that is sent elsewhere becomes a GET, or a login page.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
+            // The server closes a connection that is idle for 5 seconds (uvicorn's default). A submission that is sent as
+            // it does so would be one whose answer was lost.
+            .pool_idle_timeout(Duration::from_secs(3))
             // A dead peer is found within two minutes, however long an answer takes.
             .tcp_keepalive(Duration::from_secs(60))
             .tcp_keepalive_interval(Duration::from_secs(15))
@@ -166,11 +171,14 @@ pub(super) fn why(error: &reqwest::Error) -> String {
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let wrapped = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.is::<rustls::Error>() || wrapped.is_some_and(|w| w.is::<rustls::Error>()) {
+        if inner.is::<rustls::Error>() {
             return true;
         }
-        cause = inner.source();
+        // The source of an I/O error is that of what it wraps, which may be an I/O error again.
+        cause = match inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
     }
     false
 }
@@ -207,7 +215,8 @@ impl Client {
     /// Sends, once.
     async fn attempt(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
         let url = format!("{}{}", self.endpoint.url, ask.path);
-        let mut request = self.wire.client()?.request(ask.method.clone(), url).query(ask.query);
+        let client = self.wire.client().map_err(|why| self.unreachable(why))?;
+        let mut request = client.request(ask.method.clone(), url).query(ask.query);
         if let Some(limit) = ask.limit {
             request = request.timeout(limit);
         }
@@ -265,8 +274,9 @@ impl Client {
                 },
                 Err(failed) => failed,
             };
-            // A proxy cuts what takes long. That costs no patience, if the server itself is there.
-            if begun.elapsed() > Duration::from_secs(20) && matches!(failed, Failed::Lost(_)) && self.is_there().await {
+            // A proxy cuts a wait that is long. That costs no patience, if the server itself is there.
+            let waited = ask.method == Method::GET && ask.limit.is_none() && begun.elapsed() > LONG;
+            if waited && matches!(failed, Failed::Lost(_)) && self.is_there().await {
                 pauses = Pauses::new(self.patience);
             }
             self.rest(&mut pauses, failed, ask.again).await?;

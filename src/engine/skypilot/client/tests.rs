@@ -1,122 +1,15 @@
 //! The client against a server of a few lines that says what each test wants it to.
 
+mod server;
+
 use super::*;
 use serde_json::{Value, json};
+use server::{Reply, Server};
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
+    io::Write,
+    net::TcpListener,
     sync::{Mutex, mpsc},
-    thread,
 };
-
-/// What the server does with one request.
-enum Reply {
-    /// Answers: status, more headers, body.
-    Says(u16, &'static str, Vec<u8>),
-    /// Reads the request and closes the connection.
-    Cut,
-    /// Sends raw bytes and closes.
-    Raw(Vec<u8>),
-    /// Answers when told to.
-    When(mpsc::Receiver<()>, Vec<u8>),
-}
-
-/// A request as the server saw it.
-#[derive(Clone, Debug)]
-struct Seen {
-    line: String,
-    headers: Vec<String>,
-    body: Vec<u8>,
-}
-
-impl Seen {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-    fn has(&self, header: &str) -> bool {
-        self.headers.iter().any(|h| h.eq_ignore_ascii_case(header))
-    }
-}
-
-struct Server {
-    url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl Server {
-    /// Gives out `replies` in order; what is asked after them is an error of the test.
-    fn new(replies: Vec<Reply>) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), replies)
-    }
-
-    fn on(listener: TcpListener, replies: Vec<Reply>) -> Self {
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let all = seen.clone();
-        thread::spawn(move || {
-            let mut replies = replies.into_iter();
-            for stream in listener.incoming() {
-                serve(stream.unwrap(), &mut replies, &all);
-            }
-        });
-        Self { url, seen }
-    }
-
-    fn client(&self) -> Client {
-        Client::new(&endpoint(&self.url)).unwrap().with_patience(Duration::from_secs(60))
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
-    }
-
-    fn last(&self) -> Seen {
-        self.seen.lock().unwrap().last().unwrap().clone()
-    }
-}
-
-/// One connection, until a reply closes it.
-fn serve(stream: TcpStream, replies: &mut impl Iterator<Item = Reply>, all: &Mutex<Vec<Seen>>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut out = stream;
-    while let Some(seen) = read(&mut reader) {
-        all.lock().unwrap().push(seen);
-        let (status, more, body) = match replies.next() {
-            Some(Reply::Says(status, more, body)) => (status, more, body),
-            Some(Reply::Cut) => return,
-            Some(Reply::Raw(bytes)) => return out.write_all(&bytes).unwrap_or(()),
-            Some(Reply::When(told, body)) => {
-                let _ = told.recv();
-                (200, "", body)
-            }
-            None => (400, "", br#"{"detail": "asked too often"}"#.to_vec()),
-        };
-        let version = if more.contains("X-SkyPilot-API-Version") { "" } else { "X-SkyPilot-API-Version: 62\r\n" };
-        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{version}{more}\r\n", body.len());
-        if out.write_all(head.as_bytes()).and_then(|()| out.write_all(&body)).is_err() {
-            return;
-        }
-    }
-}
-
-fn read(reader: &mut impl BufRead) -> Option<Seen> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let length = lines.iter().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    let line = lines.remove(0).trim_end_matches(" HTTP/1.1").to_owned();
-    Some(Seen { line, headers: lines, body })
-}
 
 fn endpoint(url: &str) -> Endpoint {
     Endpoint {
@@ -128,6 +21,12 @@ fn endpoint(url: &str) -> Endpoint {
         user_id: "0123abcd".into(),
         user_name: "ada".into(),
         client_config: json!({"active_workspace": "w"}),
+    }
+}
+
+impl Server {
+    fn client(&self) -> Client {
+        Client::new(&endpoint(&self.url)).unwrap().with_patience(Duration::from_secs(60))
     }
 }
 
@@ -525,6 +424,24 @@ fn a_blob_that_is_there() {
     assert_eq!(run(client.has_blob("b", 7)), Ok(true));
     assert_eq!(server.lines()[1], "GET /upload_v2/blob?user_hash=0123abcd&blob_id=b&size_bytes=7");
     assert!(matches!(run(client.has_blob("b", 7)), Err(Error::Nonsense(_))));
+}
+
+/// A peer that speaks no TLS will not learn it: it is not waited for.
+#[test]
+fn no_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            // Until the client goes: closing first would look like a server that restarts.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    let client = Client::new(&endpoint(&url)).unwrap().with_patience(Duration::from_secs(3600));
+    let error = run(client.health()).unwrap_err();
+    assert!(matches!(&error, Error::Unreachable { endpoint, .. } if *endpoint == url), "{error:?}");
 }
 
 /// What is spawned must be able to go to another thread.

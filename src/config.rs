@@ -155,6 +155,11 @@ impl PartitionConfig {
         self.infra.0.first().map(String::as_str).or(self.pool.as_deref())
     }
 
+    /// Most GPUs on one of its nodes.
+    pub fn most_gpus(&self) -> u32 {
+        self.gpus_per_node.unwrap_or(8)
+    }
+
     /// Whether its nodes see `path` under its own name (`shared`).
     pub fn sees(&self, path: &str) -> bool {
         self.shared.iter().any(|dir| Path::new(path).starts_with(dir))

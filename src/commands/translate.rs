@@ -31,9 +31,6 @@ Prints the SkyPilot task that the job of `sbatch OPTIONS SCRIPT` becomes, with w
 option and what was decided. Nothing is submitted. The task can be kept: sky jobs launch FILE.
 ";
 
-/// GPUs on a node where the partition does not say.
-const GPUS_PER_NODE: u32 = 8;
-
 /// Options that are of the command, not of the job; and those that the task itself says.
 const NOT_OF_THE_JOB: [&str; 12] = [
     "clusters",
@@ -86,6 +83,9 @@ fn page(
         Some(file) => read_script(options, std::slice::from_ref(file)),
         None => read_script(options, operands),
     })?;
+    if parsed.asks_for_help() {
+        return Ok(USAGE.to_owned());
+    }
     // What is no option stands at the end.
     let given = options.len().saturating_sub(parsed.operands.len());
     parsed.operands.splice(0..0, file.cloned());
@@ -97,7 +97,7 @@ fn page(
     by_default(&mut request, &partition, config);
     let refused = |text: String| Refusal::error(Command::Sbatch, 1, text);
     let needs = Needs::of(&request, None);
-    let shape = Shape::of(&needs, partition.gpus_per_node.unwrap_or(GPUS_PER_NODE)).map_err(refused)?;
+    let shape = Shape::of(&needs, partition.most_gpus()).map_err(refused)?;
     let facts = Facts { partition: &partition, settings: &config.skypilot, shape: &shape, offered: &[] };
     let copied = partition.copies(&request.work_dir);
     let text;

@@ -67,6 +67,17 @@ fn every_script_is_tried() {
 }
 
 #[test]
+fn the_page_of_the_mapping_names_what_there_is() {
+    let page = include_str!("../../docs/MAPPING.md");
+    let named = page.split('`').map(|word| word.trim_start_matches("testdata/translate/"));
+    let snapshots: Vec<&str> = named.filter(|word| word.ends_with(".snap") && *word != "NAME.snap").collect();
+    assert!(snapshots.len() > 10);
+    for name in snapshots {
+        assert!(Path::new(DATA).join(name).exists(), "{name}");
+    }
+}
+
+#[test]
 fn the_worked_example() {
     let text = printed(&config(), &[&format!("{DATA}/train.sh")], &[]);
     let (_, yaml) = text.split_once("\n\n").unwrap();

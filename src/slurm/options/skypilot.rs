@@ -65,8 +65,11 @@ pub fn class(command: Command, row: &Row) -> Option<Class> {
     Some(different.map_or(own, |(_, class)| *class))
 }
 
+/// Whether a value is such a one.
+type Holds = fn(&str) -> bool;
+
 /// Values of which the class of the row does not speak: what is asked for is what comes.
-const TO_THE_LETTER: &[(&str, fn(&str) -> bool)] = &[
+const TO_THE_LETTER: &[(&str, Holds)] = &[
     ("gres", |value| value.split(',').all(|one| one.split(':').next() == Some("gpu"))),
     ("nodes", |value| !value.contains('-')),
 ];

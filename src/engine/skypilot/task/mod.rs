@@ -11,7 +11,7 @@ pub use name::valid_name;
 
 use crate::{
     config::{PartitionConfig, SkypilotConfig},
-    job::{Request, Shape},
+    job::{Needs, Request, Shape},
 };
 use serde::Serialize;
 use serde_yaml::{Mapping, Value};
@@ -104,6 +104,24 @@ impl Task {
             _ => String::new(),
         }
     }
+}
+
+/// Why no task can be made of `request` in `partition`, whatever its server has: for the moment of submission. `needs` are
+/// the request's.
+///
+/// Options that leave no trace in a request are refused before that ([`crate::slurm::options::skypilot::refuse`]).
+pub fn refused(
+    request: &Request,
+    needs: &Needs,
+    partition: &PartitionConfig,
+    settings: &SkypilotConfig,
+) -> Option<String> {
+    let shape = match Shape::of(needs, partition.most_gpus()) {
+        Ok(shape) => shape,
+        Err(why) => return Some(why),
+    };
+    let facts = Facts { partition, settings, shape: &shape, offered: &[] };
+    resources::resources(request, &facts, true).err()
 }
 
 /// A table of the configuration as YAML has it.

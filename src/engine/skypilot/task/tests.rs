@@ -135,6 +135,23 @@ fn gpus_without_a_type() {
 }
 
 #[test]
+fn what_no_server_could_give_is_refused_at_once() {
+    let refused = |request: Request, of: &str| {
+        super::refused(&request, &Needs::of(&request, None), &partition(of), &SkypilotConfig::default())
+    };
+    let image = |image: &str| Request { container_image: Some(image.into()), ..request("2") };
+    let aws = "infra = \"aws\"";
+    assert_eq!(refused(request("2"), aws), None);
+    assert_eq!(refused(image("ubuntu"), aws), None);
+    assert!(refused(image("/a.sqsh"), aws).is_some_and(|why| why.starts_with("--container-image=/a.sqsh: ")));
+    assert!(refused(image("ubuntu"), "pool = \"w\"").is_some_and(|why| why.contains("pool w")));
+    assert!(refused(request("16"), aws).is_some_and(|why| why.contains("at most 8")));
+    assert_eq!(refused(request("16"), "infra = \"aws\"\ngpus_per_node = 16"), None);
+    let listed = Request { nodelist: vec!["n1".into()], ..request("") };
+    assert!(refused(listed, aws).is_some_and(|why| why.starts_with("--nodelist: ")));
+}
+
+#[test]
 fn disks_are_never_made_smaller_than_skypilot_s() {
     let disk = |of: &str, tmp: u64| {
         let text = resources(&Request { tmp: Some(tmp * 1024), ..request("") }, of, &[]);

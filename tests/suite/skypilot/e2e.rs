@@ -22,6 +22,7 @@ macro_rules! bodies {
                 fn $name() {
                     let lab = super::SkyLab::fake();
                     super::$name(&lab)();
+                    assert!(!lab.server().jobs().is_empty());
                 }
             )*
         }

@@ -247,10 +247,7 @@ fn scripts_of_any_size_but_without_nul() {
     at.file("nul.sh", b"#!/bin/bash\necho a\0b\n");
     let out = at.sh("sbatch nul.sh");
     assert_eq!(out.code, 1);
-    assert!(
-        out.stderr.contains("The SLURM controller does not allow scripts that contain a NULL character '\\0'."),
-        "{out:?}"
-    );
+    assert!(out.stderr.contains("contain a NULL character"), "{out:?}");
     let padding = "# 'quoted' \"twice\" $x `y` --- : |\n".repeat(7000);
     let job = at.submit("-o out", &format!("{padding}echo end"));
     lab.until_accounted(job, "COMPLETED|0:0");

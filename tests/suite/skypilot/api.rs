@@ -102,7 +102,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
             } else {
                 Ok(body["job_id"].as_u64().unwrap_or_default() as u32)
             };
-            let record = Record { path: request.path.clone(), created: now(), ..Record::default() };
+            let record = Record { created: now(), ..Record::default() };
             shared.with(|s| s.requests.insert(id.clone(), record));
             let client = to.try_clone()?;
             let stream = Stream::begin(to, version, &id)?;
@@ -137,7 +137,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
                 let what = json!([{ "type": "missing", "loc": ["body", missing], "msg": "Field required" }]);
                 return reply(to, 422, json!({ "detail": what }));
             }
-            let record = Record { name, path: path.into(), created: now(), ..Record::default() };
+            let record = Record { name, created: now(), ..Record::default() };
             shared.with(|s| s.requests.insert(id.clone(), record));
             let (shared, own, path) = (shared.clone(), id.clone(), path.to_owned());
             let behind = move || {

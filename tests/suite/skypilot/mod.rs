@@ -2,7 +2,7 @@
 //!
 //! [`server`] is a SkyPilot API server of the test's own, whose jobs really run, here; it can be told what to do wrong.
 //! [`lab`] is a system of its own before that server, or before a real one. [`e2e`] are bodies for both, [`faults`] for
-//! the former, [`real`] runs all of e2e at once on the latter.
+//! the former.
 
 mod api;
 mod http;
@@ -13,4 +13,7 @@ mod server;
 mod stream;
 mod task;
 
+mod e2e;
+mod faults;
+mod lab;
 mod own;

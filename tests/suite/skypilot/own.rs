@@ -287,7 +287,7 @@ fn files_come_as_a_blob_and_lose_their_modes() {
     std::fs::remove_file(home.join("sky_workdir/mark")).unwrap();
     assert_eq!(printed(&log(&server, job).unwrap()), ["644", "x.sh", "echo hidden-word"]);
     until("the cluster's end", || call(&server, "/exec", &exec).is_err_and(|e| e["type"] == "ClusterDoesNotExist"));
-    server.assert_never_seen("no-such-word");
-    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.assert_never_seen("hidden-word")));
+    server.assert_never_sent("no-such-word");
+    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.assert_never_sent("hidden-word")));
     assert!(seen.is_err());
 }

@@ -1,0 +1,329 @@
+//! What goes wrong, and what a user sees of it. Only the test's own server can be told to.
+
+use super::{
+    lab::{Place, SkyLab},
+    server::Fault,
+};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+const AGES: Duration = Duration::from_secs(3600);
+
+/// A line of script that leaves a mark for each time it runs.
+fn mark(lab: &SkyLab) -> String {
+    format!("echo $SLURM_JOB_ID >> {}", lab.home().join("ran").display())
+}
+
+/// How often scripts ran.
+fn marks(lab: &SkyLab) -> usize {
+    fs::read_to_string(lab.home().join("ran")).unwrap_or_default().lines().count()
+}
+
+/// A script whose output takes a while, and what it prints.
+fn slow_script(lab: &SkyLab) -> (String, String) {
+    let script = format!("{}; for i in $(seq 60); do seq -f \"$i %.0f\" 200; sleep 0.05; done", mark(lab));
+    let wanted = (1..=60).flat_map(|i| (1..=200).map(move |n| format!("{i} {n}\n"))).collect();
+    (script, wanted)
+}
+
+/// The job completed, its output is exact, and all happened once.
+#[track_caller]
+fn exact_and_once(at: &Place, job: u32, file: &str, wanted: &str) {
+    at.lab.until_accounted(job, "COMPLETED|0:0");
+    assert_eq!(at.read(file), wanted);
+    assert_eq!((at.lab.server().jobs().len(), at.lab.server().runs(), marks(at.lab)), (1, 1, 1));
+}
+
+#[test]
+fn a_preempted_job_runs_again_and_knows_it() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let job = at.submit(
+        "--open-mode=append -o out",
+        "echo run ${SLURM_RESTART_COUNT:-0}; [ -n \"$SLURM_RESTART_COUNT\" ] || sleep 3600",
+    );
+    at.until_file("out", "run 0\n");
+    lab.until_state(job, "RUNNING");
+    lab.server().set(|s| s.starting = AGES);
+    let sky = lab.server().jobs()[0].0;
+    lab.server().preempt(sky);
+    lab.until(&format!("squeue -h -j {job} -o %t"), "PD");
+    lab.server().set(|s| s.starting = Duration::ZERO);
+    lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | tail -1"), "COMPLETED|0:0");
+    assert!(at.read("out").ends_with("run 1\n"), "{}", at.read("out"));
+    assert_eq!(lab.server().requests("/jobs/launch").len(), 1);
+}
+
+#[test]
+fn a_preempted_job_that_may_not_be_requeued_ends() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let job = at.submit("--no-requeue -o out", &format!("{}; echo up; sleep 3600", mark(&lab)));
+    at.until_file("out", "up\n");
+    lab.until_state(job, "RUNNING");
+    lab.server().preempt(lab.server().jobs()[0].0);
+    lab.until_true("its end", || {
+        ["PREEMPTED", "NODE_FAIL"].contains(&lab.sh(&format!("sacct -X -n -P -j {job} -o state")).stdout.trim())
+    });
+    assert_eq!(marks(&lab), 1);
+}
+
+#[test]
+fn a_job_whose_nodes_vanish_has_failed_by_them() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let job = at.submit("-o out", "echo up; sleep 3600");
+    at.until_file("out", "up\n");
+    lab.until_state(job, "RUNNING");
+    lab.server().vanish(lab.server().jobs()[0].0, "FAILED_CONTROLLER", "Unexpected error occurred.");
+    lab.until(&format!("sacct -X -n -P -j {job} -o state"), "NODE_FAIL");
+}
+
+#[test]
+fn a_submission_s_lost_answer_is_looked_up() {
+    for fault in [Fault::AnswerLost, Fault::Cut, Fault::Busy, Fault::Interrupted, Fault::InterruptedAfter] {
+        let lab = SkyLab::fake();
+        let at = lab.place("w");
+        lab.server().fault("/jobs/launch", fault, 1);
+        let job = at.submit("-o out", &format!("{}; echo done", mark(&lab)));
+        exact_and_once(&at, job, "out", "done\n");
+        assert!(lab.server().faults_are_used_up());
+    }
+}
+
+#[test]
+fn an_array_s_lost_answer_is_looked_up() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().fault("/jobs/launch", Fault::AnswerLost, 1);
+    let job = at.submit("--array=0-3 -o out.%a", &format!("{}; echo $SLURM_ARRAY_TASK_ID", mark(&lab)));
+    lab.until(&format!("sacct -X -n -P -j {job} -o state | sort | uniq -c"), "4 COMPLETED");
+    assert_eq!((lab.server().jobs().len(), marks(&lab)), (4, 4));
+    assert!((0..4).all(|i| at.read(&format!("out.{i}")) == format!("{i}\n")));
+}
+
+#[test]
+fn a_controller_killed_in_a_submission_sends_it_once() {
+    for fault in [Fault::Silence(Duration::from_secs(2)), Fault::AnswerLost] {
+        let lab = SkyLab::fake();
+        let at = lab.place("w");
+        lab.server().fault("/jobs/launch", fault, 1);
+        lab.server().set(|s| _ = s.work_of.insert("/jobs/launch".into(), Duration::from_millis(700)));
+        let job = at.submit("-o out", &format!("{}; echo done", mark(&lab)));
+        lab.until_true("the submission", || !lab.server().requests("/jobs/launch").is_empty());
+        lab.kill_controller();
+        lab.until_true("the job at the server", || !lab.server().jobs().is_empty());
+        lab.sh("squeue").ok();
+        exact_and_once(&at, job, "out", "done\n");
+    }
+}
+
+#[test]
+fn a_controller_killed_in_a_log_goes_on_where_it_was() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let (script, wanted) = slow_script(&lab);
+    let job = at.submit("-o out", &script);
+    for from in ["5 1\n", "20 1\n", "40 1\n"] {
+        at.until_file("out", &format!("\n{from}"));
+        lab.kill_controller();
+        lab.sh("squeue").ok();
+    }
+    exact_and_once(&at, job, "out", &wanted);
+}
+
+#[test]
+fn a_server_that_is_down_is_waited_for() {
+    // Before the submission; while the job waits; while it runs; while it ends.
+    for phase in 0..4 {
+        let lab = SkyLab::fake();
+        let at = lab.place("w");
+        let (script, wanted) = slow_script(&lab);
+        if phase == 0 {
+            lab.server().down();
+        }
+        if phase == 1 {
+            lab.server().set(|s| s.pending = AGES);
+        }
+        let job = at.submit("-o out", &script);
+        match phase {
+            0 => {}
+            1 => lab.until_true("the job at the server", || !lab.server().jobs().is_empty()),
+            2 => drop(at.until_file("out", "\n5 1\n")),
+            _ => drop(at.until_file("out", "\n55 1\n")),
+        }
+        lab.server().down();
+        lab.server().set(|s| s.pending = Duration::ZERO);
+        let begun = Instant::now();
+        let squeue = lab.sh("squeue -h -o %i");
+        assert!(begun.elapsed() < Duration::from_secs(1) && squeue.ok() == format!("{job}\n"), "{squeue:?}");
+        if phase > 0 {
+            lab.until_true("the job's work", || lab.server().runs() == 1);
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        lab.server().up();
+        exact_and_once(&at, job, "out", &wanted);
+    }
+}
+
+#[test]
+fn a_log_that_is_cut_often_is_read_to_its_end() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| s.cut_log_every = Some(20_000));
+    let (script, wanted) = slow_script(&lab);
+    let job = at.submit("-o out", &script);
+    exact_and_once(&at, job, "out", &wanted);
+}
+
+#[test]
+fn a_log_that_lasts_only_a_while_and_a_job_too_short_to_be_followed() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| {
+        s.cut_log_after = Some(Duration::from_millis(300));
+        s.misses_short_jobs = true;
+        s.running_lag = Duration::from_millis(1);
+        s.heartbeat = Duration::from_millis(50);
+    });
+    let (script, wanted) = slow_script(&lab);
+    let job = at.submit("-o out", &script);
+    exact_and_once(&at, job, "out", &wanted);
+    let short = at.submit("-o short", "echo short");
+    lab.until_accounted(short, "COMPLETED|0:0");
+    assert_eq!(at.read("short"), "short\n");
+}
+
+#[test]
+fn what_cannot_be_placed_says_why() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| s.unsatisfiable = Some("Task requires a GPU that nobody has".into()));
+    let out = at.sh("sbatch --wait -o out --wrap true");
+    assert_eq!(out.code, 1, "{out:?}");
+    let shown = lab.sh("scontrol show job 1").stdout;
+    assert!(shown.contains("a GPU that nobody has") && !shown.contains('\x1b'), "{shown}");
+    assert!(shown.contains("JobState=FAILED"), "{shown}");
+}
+
+#[test]
+fn an_expired_token_is_named() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| s.token = Some("sky_another".into()));
+    let job = at.sbatch("-o out --wrap 'echo done'");
+    lab.until_true("the message", || lab.sh(&format!("scontrol show job {job}")).stdout.contains("token"));
+    let reason = lab.sh(&format!("squeue -h -j {job} -o '%t %r'")).stdout;
+    assert!(reason.starts_with("PD "), "{reason}");
+    lab.server().set(|s| s.token = None);
+    lab.until_accounted(job, "COMPLETED|0:0");
+}
+
+#[test]
+fn any_name_is_a_name() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    for (number, name) in
+        ["a 'b' \"c\" $(touch x) `d`", "--- &x *y: {z}", "ä→\u{1f600}", "a\nb: c", "x: !!python/object"]
+            .iter()
+            .enumerate()
+    {
+        at.file("job.sh", "#!/bin/bash\nprintf %s \"$SLURM_JOB_NAME\"\n");
+        let file = format!("out.{number}");
+        let out =
+            lab.run(lab.command("sbatch").args(["--wait", "-o", &file, "-J", name, "job.sh"]).current_dir(&at.dir));
+        assert_eq!((out.code, at.read(&file).as_str()), (0, *name), "{out:?}");
+    }
+    assert!(!at.dir.join("x").exists());
+    assert_eq!(lab.server().jobs().len(), 5);
+}
+
+#[test]
+fn scripts_of_any_size_but_without_nul() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    at.file("nul.sh", b"#!/bin/bash\necho a\0b\n");
+    let out = at.sh("sbatch nul.sh");
+    assert_eq!(out.code, 1);
+    assert!(out.stderr.contains("contain a NULL character"), "{out:?}");
+    let padding = "# 'quoted' \"twice\" $x `y` --- : |\n".repeat(7000);
+    let job = at.submit("-o out", &format!("{padding}echo end"));
+    lab.until_accounted(job, "COMPLETED|0:0");
+    assert_eq!((at.read("out").as_str(), lab.server().jobs().len()), ("end\n", 1));
+}
+
+#[test]
+fn a_work_directory_that_is_too_large_is_refused() {
+    let lab = SkyLab::fake_with("workdir_limit = \"1M\"", "");
+    let at = lab.place("w");
+    at.file("large", vec![7; 3 << 20]);
+    // Said at once, or by the job that cannot go; in either case what and how much.
+    let out = at.sh("sbatch -o out --wrap 'echo done'");
+    lab.until_true("a message", || {
+        let said = out.stderr.clone() + &lab.sh("scontrol show job 1").stdout;
+        said.contains("1 MiB") && said.contains(at.dir.to_str().unwrap())
+    });
+    assert!(lab.server().requests("/upload_v2").is_empty());
+    at.file(".skyignore", "large\n");
+    let job = at.sbatch("-o out --wrap 'echo done'");
+    lab.until_accounted(job, "COMPLETED|0:0");
+}
+
+#[test]
+fn states_go_from_waiting_to_the_end() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| {
+        (s.pending, s.starting, s.running_lag) = (AGES, AGES, Duration::ZERO);
+        s.details = Some("Launching (nodes allocated; Slurm job 4 on lab)".into());
+    });
+    let job = at.submit("-o out", "trap '' TERM; echo up; sleep 3600");
+    let state = format!("squeue -h -j {job} -o %t");
+    lab.until_true("the job at the server", || !lab.server().jobs().is_empty());
+    lab.until(&state, "PD");
+    let reason = lab.sh(&format!("squeue -h -j {job} -o %R")).stdout;
+    assert!(reason.starts_with('(') && reason.trim() != "(None)", "{reason}");
+    lab.server().set(|s| s.pending = Duration::ZERO);
+    lab.until(&state, "CF");
+    lab.until_true("where it is", || lab.sh(&format!("scontrol show job {job}")).stdout.contains("Slurm job 4 on lab"));
+    lab.server().set(|s| s.starting = Duration::ZERO);
+    lab.until(&state, "R");
+    at.until_file("out", "up\n");
+    lab.server().set(|s| _ = s.work_of.insert("/jobs/cancel".into(), Duration::from_secs(2)));
+    lab.sh(&format!("scancel {job}")).ok();
+    lab.until(&state, "CG");
+    lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+}
+
+#[test]
+fn questions_are_answered_at_once_by_a_slow_server_too() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| s.work = Duration::from_secs(20));
+    let jobs: Vec<u32> = (0..3).map(|_| at.sbatch("-o out.%j --wrap 'echo done'")).collect();
+    let begun = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(lab.sh("squeue -h").ok().lines().count(), 3);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    lab.server().set(|s| s.work = Duration::from_millis(5));
+    for job in jobs {
+        lab.until_accounted(job, "COMPLETED|0:0");
+    }
+}
+
+#[test]
+fn files_go_once_and_connections_are_few() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    at.file("data", vec![1; 100_000]);
+    let jobs: Vec<u32> = (0..20).map(|_| at.sbatch("-o /dev/null --wrap 'cmp data data'")).collect();
+    for job in jobs {
+        lab.until_accounted(job, "COMPLETED|0:0");
+    }
+    let uploads = lab.server().requests("/upload_v2").len();
+    assert!(lab.server().jobs().len() == 20 && (1..=2).contains(&uploads), "{uploads}");
+    assert!(lab.server().most_connections() <= 64, "{}", lab.server().most_connections());
+}

@@ -1,0 +1,218 @@
+//! A system of its own whose one partition, `sky`, is on a SkyPilot API server: the test's own, or a real one.
+
+use super::server::Server;
+use crate::harness::{Lab, Output, say, user_name};
+use std::{
+    fs,
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A system, and its server if that is the test's own.
+pub struct SkyLab {
+    // Dropped in this order: the lab cancels its jobs at the server.
+    lab: Lab,
+    server: Option<Server>,
+    _real: Option<Real>,
+}
+
+impl SkyLab {
+    /// Before a server of the test's own.
+    pub fn fake() -> Self {
+        Self::fake_with("", "")
+    }
+
+    /// The same, with more of `[skypilot]` and more behind that in its configuration.
+    pub fn fake_with(skypilot: &str, more: &str) -> Self {
+        let server = Server::start();
+        let lab = lab(&server.url(), skypilot, more);
+        Self { lab, server: Some(server), _real: None }
+    }
+
+    /// Before a real server: that of `SKYSLURM_SKY_ENDPOINT`, else one that `tests/sky/up` brings up and that ends with this;
+    /// else why there is none.
+    pub fn real() -> Result<Self, String> {
+        let (endpoint, real) = match std::env::var("SKYSLURM_SKY_ENDPOINT") {
+            Ok(endpoint) => (endpoint, None),
+            Err(_) => Real::up().map(|(endpoint, real)| (endpoint, Some(real)))?,
+        };
+        Ok(Self { lab: lab(&endpoint, "", ""), server: None, _real: real })
+    }
+
+    /// The test's own server.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("a server of the test's own")
+    }
+
+    /// Whether the server is a real one: minutes where the other takes seconds.
+    pub fn is_real(&self) -> bool {
+        self.server.is_none()
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub fn until_true(&self, what: &str, mut is: impl FnMut() -> bool) {
+        let until = Instant::now() + Duration::from_secs(if self.is_real() { 400 } else { 60 });
+        while !is() {
+            assert!(Instant::now() < until, "waited in vain for {what}");
+            thread::sleep(Duration::from_millis(if self.is_real() { 500 } else { 20 }));
+        }
+    }
+
+    /// Waits until a line of shell prints this.
+    #[track_caller]
+    pub fn until(&self, line: &str, wanted: &str) {
+        let mut last = None;
+        self.until_true(&format!("`{line}` to print {wanted:?}"), || {
+            let out = self.sh(line);
+            let found = out.code == 0 && out.stdout.trim() == wanted;
+            last = Some(out);
+            found
+        });
+    }
+
+    /// Waits until a job is in this state (`RUNNING`, ...).
+    #[track_caller]
+    pub fn until_state(&self, job: impl std::fmt::Display, state: &str) {
+        self.until(&format!("squeue -h -t all -j {job} -o %T"), state);
+    }
+
+    /// Waits until sacct has a job ended so: `COMPLETED|0:0`.
+    #[track_caller]
+    pub fn until_accounted(&self, job: impl std::fmt::Display, how: &str) {
+        self.until(&format!("sacct -X -n -P -j {job} -o state,exitcode"), how);
+    }
+
+    /// A directory of its own to submit from.
+    pub fn place(&self, name: &str) -> Place<'_> {
+        let dir = self.work().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        Place { lab: self, dir }
+    }
+}
+
+impl Deref for SkyLab {
+    type Target = Lab;
+    fn deref(&self) -> &Lab {
+        &self.lab
+    }
+}
+
+impl Drop for SkyLab {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.heal();
+        } else if self.lab.state().join("controller.lock").exists() {
+            self.lab.sh(&format!("scancel -Q -u {}", user_name()));
+            let until = Instant::now() + Duration::from_secs(120);
+            while !self.lab.sh("squeue -h").stdout.is_empty() && Instant::now() < until {
+                thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+fn lab(endpoint: &str, skypilot: &str, more: &str) -> Lab {
+    let lab = Lab::new(&format!(
+        "[controller]\nkill_wait = 1\ndefault_memory_per_cpu = \"100M\"\n\n[[partition]]\nname = \"sky\"\n\
+         infra = \"slurm/lab\"\n\n[skypilot]\nendpoint = \"{endpoint}\"\n{skypilot}\n{more}\n"
+    ));
+    fs::create_dir_all(lab.home().join(".sky")).unwrap();
+    fs::write(lab.home().join(".sky/user_hash"), "5ca1ab1e").unwrap();
+    lab
+}
+
+/// A directory that jobs are submitted from.
+pub struct Place<'a> {
+    pub lab: &'a SkyLab,
+    pub dir: PathBuf,
+}
+
+impl Place<'_> {
+    /// Runs a line of shell here.
+    #[track_caller]
+    pub fn sh(&self, line: &str) -> Output {
+        self.lab.run(self.lab.command("bash").args(["-c", line]).current_dir(&self.dir).env("PWD", &self.dir))
+    }
+
+    /// Submits a script with these options, and gives the job's id.
+    #[track_caller]
+    pub fn submit(&self, options: &str, script: &str) -> u32 {
+        self.file("job.sh", format!("#!/bin/bash\n{script}\n"));
+        self.sbatch(&format!("{options} job.sh"))
+    }
+
+    /// Submits with these arguments.
+    #[track_caller]
+    pub fn sbatch(&self, arguments: &str) -> u32 {
+        let out = self.sh(&format!("sbatch --parsable {arguments}"));
+        out.ok().trim().parse().unwrap_or_else(|_| panic!("{out:#?}"))
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.dir.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A file's bytes; none if there is no such file.
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.dir.join(name)).unwrap_or_default()
+    }
+
+    /// A file as text.
+    pub fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&self.bytes(name)).into_owned()
+    }
+
+    /// Waits until a file has this in it, and gives all of it.
+    #[track_caller]
+    pub fn until_file(&self, name: &str, has: &str) -> String {
+        self.lab.until_true(&format!("{has:?} in {name}"), || self.read(name).contains(has));
+        self.read(name)
+    }
+}
+
+/// A real server that was brought up; it goes down with this, unless it ran before.
+struct Real {
+    /// It was down before.
+    ours: bool,
+    _lock: nix::fcntl::Flock<fs::File>,
+}
+
+impl Real {
+    fn up() -> Result<(String, Self), String> {
+        let lock = fs::File::create("/tmp/skyslurm-sky.lock").map_err(|e| e.to_string())?;
+        let lock =
+            nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).map_err(|(_, e)| e.to_string())?;
+        let port = std::env::var("SKYSLURM_SKY_PORT").ok().and_then(|p| p.parse().ok()).unwrap_or(46680_u16);
+        let ours = std::net::TcpStream::connect(("127.0.0.1", port)).is_err();
+        let out = Command::new(script("up")).stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+        let said = String::from_utf8_lossy(&out.stderr);
+        match out.status.code() {
+            Some(0) => {}
+            Some(77) => return Err(said.lines().last().unwrap_or_default().into()),
+            _ => panic!("tests/sky/up failed:\n{said}"),
+        }
+        let text = String::from_utf8_lossy(&out.stdout);
+        let endpoint = text.lines().find_map(|l| l.strip_prefix("export SKYSLURM_SKY_ENDPOINT="));
+        Ok((endpoint.expect("up names the endpoint").into(), Self { ours, _lock: lock }))
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        if self.ours && !Command::new(script("down")).status().is_ok_and(|s| s.success()) {
+            say("tests/sky/down failed");
+        }
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sky").join(name)
+}

@@ -359,7 +359,8 @@ mod tests {
         assert_eq!(visible_gpus(""), [0; 0]);
         let shape = Shape { tasks: vec![1], cpus: Some(1), gpus: 2, ..Shape::default() };
         let host = Host { name: "a".into(), address: String::new() };
-        let of = |gpu_ids| placement(&shape, &[host.clone()], &[Info { gpus: 2, gpu_ids, ..Info::default() }]);
+        let of =
+            |gpu_ids| placement(&shape, std::slice::from_ref(&host), &[Info { gpus: 2, gpu_ids, ..Info::default() }]);
         assert_eq!(of(vec![2, 3]).nodes[0].gpus(), [2, 3].into_iter().collect());
         assert_eq!(of(vec![2]).nodes[0].gpus(), [0, 1].into_iter().collect());
     }

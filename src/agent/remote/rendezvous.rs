@@ -2,7 +2,11 @@
 
 use super::surroundings::ports;
 use crate::{
-    agent::{Host, link::Link, noise::Key},
+    agent::{
+        Host,
+        link::{self, Link},
+        noise::Key,
+    },
     job::Placement,
 };
 use nix::{
@@ -253,14 +257,8 @@ impl Knocking<'_> {
             let tried = if round % ALL_PORTS_EVERY == 0 { ports.len() } else { 1 };
             for port in ports.iter().take(tried) {
                 let address = SocketAddr::new(address, *port);
-                if let Ok(mut link) = Link::connecting(address, &self.key) {
-                    let until = Instant::now() + KNOCK;
-                    while !link.closed && !link.is_trusted() && Instant::now() < until {
-                        self.wait(&mut link, until)?;
-                    }
-                    if link.is_trusted() && !link.closed {
-                        return Ok((address, link));
-                    }
+                if let Some(link) = self.try_at(address)? {
+                    return Ok((address, link));
                 }
             }
             if Instant::now() >= self.until {
@@ -269,6 +267,22 @@ impl Knocking<'_> {
             self.pause()?;
         }
         Err(away())
+    }
+
+    /// Whether the first node is at `address`.
+    fn try_at(&self, address: SocketAddr) -> Result<Option<Link>, NotFound> {
+        let until = Instant::now() + KNOCK;
+        let Ok(stream) = link::begin(address) else { return Ok(None) };
+        self.poll([PollFd::new(stream.as_fd(), PollFlags::POLLOUT)], until)?;
+        // Most often nobody listens yet; a session is made only where somebody does.
+        if !matches!(stream.take_error(), Ok(None)) || stream.peer_addr().is_err() {
+            return Ok(None);
+        }
+        let Ok(mut link) = Link::calling(stream, &self.key) else { return Ok(None) };
+        while !link.closed && !link.is_trusted() && Instant::now() < until {
+            self.wait(&mut link, until)?;
+        }
+        Ok(Some(link).filter(|link| link.is_trusted() && !link.closed))
     }
 
     /// The next that the first node says.
@@ -287,14 +301,7 @@ impl Knocking<'_> {
     fn wait(&self, link: &mut Link, until: Instant) -> Result<(), NotFound> {
         let mut flags = PollFlags::POLLIN;
         flags.set(PollFlags::POLLOUT, link.waiting() > 0);
-        let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN), PollFd::new(link.fd(), flags)];
-        let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32 + 1;
-        let _ = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
-        let arrived = fds.last().is_some_and(|fd| fd.any().unwrap_or(false));
-        if is_told_to_end(self.signals) {
-            return Err(NotFound::Signalled);
-        }
-        if arrived {
+        if self.poll([PollFd::new(link.fd(), flags)], until)? {
             link.flush();
             link.fill();
         }
@@ -302,8 +309,18 @@ impl Knocking<'_> {
     }
 
     fn pause(&self) -> Result<(), NotFound> {
-        let timeout = PollTimeout::try_from(PAUSE.as_millis() as i32).unwrap_or(PollTimeout::MAX);
-        let _ = poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout);
-        if is_told_to_end(self.signals) { Err(NotFound::Signalled) } else { Ok(()) }
+        self.poll([], Instant::now() + PAUSE).map(drop)
+    }
+
+    /// Waits for `others`; whether the last of them is ready.
+    fn poll<const N: usize>(&self, others: [PollFd; N], until: Instant) -> Result<bool, NotFound> {
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        fds.extend(others);
+        let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32 + 1;
+        let _ = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+        if is_told_to_end(self.signals) {
+            return Err(NotFound::Signalled);
+        }
+        Ok(N > 0 && fds.last().is_some_and(|fd| fd.any().unwrap_or(false)))
     }
 }

@@ -118,6 +118,11 @@ fn listed(table: &str, name: &str) -> Vec<String> {
     table.lines().filter_map(line).collect()
 }
 
+/// The addresses of `name`.
+pub(super) fn look_up(name: &str) -> Vec<String> {
+    ask(name).map(|child| answer(child, Instant::now() + PATIENCE)).unwrap_or_default()
+}
+
 /// Asks the system's name service, in a child: this program may not ask it itself.
 fn ask(name: &str) -> Option<Child> {
     let mut getent = Command::new("getent");

@@ -11,7 +11,7 @@ use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd},
         unix::net::UnixStream,
     },
     path::PathBuf,
@@ -76,17 +76,14 @@ impl Link {
 
     /// A connection to another node, that is being made.
     pub fn connecting(address: SocketAddr, key: &Key) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let socket = TcpStream::from(socket::socket(family, SockType::Stream, flags, None)?);
-        prepare(&socket);
-        match socket::connect(std::os::fd::AsRawFd::as_raw_fd(&socket), &SockaddrStorage::from(address)) {
-            Ok(()) | Err(Errno::EINPROGRESS) => {}
-            Err(errno) => return Err(errno.into()),
-        }
+        Self::calling(begin(address)?, key)
+    }
+
+    /// The same, where it was begun already.
+    pub fn calling(stream: TcpStream, key: &Key) -> io::Result<Self> {
         let mut hello = Vec::new();
         let session = Session::connecting(key, &mut hello).map_err(io::Error::other)?;
-        Ok(Self::on(Stream::Secret(socket, Box::new(session)), hello))
+        Ok(Self::on(Stream::Secret(stream, Box::new(session)), hello))
     }
 
     fn on(stream: Stream, output: Vec<u8>) -> Self {
@@ -252,6 +249,18 @@ impl Link {
             Stream::Plain(stream) => stream.as_fd(),
             Stream::Secret(stream, _) => stream.as_fd(),
         }
+    }
+}
+
+/// Begins to connect, without waiting.
+pub(crate) fn begin(address: SocketAddr) -> io::Result<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let stream = TcpStream::from(socket::socket(family, SockType::Stream, flags, None)?);
+    prepare(&stream);
+    match socket::connect(stream.as_raw_fd(), &SockaddrStorage::from(address)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(stream),
+        Err(errno) => Err(errno.into()),
     }
 }
 

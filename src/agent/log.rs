@@ -29,8 +29,8 @@ const READ: usize = 32 << 10;
 /// A pipe that can be written to takes this much at least without waiting (`PIPE_BUF` of Linux).
 const PIECE: usize = 4096;
 
-/// The most that is taken out of the script's pipes before a line of slurmstepd's.
-const AHEAD: usize = 1 << 20;
+/// The most that is taken out of one of the script's pipes before a line of slurmstepd's: what a pipe holds mostly.
+const AHEAD: usize = 64 << 10;
 
 /// One of the script's two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +85,11 @@ impl Log {
 
     /// A line of slurmstepd's, in the script's stderr, behind what the script has written.
     pub fn message(&mut self, text: &str) {
-        let until = self.due.len() + AHEAD;
         for pipe in [Pipe::Output, Pipe::Error] {
-            while self.due.len() < until && self.take(pipe) {}
+            let mut left = AHEAD / READ;
+            while left > 0 && self.take(pipe) {
+                left -= 1;
+            }
         }
         let kind = if self.apart { Kind::Error } else { Kind::Output };
         self.put(kind, format!("slurmstepd: error: {text}\n").as_bytes());

@@ -18,6 +18,9 @@ use std::{
 
 const TABLE: &str = "/etc/hosts";
 
+/// How names of the job's own begin.
+const MADE_UP: &str = "skynode-";
+
 /// A name service that has not answered after this does not know the name.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -30,7 +33,7 @@ pub(super) fn choose(job: JobId, nodes: &[Host]) -> Vec<Host> {
     let distinct = nodes.iter().enumerate().all(|(i, n)| nodes.iter().take(i).all(|m| m.name != n.name));
     let own = distinct && nodes.iter().all(|n| usable(&n.name));
     let name = |(rank, node): (usize, &Host)| Host {
-        name: if own { node.name.clone() } else { format!("skynode-{job}-{rank}") },
+        name: if own { node.name.clone() } else { format!("{MADE_UP}{job}-{rank}") },
         address: node.address.clone(),
     };
     nodes.iter().enumerate().map(name).collect()
@@ -90,7 +93,8 @@ fn wrong(hosts: &[Host]) -> Vec<Host> {
         .iter()
         .map(|host| {
             let found = listed(&table, &host.name);
-            let child = if found.is_empty() { ask(&host.name) } else { None };
+            // Nobody else knows a name that we have made up.
+            let child = if found.is_empty() && !host.name.starts_with(MADE_UP) { ask(&host.name) } else { None };
             (host, child, found)
         })
         .collect();
@@ -112,6 +116,11 @@ fn listed(table: &str, name: &str) -> Vec<String> {
         words.any(|word| word.eq_ignore_ascii_case(name)).then(|| address.to_owned())
     };
     table.lines().filter_map(line).collect()
+}
+
+/// The addresses of `name`.
+pub(super) fn look_up(name: &str) -> Vec<String> {
+    ask(name).map(|child| answer(child, Instant::now() + PATIENCE)).unwrap_or_default()
 }
 
 /// Asks the system's name service, in a child: this program may not ask it itself.

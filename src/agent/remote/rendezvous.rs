@@ -2,7 +2,11 @@
 
 use super::surroundings::ports;
 use crate::{
-    agent::{Host, link::Link, noise::Key},
+    agent::{
+        Host,
+        link::{self, Link},
+        noise::Key,
+    },
     job::Placement,
 };
 use nix::{
@@ -29,8 +33,7 @@ pub(in crate::agent) const STRANGERS: usize = 128;
 /// A port on which nobody answers is left after this.
 const KNOCK: Duration = Duration::from_secs(2);
 
-/// Between two rounds. Every so often all ports are tried, mostly only the one that is almost always the right one.
-const PAUSE: Duration = Duration::from_millis(40);
+/// Every so often all ports are tried, mostly only the one that is almost always the right one.
 const ALL_PORTS_EVERY: u32 = 8;
 
 /// What a node tells the first.
@@ -241,6 +244,14 @@ pub(super) struct Knocking<'a> {
     /// What ends the wait.
     pub signals: &'a SignalFd,
     pub until: Instant,
+    /// Between two rounds: [`pause`].
+    pub pause: Duration,
+}
+
+/// How long to wait between two rounds where a job has `nodes` nodes, so that the first one is not overrun: at most
+/// some thousand knocks a second in all.
+pub(super) fn pause(nodes: usize) -> Duration {
+    Duration::from_micros(10_000 + 500 * nodes as u64)
 }
 
 impl Knocking<'_> {
@@ -253,22 +264,32 @@ impl Knocking<'_> {
             let tried = if round % ALL_PORTS_EVERY == 0 { ports.len() } else { 1 };
             for port in ports.iter().take(tried) {
                 let address = SocketAddr::new(address, *port);
-                if let Ok(mut link) = Link::connecting(address, &self.key) {
-                    let until = Instant::now() + KNOCK;
-                    while !link.closed && !link.is_trusted() && Instant::now() < until {
-                        self.wait(&mut link, until)?;
-                    }
-                    if link.is_trusted() && !link.closed {
-                        return Ok((address, link));
-                    }
+                if let Some(link) = self.try_at(address)? {
+                    return Ok((address, link));
                 }
             }
             if Instant::now() >= self.until {
                 break;
             }
-            self.pause()?;
+            self.poll([], Instant::now() + self.pause)?;
         }
         Err(away())
+    }
+
+    /// Whether the first node is at `address`.
+    fn try_at(&self, address: SocketAddr) -> Result<Option<Link>, NotFound> {
+        let until = Instant::now() + KNOCK;
+        let Ok(stream) = link::begin(address) else { return Ok(None) };
+        self.poll([PollFd::new(stream.as_fd(), PollFlags::POLLOUT)], until)?;
+        // Most often nobody listens yet; a session is made only where somebody does.
+        if !matches!(stream.take_error(), Ok(None)) || stream.peer_addr().is_err() {
+            return Ok(None);
+        }
+        let Ok(mut link) = Link::calling(stream, &self.key) else { return Ok(None) };
+        while !link.closed && !link.is_trusted() && Instant::now() < until {
+            self.wait(&mut link, until)?;
+        }
+        Ok(Some(link).filter(|link| link.is_trusted() && !link.closed))
     }
 
     /// The next that the first node says.
@@ -287,23 +308,112 @@ impl Knocking<'_> {
     fn wait(&self, link: &mut Link, until: Instant) -> Result<(), NotFound> {
         let mut flags = PollFlags::POLLIN;
         flags.set(PollFlags::POLLOUT, link.waiting() > 0);
-        let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN), PollFd::new(link.fd(), flags)];
-        let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32 + 1;
-        let _ = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
-        let arrived = fds.last().is_some_and(|fd| fd.any().unwrap_or(false));
-        if is_told_to_end(self.signals) {
-            return Err(NotFound::Signalled);
-        }
-        if arrived {
+        if self.poll([PollFd::new(link.fd(), flags)], until)? {
             link.flush();
             link.fill();
         }
         Ok(())
     }
 
-    fn pause(&self) -> Result<(), NotFound> {
-        let timeout = PollTimeout::try_from(PAUSE.as_millis() as i32).unwrap_or(PollTimeout::MAX);
-        let _ = poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout);
-        if is_told_to_end(self.signals) { Err(NotFound::Signalled) } else { Ok(()) }
+    /// Waits for `others`; whether the last of them is ready.
+    fn poll<const N: usize>(&self, others: [PollFd; N], until: Instant) -> Result<bool, NotFound> {
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        fds.extend(others);
+        let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32 + 1;
+        let _ = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+        if is_told_to_end(self.signals) {
+            return Err(NotFound::Signalled);
+        }
+        Ok(N > 0 && fds.last().is_some_and(|fd| fd.any().unwrap_or(false)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::{signal::SigSet, signalfd::SfdFlags};
+
+    fn no_signals() -> SignalFd {
+        SignalFd::with_flags(&SigSet::empty(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).unwrap()
+    }
+
+    fn key() -> Key {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).unwrap();
+        key
+    }
+
+    fn knocking(key: Key, signals: &SignalFd) -> Knocking<'_> {
+        let until = Instant::now() + Duration::from_secs(20);
+        Knocking { address: "127.0.0.1", key, signals, until, pause: pause(2) }
+    }
+
+    /// One node finds the other, and is heard.
+    fn meets(key: Key) -> usize {
+        let other = std::thread::spawn(move || {
+            let signals = no_signals();
+            let knocking = knocking(key, &signals);
+            let (address, mut link) = knocking.knock().unwrap();
+            link.send(&FromNode::Here(Box::new(Info { index: 1, ..Info::default() })));
+            assert!(matches!(knocking.hear(&mut link), Ok(ToNode::Names(hosts)) if hosts.is_empty()));
+            link.send(&FromNode::Checked(true));
+            assert!(matches!(knocking.hear(&mut link), Err(NotFound::Gone)));
+            address.port()
+        });
+        let signals = no_signals();
+        let listener = listen("127.0.0.1", &key).unwrap();
+        let mut gathering = Gathering::new(&listener, key, &signals, 2);
+        while !gathering.is_complete() {
+            gathering.turn(Duration::from_secs(1)).unwrap();
+        }
+        gathering.tell(&ToNode::Names(Vec::new()));
+        while gathering.checked().is_none() {
+            gathering.turn(Duration::from_secs(1)).unwrap();
+        }
+        assert_eq!(gathering.checked(), Some(true));
+        drop(gathering);
+        drop(listener);
+        let port = other.join().unwrap();
+        ports(&key).iter().position(|p| *p == port).unwrap()
+    }
+
+    #[test]
+    fn nodes_meet_at_the_first_free_port() {
+        assert_eq!(meets(key()), 0);
+    }
+
+    #[test]
+    fn somebody_else_s_ports_are_passed_by() {
+        let key = key();
+        // One that never says a word, and one that is another job's.
+        let silent = TcpListener::bind(("127.0.0.1", ports(&key)[0])).unwrap();
+        let other = TcpListener::bind(("127.0.0.1", ports(&key)[1])).unwrap();
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = other.accept() {
+                let mut link = Link::accepted(stream, &[1; 32]).unwrap();
+                while !link.closed {
+                    link.fill();
+                }
+            }
+        });
+        assert_eq!(meets(key), 2);
+        drop(silent);
+    }
+
+    #[test]
+    fn strangers_are_shown_out_when_they_are_too_many() {
+        let (key, signals) = (key(), no_signals());
+        let listener = listen("127.0.0.1", &key).unwrap();
+        let mut gathering = Gathering::new(&listener, key, &signals, 2);
+        let address = listener.local_addr().unwrap();
+        let mut strangers = Vec::new();
+        for _ in 0..STRANGERS + 20 {
+            strangers.push(std::net::TcpStream::connect(address).unwrap());
+            gathering.turn(Duration::ZERO).unwrap();
+        }
+        while gathering.guests.len() < STRANGERS {
+            gathering.turn(Duration::from_secs(1)).unwrap();
+        }
+        assert!(gathering.guests.len() == STRANGERS && !gathering.is_complete());
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 use nix::sys::signalfd::SignalFd;
 use std::{
-    env, io,
+    env, fs, io,
     net::TcpListener,
     path::Path,
     sync::Arc,
@@ -93,7 +93,7 @@ impl Node {
             index: self.around.index,
             name: hardware::host_name(),
             cpus: hardware::cpus(),
-            memory: hardware::memory(),
+            memory: memory(),
             gpus: self.around.gpus,
             gpu_ids: visible_gpus(&env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default()),
         }
@@ -254,7 +254,8 @@ impl Node {
         let address = self.address(0);
         // Longer than the first node waits, which may have come up later.
         let until = Instant::now() + PATIENCE * 2;
-        let knocking = Knocking { address: &address, key: self.key, signals: &self.signals, until };
+        let pause = rendezvous::pause(self.around.addresses.len());
+        let knocking = Knocking { address: &address, key: self.key, signals: &self.signals, until, pause };
         let found = knocking.knock().and_then(|(first, mut link)| {
             link.send(&FromNode::Here(Box::new(self.info())));
             let mut entries = None;
@@ -316,6 +317,14 @@ impl Node {
     }
 }
 
+/// Memory in MiB: the machine's, or what the container may have of it.
+fn memory() -> u64 {
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limit = |file: &&str| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let limit = files.iter().find_map(limit).map(|bytes| bytes >> 20).filter(|mib| *mib > 0);
+    limit.map_or_else(hardware::memory, |limit| limit.min(hardware::memory()))
+}
+
 /// All are there: what is decided, the connections, and what was written into `/etc/hosts`.
 type Met = (Go, Vec<(usize, Link)>, Option<Entries>);
 
@@ -359,7 +368,8 @@ mod tests {
         assert_eq!(visible_gpus(""), [0; 0]);
         let shape = Shape { tasks: vec![1], cpus: Some(1), gpus: 2, ..Shape::default() };
         let host = Host { name: "a".into(), address: String::new() };
-        let of = |gpu_ids| placement(&shape, &[host.clone()], &[Info { gpus: 2, gpu_ids, ..Info::default() }]);
+        let of =
+            |gpu_ids| placement(&shape, std::slice::from_ref(&host), &[Info { gpus: 2, gpu_ids, ..Info::default() }]);
         assert_eq!(of(vec![2, 3]).nodes[0].gpus(), [2, 3].into_iter().collect());
         assert_eq!(of(vec![2]).nodes[0].gpus(), [0, 1].into_iter().collect());
     }

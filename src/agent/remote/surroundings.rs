@@ -1,8 +1,9 @@
 //! What SkyPilot tells a node of itself: its environment there.
 
+use super::names;
 use crate::{host::directory, job::env::Environment};
 use sha2::{Digest, Sha256};
-use std::{env, io, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{env, io, net::IpAddr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 /// How many ports may be the one.
 const PORTS: usize = 8;
@@ -14,6 +15,8 @@ pub(super) struct Surroundings {
     pub index: usize,
     /// The nodes' addresses, the first node's first (`SKYPILOT_NODE_IPS`).
     pub addresses: Vec<String>,
+    /// The same as it was written, for all nodes alike.
+    pub listed: String,
     /// GPUs of each node (`SKYPILOT_NUM_GPUS_PER_NODE`).
     pub gpus: u32,
     /// Which of the jobs that were submitted together (`SKYPILOT_JOB_RANK`).
@@ -31,19 +34,27 @@ impl Surroundings {
     pub fn find() -> io::Result<Self> {
         let variable = |name: &str| env::var(name).ok();
         let workdir = directory::home().join("sky_workdir");
-        Ok(Self { workdir, program: env::current_exe()?, ..Self::of(&variable) })
+        let mut found = Self { workdir, program: env::current_exe()?, ..Self::of(&variable) };
+        // They are addresses where SkyPilot has been seen; a name would be looked up by every node for itself.
+        for address in found.addresses.iter_mut().filter(|a| a.parse::<IpAddr>().is_err()) {
+            if let Some(known) = names::look_up(address).into_iter().next() {
+                *address = known;
+            }
+        }
+        Ok(found)
     }
 
     fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| variable(name).and_then(|v| v.trim().parse::<f64>().ok()).map_or(0, |n| n as u32);
-        let addresses = variable("SKYPILOT_NODE_IPS").unwrap_or_default();
-        let mut addresses: Vec<String> = addresses.split_whitespace().map(str::to_owned).collect();
+        let listed = variable("SKYPILOT_NODE_IPS").unwrap_or_default();
+        let mut addresses: Vec<String> = listed.split_whitespace().map(str::to_owned).collect();
         if addresses.is_empty() {
             addresses.push("127.0.0.1".into());
         }
         Self {
             index: number("SKYPILOT_NODE_RANK") as usize,
             addresses,
+            listed,
             gpus: number("SKYPILOT_NUM_GPUS_PER_NODE"),
             rank: number("SKYPILOT_JOB_RANK"),
             task: variable("SKYPILOT_TASK_ID").unwrap_or_default(),
@@ -53,7 +64,7 @@ impl Surroundings {
 
     /// What the agents of this run, and no other of the same submission, know each other by.
     pub fn key(&self, secret: &[u8; 32]) -> [u8; 32] {
-        let text = format!("\0{}\0{}\0{}", self.rank, self.task, self.addresses.join(" "));
+        let text = format!("\0{}\0{}\0{}", self.rank, self.task, self.listed);
         Sha256::new().chain_update(b"skyslurm agents").chain_update(secret).chain_update(text).finalize().into()
     }
 }

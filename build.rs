@@ -13,6 +13,7 @@ use std::{
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=shims");
     // `cargo test` and `cargo check` do not build what the shims stand for.
     if env::var_os("PROFILE").is_none_or(|profile| profile != "release") {
         return;

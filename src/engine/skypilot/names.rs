@@ -1,15 +1,18 @@
 //! The names jobs have there: short enough that SkyPilot's cluster names are made of them unchanged
-//! (`generate_managed_job_cluster_name`: at most 30 characters), and like no other.
+//! (`generate_managed_job_cluster_name`: at most 25 characters), and like no other.
 
 use std::{fs, io, path::Path};
 
 /// Longest name whose cluster is called `NAME-NUMBER`.
-const LONGEST: usize = 30;
+const LONGEST: usize = 25;
+
+/// Characters of a mark.
+const MARK: usize = 4;
 
 /// Names of one state directory.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// 6 hex digits that no other state directory has, most likely.
+    /// 4 letters and digits that no other state directory of the user has, most likely.
     system: String,
 }
 
@@ -21,17 +24,17 @@ impl Names {
     pub fn open(path: &Path) -> io::Result<Self> {
         let known = fs::read_to_string(path).unwrap_or_default();
         let known = known.trim();
-        if known.len() == 6 && known.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if known.len() == MARK && known.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             return Ok(Self { system: known.to_owned() });
         }
-        let system = hex(&random::<3>()?);
+        let system = letters(random()?);
         fs::write(path, format!("{system}\n"))?;
         Ok(Self { system })
     }
 
-    /// `train-12-3fa2b8c91d`: the job's name as far as it goes, its id, our mark and a random one.
+    /// `train-12-3fx2b8z9`: the job's name as far as it goes, its id, our mark and a random one.
     pub fn of_job(&self, name: &str, id: u32) -> String {
-        let tail = format!("-{id}-{}{}", self.system, hex(&random::<2>().unwrap_or_default()));
+        let tail = format!("-{id}-{}{}", self.system, letters(random().unwrap_or_default()));
         let room = LONGEST.saturating_sub(tail.len());
         let mut head = String::new();
         for c in name.chars().map(|c| c.to_ascii_lowercase()) {
@@ -60,7 +63,7 @@ impl Names {
 
     /// Whether a name is one of ours.
     pub fn is_ours(&self, name: &str) -> bool {
-        name.rsplit_once('-').is_some_and(|(_, last)| last.len() == 10 && last.starts_with(&self.system))
+        name.rsplit_once('-').is_some_and(|(_, last)| last.len() == 2 * MARK && last.starts_with(&self.system))
     }
 }
 
@@ -76,8 +79,15 @@ pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn letters(bytes: [u8; 8]) -> String {
+    let mut number = u64::from_be_bytes(bytes);
+    let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let digit = |number: &mut u64| {
+        let place = usize::try_from(*number % 36).unwrap_or(0);
+        *number /= 36;
+        digits.get(place).copied().map_or('0', char::from)
+    };
+    (0..MARK).map(|_| digit(&mut number)).collect()
 }
 
 #[cfg(test)]
@@ -99,7 +109,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_name_becomes_a_valid_one(name in any::<String>(), id in 1u32..9_999_999) {
-            let names = Names { system: "0a1b2c".into() };
+            let names = Names { system: "0a1b".into() };
             let made = names.of_job(&name, id);
             prop_assert!(made.len() <= LONGEST);
             prop_assert!(made.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));

@@ -42,15 +42,25 @@ impl Workdir {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let missing = wanted.ancestors().skip(1).take_while(|dir| !dir.exists());
-        let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
-        for dir in missing.into_iter().rev() {
-            match fs::create_dir(&dir) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {} // another node's agent was faster
-                made => made.map(|()| self.made.push(dir))?,
+        let mut made: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        made.reverse();
+        match made.first() {
+            None => symlink(copy, wanted)?,
+            // All at once, so that of two agents that do this at the same time one has made all of it, or nothing.
+            Some(top) => {
+                let draft = top.with_file_name(format!(".skyslurm-{:08x}", super::state::random()));
+                let link = draft.join(wanted.strip_prefix(top).map_err(io::Error::other)?);
+                let whole = fs::create_dir_all(link.parent().unwrap_or(&draft))
+                    .and_then(|()| symlink(copy, &link))
+                    .and_then(|()| fs::rename(&draft, top));
+                if let Err(error) = whole {
+                    let _ = fs::remove_dir_all(&draft);
+                    return Err(error);
+                }
             }
         }
-        symlink(copy, wanted)?;
-        self.made.push(wanted.to_owned());
+        made.push(wanted.to_owned());
+        self.made = made;
         Ok(())
     }
 }

@@ -106,14 +106,18 @@ impl Core {
         }
     }
 
+    /// Whether a job may run a second time.
+    pub(super) fn may_requeue(&self, id: JobId) -> bool {
+        match self.table.get(id).map(|job| job.request.requeue) {
+            Some(Requeue::Yes) => true,
+            Some(Requeue::Default) => self.config.controller.job_requeue,
+            Some(Requeue::No) | None => false,
+        }
+    }
+
     fn requeue(&mut self, id: JobId, hold: bool, uid: u32, now: i64) -> Result<(), Errno> {
-        let allowed = self.config.controller.job_requeue;
+        let may = self.may_requeue(id);
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
-        let may = match job.request.requeue {
-            Requeue::Default => allowed,
-            Requeue::Yes => true,
-            Requeue::No => false,
-        };
         if !may {
             return Err(Errno::Disabled);
         }

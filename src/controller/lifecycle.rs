@@ -7,7 +7,7 @@ use super::{
 use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, JobList, Requeue, Step, StepId},
+    job::{ExitStatus, Job, JobId, JobList, Step, StepId},
     slurm::{reason::Reason, state::JobState},
 };
 
@@ -51,7 +51,9 @@ impl Core {
                 }
             }
             News::Waits { reason, detail, configuring } => self.waits(id, reason, detail, configuring),
-            News::RunsAnew => self.runs_anew(id),
+            News::RunsAnew if self.may_requeue(id) => self.runs_anew(id),
+            // It runs there once more than it may: being over here ends it.
+            News::RunsAnew => self.preempted(id, now),
             News::Preempted => self.preempted(id, now),
             News::Gone { state, reason, exit, detail } => {
                 let Some(job) = self.table.get_mut(id) else { return };
@@ -218,13 +220,8 @@ impl Core {
 
     /// A handed job has lost its nodes: it waits again, if it may.
     fn preempted(&mut self, id: JobId, now: i64) {
-        let allowed = self.config.controller.job_requeue;
+        let may = self.may_requeue(id);
         let Some(job) = self.table.get(id) else { return };
-        let may = match job.request.requeue {
-            Requeue::Default => allowed,
-            Requeue::Yes => true,
-            Requeue::No => false,
-        };
         let completing = job.flag == Some(JobState::Completing);
         let state = match (completing, job.cancelled_by.is_some(), may) {
             (true, true, _) => JobState::Cancelled,

@@ -352,6 +352,7 @@ impl Follow {
 
     /// What the server says of it; `true`: the job is over.
     async fn status(&mut self, row: QueueRow) -> bool {
+        tracing::debug!(number = self.number, status = row.status, "status");
         let status = row.status.clone();
         match status.as_str() {
             "RECOVERING" if self.is_placed || self.run.is_some() => {
@@ -410,6 +411,7 @@ impl Follow {
             let end = read(&shared, &of, !is_last, &give).await;
             let _ = give.send(Piece::End(end)).await;
         });
+        tracing::debug!(number = self.number, is_last, of_cluster, "log opened");
         self.attempt = Some(Attempt { pieces, task, is_last });
     }
 
@@ -434,9 +436,7 @@ impl Follow {
             }
             Piece::End(end) => {
                 let was_last = self.attempt.take().is_some_and(|a| a.is_last);
-                if let Err(why) = &end {
-                    tracing::debug!(number = self.number, why, "log");
-                }
+                tracing::debug!(number = self.number, ?end, was_last, "log ends");
                 if was_last && end.is_ok() {
                     self.ended_in_silence();
                     return true;
@@ -487,6 +487,7 @@ impl Follow {
     }
 
     async fn event(&mut self, event: Event) {
+        tracing::debug!(number = self.number, kind = ?event.kind, "event");
         match &event.kind {
             EventKind::Placed { placement } => {
                 let node = placement.nodes.first().map(|n| n.node.clone()).unwrap_or_default();

@@ -140,7 +140,7 @@ fn a_login_shell_in_a_job_finds_the_commands() {
     ] {
         lab.file("x.sh", format!("#!/bin/bash\n{line} | xargs -n1 readlink -f\n"));
         let out = lab.sh("sbatch --wait -Q -o out x.sh; cat out");
-        let program = std::fs::canonicalize(crate::harness::PROGRAM).unwrap();
+        let program = std::fs::canonicalize(crate::harness::program()).unwrap();
         assert_eq!(out.ok(), format!("{0}\n{0}\n", program.display()), "{line}");
     }
 }

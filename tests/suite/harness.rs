@@ -14,8 +14,9 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 /// Waiting ends here, and the test fails: far more than anything takes on a busy machine.
@@ -85,6 +86,22 @@ const COMMANDS: [&str; 9] = ["sbatch", "srun", "salloc", "squeue", "scancel", "s
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_skyslurm");
 
+/// The same without what is for debuggers, most of its size: jobs on SkyPilot take it along.
+pub fn program() -> &'static Path {
+    static STRIPPED: OnceLock<PathBuf> = OnceLock::new();
+    STRIPPED.get_or_init(|| {
+        let built = fs::metadata(PROGRAM).and_then(|m| m.modified()).unwrap();
+        let stamp = built.duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("skyslurm-{stamp}"));
+        let draft = to.with_extension(std::process::id().to_string());
+        let made = to.exists() || {
+            let strip = Command::new("strip").arg("-o").arg(&draft).arg(PROGRAM).status();
+            strip.is_ok_and(|status| status.success()) && fs::rename(&draft, &to).is_ok()
+        };
+        if made { to } else { PROGRAM.into() }
+    })
+}
+
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -125,7 +142,7 @@ impl Lab {
             fs::create_dir_all(lab.root.join(dir)).unwrap();
         }
         for name in COMMANDS {
-            symlink(PROGRAM, lab.root.join("bin").join(name)).unwrap();
+            symlink(program(), lab.root.join("bin").join(name)).unwrap();
         }
         fs::write(lab.config(), config).unwrap();
         lab
@@ -192,6 +209,7 @@ impl Lab {
                 ("TERM", "xterm"),
                 ("LANG", "C.UTF-8"),
             ])
+            .envs(std::env::var("SKYSLURM_LOG").map(|level| ("SKYSLURM_LOG", level)))
             .env("HOME", self.home())
             .env("PWD", self.work())
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", self.bin().display()))
@@ -313,7 +331,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         let failed = thread::panicking();
         if failed && let Ok(log) = fs::read_to_string(self.state().join("controller.log")) {
-            let tail: Vec<&str> = log.lines().rev().take(15).collect();
+            let tail: Vec<&str> = log.lines().rev().take(30).collect();
             say("--- the controller said last:");
             tail.iter().rev().for_each(|line| say(line));
         }

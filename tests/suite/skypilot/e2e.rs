@@ -239,7 +239,7 @@ fn work_directory(lab: &SkyLab) -> Check<'_> {
     at.file("x.tmp", "no");
     at.file(".skyignore", "skip/\n*.tmp\n");
     at.sh("chmod 755 tool; ln -s data/a\\ b.txt link; mkdir empty").ok();
-    let job = at.submit("-o out", "cat 'data/a b.txt'; echo; ./tool; cat link; echo; ls -d empty skip x.tmp 2>&1 | wc -l; ls -d empty; basename \"$PWD\"; [ -x data/a\\ b.txt ] || echo plain; echo $SLURM_SUBMIT_DIR");
+    let job = at.submit("-o out", "cat 'data/a b.txt'; echo; ./tool; cat link; echo; ls -d empty skip x.tmp 2>&1 | wc -l; ls -d empty; basename \"$PWD\"; [ -x data/a\\ b.txt ] || echo plain; [ \"$SLURM_SUBMIT_DIR\" -ef . ] && echo here");
     let below = at.dir.join("data");
     let other =
         at.submit(&format!("-o {}/chdir.out -D {}", at.dir.display(), below.display()), "ls; echo $SLURM_SUBMIT_DIR");
@@ -249,7 +249,7 @@ fn work_directory(lab: &SkyLab) -> Check<'_> {
         let text = at.read("out");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(&lines[..5], ["data", "tool runs", "data", "3", "empty"], "{text}");
-        assert_eq!(&lines[6..], ["plain", at.dir.to_str().unwrap()], "{text}");
+        assert_eq!(&lines[6..], ["plain", "here"], "{text}");
         assert_eq!(at.read("chdir.out"), format!("a b.txt\n{}\n", at.dir.display()));
     })
 }

@@ -70,6 +70,8 @@ fn a_preempted_job_that_may_not_be_requeued_ends() {
     let job = at.submit("--no-requeue -o out", &format!("{}; echo up; sleep 3600", mark(&lab)));
     at.until_file("out", "up\n");
     lab.until_state(job, "RUNNING");
+    // Nodes are not made anew in an instant.
+    lab.server().set(|s| s.starting = AGES);
     lab.server().preempt(lab.server().jobs()[0].0);
     lab.until_true("its end", || {
         ["PREEMPTED", "NODE_FAIL"].contains(&lab.sh(&format!("sacct -X -n -P -j {job} -o state")).stdout.trim())

@@ -41,6 +41,9 @@ pub fn furnish(homes: &[PathBuf], task: &Task, blob: Option<&Path>) -> io::Resul
     Ok(())
 }
 
+/// A file above this is linked in place of being copied, bytes.
+const LARGE: u64 = 4 << 20;
+
 /// Copies as rsync does a directory's content: what is there besides stays.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let kind = fs::symlink_metadata(from).map_err(|e| io::Error::other(format!("{}: {e}", from.display())))?;
@@ -59,6 +62,9 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let _ = fs::remove_file(&beside);
     if kind.is_symlink() {
         std::os::unix::fs::symlink(fs::read_link(from)?, &beside)?;
+    } else if fs::metadata(from)?.len() > LARGE {
+        // The program: a file that is being written could be busy when it is started, since threads beside this one fork.
+        fs::hard_link(from, &beside)?;
     } else {
         fs::copy(from, &beside)?;
     }

@@ -1,0 +1,92 @@
+//! What becomes of an option is a matter of the partition the job goes to.
+
+use super::lab::SkyLab;
+
+/// A partition on SkyPilot and one on this machine; the former takes jobs that name none.
+fn two() -> SkyLab {
+    SkyLab::fake_with("", "[[node]]\nname = \"solo\"\ncpus = 4\nmemory = \"4000M\"\n[[partition]]\nname = \"here\"")
+}
+
+#[test]
+fn an_image_is_for_a_partition_on_skypilot() {
+    let lab = two();
+    let at = lab.place("image");
+    let image = "--container-image=docker://ubuntu:24.04 --container-writable";
+    let job = at.submit(&format!("-o out {image}"), "echo contained");
+    assert_eq!(lab.sh(&format!("squeue -h -t all -j {job} -o %P")).ok(), "sky\n");
+    at.until_file("out", "contained");
+    lab.until_accounted(job, "COMPLETED|0:0");
+
+    let words = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
+                 container in the script\n";
+    for call in ["sbatch", "sbatch --test-only", "sbatch -Q -v"] {
+        let out = at.sh(&format!("{call} -p here {image} --wrap true"));
+        assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (1, "", words), "{call}");
+    }
+    // No id was used up, and of several partitions the one that can do it is taken.
+    let next = at.sbatch(&format!("-p here,sky {image} -H --wrap true"));
+    assert_eq!(next, job + 1);
+    assert_eq!(lab.sh(&format!("squeue -h -j {next} -o %P")).ok(), "sky\n");
+    lab.sh(&format!("scancel {next}")).ok();
+}
+
+#[test]
+fn names_of_nodes_are_for_a_partition_of_this_machine() {
+    let lab = two();
+    let at = lab.place("names");
+    let out = at.sh("sbatch -w solo --mail-type=END --wrap true");
+    let words =
+        "sbatch: error: --nodelist: nodes are made for the job and have no names before it starts; leave it out\n";
+    assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (1, "", words));
+    let job = at.sbatch("-p here -w solo --wait -o out --wrap 'echo $SLURM_JOB_NODELIST'");
+    assert_eq!(at.read("out"), "solo\n");
+    let next = at.sbatch("-p sky,here -w solo -H --wrap true");
+    assert_eq!(lab.sh(&format!("squeue -h -j {next} -o '%i %P'")).ok(), format!("{} here\n", job + 1));
+}
+
+#[test]
+fn warnings_are_those_of_the_partition() {
+    let lab = two();
+    let at = lab.place("warnings");
+    let asked = "-H --mail-type=END --tmp=1G --nodes=1-2 --wrap true";
+    let mail = "sbatch: warning: --mail-type: no mail is sent yet\n";
+    let nodes = "sbatch: warning: --nodes: of a range it is the least that holds the tasks and GPUs\n";
+    let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n";
+    let sky = at.sh(&format!("sbatch --parsable {asked}"));
+    assert_eq!((sky.ok(), sky.stderr), ("1\n", format!("{mail}{nodes}")));
+    let here = at.sh(&format!("sbatch -Q -p here {asked}"));
+    assert_eq!((here.ok(), here.stderr), ("", format!("{mail}{tmp}")));
+    assert_eq!(at.sh("sbatch -H --nodes=2 --wrap true").stderr, "");
+    let test = at.sh("sbatch --test-only -p here --tmp=1G --wrap true").stderr;
+    assert!(test.starts_with(&format!("{tmp}sbatch: Job ")), "{test}");
+    let test = at.sh("sbatch --test-only --tmp=1G --nodes=1-2 --wrap true").stderr;
+    assert!(test.starts_with(nodes) && !test.contains("--tmp") && test.contains("in partition sky"), "{test}");
+    // What a refusal says is not said twice.
+    let out = at.sh("sbatch --constraint=avx --wrap true");
+    assert_eq!((out.code, out.stderr.matches("--constraint").count()), (1, 1), "{out:?}");
+    assert!(!out.stderr.contains("warning"), "{out:?}");
+    lab.sh("scancel 1 2 3").ok();
+}
+
+#[test]
+fn explain_knows_the_partition() {
+    let lab = two();
+    let at = lab.place("explain");
+    at.file("job.sh", "#!/bin/bash\n#SBATCH --container-image=ubuntu\n");
+    assert_eq!(
+        at.sh("skyslurm explain job.sh").ok(),
+        "Partition sky is on SkyPilot: slurm/lab.\n\n--container-image=ubuntu  directive  honoured\n"
+    );
+    let here = at.sh("skyslurm explain job.sh -p here");
+    assert!(here.ok().ends_with("\nsbatch refuses this job because of --container-image.\n"), "{here:?}");
+}
+
+#[test]
+fn a_step_has_no_image_of_its_own() {
+    let lab = two();
+    let at = lab.place("step");
+    at.submit("-o out", "srun --container-image=ubuntu true; echo $?");
+    let said = at.until_file("out", "\n1\n");
+    assert!(said.contains("srun: error: --container-image: a step runs in what its job runs in; "), "{said}");
+    assert!(said.contains("sbatch --container-image"), "{said}");
+}

@@ -12,22 +12,28 @@ fn an_image_is_for_a_partition_on_skypilot() {
     let lab = two();
     let at = lab.place("image");
     let image = "--container-image=docker://ubuntu:24.04 --container-writable";
-    let job = at.submit(&format!("-o out {image}"), "echo contained");
-    assert_eq!(lab.sh(&format!("squeue -h -t all -j {job} -o %P")).ok(), "sky\n");
-    at.until_file("out", "contained");
-    lab.until_accounted(job, "COMPLETED|0:0");
-
+    // Of several partitions the one that can do it is taken.
+    let script = "echo in $SLURM_JOB_PARTITION\nsrun --container-image=ubuntu true\necho $?";
+    let job = at.submit(&format!("-p here,sky -o out {image}"), script);
     let words = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
                  container in the script\n";
-    for call in ["sbatch", "sbatch --test-only", "sbatch -Q -v"] {
+    for call in ["sbatch", "sbatch --test-only", "sbatch -Q"] {
         let out = at.sh(&format!("{call} -p here {image} --wrap true"));
         assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (1, "", words), "{call}");
     }
-    // No id was used up, and of several partitions the one that can do it is taken.
-    let next = at.sbatch(&format!("-p here,sky {image} -H --wrap true"));
+    // No id was used up.
+    let next = at.sbatch(&format!("{image} -H --wrap true"));
     assert_eq!(next, job + 1);
-    assert_eq!(lab.sh(&format!("squeue -h -j {next} -o %P")).ok(), "sky\n");
     lab.sh(&format!("scancel {next}")).ok();
+
+    // A step has no image of its own.
+    let said = at.until_file("out", "\n1\n");
+    assert!(
+        said.starts_with("in sky\nsrun: error: --container-image: a step runs in what its job runs in; "),
+        "{said}"
+    );
+    assert!(said.contains("with sbatch --container-image"), "{said}");
+    lab.until_accounted(job, "COMPLETED|0:0");
 }
 
 #[test]
@@ -38,10 +44,12 @@ fn names_of_nodes_are_for_a_partition_of_this_machine() {
     let words =
         "sbatch: error: --nodelist: nodes are made for the job and have no names before it starts; leave it out\n";
     assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (1, "", words));
-    let job = at.sbatch("-p here -w solo --wait -o out --wrap 'echo $SLURM_JOB_NODELIST'");
-    assert_eq!(at.read("out"), "solo\n");
-    let next = at.sbatch("-p sky,here -w solo -H --wrap true");
-    assert_eq!(lab.sh(&format!("squeue -h -j {next} -o '%i %P'")).ok(), format!("{} here\n", job + 1));
+    for partitions in ["here", "sky,here"] {
+        at.sbatch(&format!(
+            "-p {partitions} -w solo --wait -o out --wrap 'echo $SLURM_JOB_PARTITION $SLURM_JOB_NODELIST'"
+        ));
+        assert_eq!(at.read("out"), "here solo\n");
+    }
 }
 
 #[test]
@@ -53,9 +61,9 @@ fn warnings_are_those_of_the_partition() {
     let nodes = "sbatch: warning: --nodes: of a range it is the least that holds the tasks and GPUs\n";
     let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n";
     let sky = at.sh(&format!("sbatch --parsable {asked}"));
-    assert_eq!((sky.ok(), sky.stderr), ("1\n", format!("{mail}{nodes}")));
+    assert_eq!((sky.code, sky.stdout, sky.stderr), (0, "1\n".into(), format!("{mail}{nodes}")));
     let here = at.sh(&format!("sbatch -Q -p here {asked}"));
-    assert_eq!((here.ok(), here.stderr), ("", format!("{mail}{tmp}")));
+    assert_eq!((here.code, here.stdout, here.stderr), (0, String::new(), format!("{mail}{tmp}")));
     assert_eq!(at.sh("sbatch -H --nodes=2 --wrap true").stderr, "");
     let test = at.sh("sbatch --test-only -p here --tmp=1G --wrap true").stderr;
     assert!(test.starts_with(&format!("{tmp}sbatch: Job ")), "{test}");
@@ -79,14 +87,4 @@ fn explain_knows_the_partition() {
     );
     let here = at.sh("skyslurm explain job.sh -p here");
     assert!(here.ok().ends_with("\nsbatch refuses this job because of --container-image.\n"), "{here:?}");
-}
-
-#[test]
-fn a_step_has_no_image_of_its_own() {
-    let lab = two();
-    let at = lab.place("step");
-    at.submit("-o out", "srun --container-image=ubuntu true; echo $?");
-    let said = at.until_file("out", "\n1\n");
-    assert!(said.contains("srun: error: --container-image: a step runs in what its job runs in; "), "{said}");
-    assert!(said.contains("sbatch --container-image"), "{said}");
 }

@@ -6,7 +6,7 @@ mod tasks;
 
 use crate::{
     host::hardware,
-    slurm::{gres::GresList, hostlist, memory, time::TimeLimit},
+    slurm::{gres::GresList, hostlist, memory, options::Place, time::TimeLimit},
 };
 use serde::Deserialize;
 use std::{
@@ -156,6 +156,11 @@ impl PartitionConfig {
     pub fn on_skypilot(&self) -> Option<&str> {
         self.infra.0.first().map(String::as_str).or(self.pool.as_deref())
     }
+
+    /// Where its jobs run.
+    pub fn place(&self) -> Place {
+        self.on_skypilot().map_or(Place::Here, |_| Place::SkyPilot)
+    }
 }
 
 /// `[controller]`: named as in slurm.conf(5).
@@ -291,6 +296,11 @@ impl Config {
     /// The partition of jobs that name none: the one that says so, else the first; `None` if there are none.
     pub fn default_partition(&self) -> Option<&PartitionConfig> {
         self.partition.iter().find(|p| p.default == Some(true)).or(self.partition.first())
+    }
+
+    /// Where the jobs of a partition run; one that is not in the file is this machine's own.
+    pub fn place(&self, partition: &str) -> Place {
+        self.partition.iter().find(|p| p.name == partition).map_or(Place::Here, PartitionConfig::place)
     }
 
     /// Reads the file; one that does not exist is an empty one.

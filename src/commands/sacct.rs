@@ -20,7 +20,7 @@ use crate::{
     slurm::{
         array::BITSTR_LEN,
         errno::Errno,
-        options::{self, Command::Sacct, Options, Refusal},
+        options::{self, Command::Sacct, Options, Place, Refusal},
     },
 };
 use chrono::{Local, TimeZone};
@@ -58,7 +58,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(read) => read,
         Err(refusal) => return refuse(&refusal),
     };
-    options.warnings().iter().for_each(|line| eprint(line));
+    options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     if options.is_set("verbose") {
         eprint(&window_in_words(&query));
     }

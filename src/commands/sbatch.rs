@@ -10,7 +10,7 @@ use super::{
 use crate::{
     controller::{
         api::{Call, Reply, Submission},
-        client::Client,
+        client::{Client, ClientError},
     },
     host::directory,
     job::{Job, resolve},
@@ -18,7 +18,7 @@ use crate::{
         directives,
         errno::Errno,
         hostlist,
-        options::{Command, Options, Parsed, Refusal, Script, help, parse_batch, usage, version},
+        options::{Command, Options, Parsed, Place, Refusal, Script, help, parse_batch, refusals, usage, version},
         state::JobState,
     },
 };
@@ -52,25 +52,27 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     if options.is_set("version") {
         return Ok(terminal::print(&format!("{}\n", version())));
     }
-    for line in options.warnings().into_iter().chain(options.defined()) {
-        terminal::eprint(&line);
+    let tell = |warnings: Vec<String>| {
+        warnings.into_iter().chain(options.defined()).for_each(|line| terminal::eprint(&line));
+    };
+    let (mut controller, reply) = ask(args, &parsed, script).inspect_err(|_| tell(options.warnings(Place::Here)))?;
+    let (place, reply) = match reply {
+        Reply::At(place, reply) => (place, *reply),
+        reply => (Place::Here, reply),
+    };
+    match (&reply, place) {
+        (Reply::Declined(_), _) => {}
+        // What cannot be had there has just been said.
+        (Reply::Refused { .. } | Reply::Forecast(Err(_)), Place::SkyPilot) => tell(Vec::new()),
+        _ => tell(options.warnings(place)),
     }
-    let submission = submission(args, &parsed, script)?;
     let test_only = options.is_set("test-only");
-    let call = if test_only { Call::TestOnly(submission) } else { Call::Submit(submission) };
-    let client = |e: crate::controller::client::ClientError| Refusal::error(COMMAND, 1, e.to_string());
-    let mut controller = Client::connect_at(&directory::state()).map_err(client)?;
-    if options.get("clusters").is_some()
-        && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(client)?
-    {
-        check_cluster(COMMAND, options.get("clusters"), &cluster)?;
-    }
-    match controller.ask(&call).map_err(client)? {
+    match reply {
         Reply::Submitted(id) => {
             let printed = announce(options, id);
             upload::watch(&mut controller, id);
             match options.is_set("wait") {
-                true => match controller.ask(&Call::Wait(id)).map_err(client)? {
+                true => match controller.ask(&Call::Wait(id)).map_err(unreachable)? {
                     Reply::Jobs(jobs) => Ok(exit_code(&jobs.into_jobs())),
                     _ => Ok(1),
                 },
@@ -94,9 +96,29 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
             let errno = Errno::NodeConfigurationUnavailable;
             Err(refused(test_only, errno, &why.lines().map(str::to_owned).collect::<Vec<_>>(), None))
         }
+        Reply::Declined(refusal) => Err(refusal),
         Reply::Refused { errno, before, hint } => Err(refused(test_only, errno, &before, hint)),
         other => Err(Refusal::error(COMMAND, 1, format!("the controller answered what was not asked: {other:?}"))),
     }
+}
+
+/// Puts the job before the controller.
+fn ask(args: &[OsString], parsed: &Parsed, script: Option<Script>) -> Result<(Client, Reply), Refusal> {
+    let options = &parsed.options;
+    let submission = submission(args, parsed, script)?;
+    let call = if options.is_set("test-only") { Call::TestOnly(submission) } else { Call::Submit(submission) };
+    let mut controller = Client::connect_at(&directory::state()).map_err(unreachable)?;
+    if options.get("clusters").is_some()
+        && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(unreachable)?
+    {
+        check_cluster(COMMAND, options.get("clusters"), &cluster)?;
+    }
+    let reply = controller.ask(&call).map_err(unreachable)?;
+    Ok((controller, reply))
+}
+
+fn unreachable(error: ClientError) -> Refusal {
+    Refusal::error(COMMAND, 1, error.to_string())
 }
 
 /// Slurm's way to say that the controller refused.
@@ -180,7 +202,8 @@ pub(super) fn submission(
         Some(file) => export_file(file)?,
         None => environment(),
     };
-    Ok(Box::new(Submission { request, array, script, environment }))
+    let refusals = refusals(options)?;
+    Ok(Box::new(Submission { request, array, script, environment, refusals }))
 }
 
 /// The script that the operands name, or stdin; `None` for `--wrap`.

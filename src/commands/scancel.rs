@@ -14,7 +14,7 @@ use crate::{
     },
     slurm::{
         errno::Errno,
-        options::{self, Command::Scancel},
+        options::{self, Command::Scancel, Place},
     },
 };
 use plan::Plan;
@@ -42,7 +42,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&refusal),
     };
-    parsed.options.warnings().iter().for_each(|line| eprint(line));
+    parsed.options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     if let Err(exit) = ask::right_cluster(Scancel, &parsed.options) {
         return exit;
     }

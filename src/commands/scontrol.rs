@@ -20,7 +20,7 @@ use crate::{
     host::{hardware, user},
     slurm::{
         array::JobIdSpec,
-        options::{self, Command::Scontrol},
+        options::{self, Command::Scontrol, Place},
     },
 };
 use jobs::Order;
@@ -129,7 +129,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if options.is_set("help") || options.is_set("usage") {
         return Said::out(help::text()).print();
     }
-    options.warnings().iter().for_each(|line| eprint(line));
+    options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     let operands: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let [keyword, args @ ..] = operands.as_slice() else {
         return Said::error("scontrol: error: there is no interactive mode: give a command, see `scontrol help`")

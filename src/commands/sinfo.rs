@@ -18,7 +18,7 @@ use crate::{
     slurm::{
         errno::Errno,
         hostlist,
-        options::{self, Command, Options, Parsed, Refusal, Source},
+        options::{self, Command, Options, Parsed, Place, Refusal, Source},
         state::JobState,
     },
 };
@@ -40,7 +40,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if let Some(text) = super::asked_for(&parsed, Command::Sinfo) {
         return print(&text);
     }
-    parsed.options.warnings().iter().for_each(|line| eprint(line));
+    parsed.options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     let query = match Query::new(&parsed, &env) {
         Ok(query) => query,
         Err(refusal) => return refuse(&refusal),

@@ -19,7 +19,7 @@ use crate::{
     slurm::{
         array::{BITSTR_LEN, JobIdSpec},
         errno::Errno,
-        options::{self, Command, Options, Parsed, Refusal, Source},
+        options::{self, Command, Options, Parsed, Place, Refusal, Source},
         state::JobState,
     },
 };
@@ -61,7 +61,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if let Some(text) = super::asked_for(&parsed, Command::Squeue) {
         return print(&text);
     }
-    parsed.options.warnings().iter().for_each(|line| eprint(line));
+    parsed.options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     let users = Users {
         me: crate::host::user::uid(),
         by_name: |name| crate::host::user::by_name(name).map(|u| u.uid),

@@ -15,7 +15,7 @@ use crate::{
     job::{Memory, Needs, Request, Shape},
     slurm::{
         errno::Errno,
-        options::{Command, Options, Refusal, Source, read_batch, skypilot},
+        options::{Command, Options, Place, Refusal, Source, read_batch},
         time::TimeLimit,
     },
 };
@@ -89,7 +89,7 @@ fn page(
     // What is no option stands at the end.
     let given = options.len().saturating_sub(parsed.operands.len());
     parsed.operands.splice(0..0, file.cloned());
-    skypilot::refuse(&parsed.options)?;
+    Place::SkyPilot.refuse(&parsed.options)?;
     let words: Vec<OsString> = options.iter().take(given).chain(&parsed.operands).cloned().collect();
     let submission = submission(&words, &parsed, script)?;
     let Submission { mut request, array, script, .. } = *submission;

@@ -12,6 +12,7 @@ use crate::{
     slurm::{
         array::{ArraySpec, JobIdSpec},
         errno::Errno,
+        options::{Place, Refusal},
         state::JobState,
         time::TimeLimit,
     },
@@ -19,14 +20,14 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Call {
-    /// Put a job into the queue. Answer: [`Reply::Submitted`], [`Reply::Refused`].
+    /// Put a job into the queue. Answer: [`Reply::Submitted`], [`Reply::Declined`], [`Reply::Refused`].
     Submit(Box<Submission>),
-    /// When and where a job would start. Answer: [`Reply::WouldStart`], [`Reply::Refused`].
+    /// When and where a job would start. Answer: [`Reply::WouldStart`], [`Reply::Forecast`], and those of a refusal.
     TestOnly(Box<Submission>),
     /// Jobs still in memory: pending, running, and for `MinJobAge` those that ended. Answer: [`Reply::Jobs`].
     Jobs(Filter),
@@ -61,6 +62,8 @@ pub struct Submission {
     pub script: Vec<u8>,
     /// The environment to export: `NAME=value`, each ended by NUL.
     pub environment: Vec<u8>,
+    /// Places that cannot do what an option says, and the command's words for that. Nearly always there are none.
+    pub refusals: Vec<(Place, Refusal)>,
 }
 
 /// Which jobs. Empty lists ask nothing.
@@ -159,6 +162,11 @@ pub enum Setting {
 pub enum Reply<J = Job> {
     /// The job is on disk.
     Submitted(JobId),
+    /// What is answered of a job that goes, or would go, to another place than this machine. The command knows what
+    /// becomes of its options there.
+    At(Place, Box<Self>),
+    /// Nothing was submitted: this is what the submission has for the place it would go to.
+    Declined(Refusal),
     /// Nothing was submitted, or the question cannot be answered.
     Refused {
         /// Why.
@@ -196,6 +204,16 @@ pub enum Reply<J = Job> {
     Script(Vec<u8>),
     /// Who answers.
     Status(Status),
+}
+
+impl<J> Reply<J> {
+    /// This, of a job in that place.
+    pub fn at(self, place: Place) -> Self {
+        match place {
+            Place::Here => self,
+            _ => Self::At(place, Box::new(self)),
+        }
+    }
 }
 
 /// The controller about itself.

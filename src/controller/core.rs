@@ -15,7 +15,7 @@ use crate::{
     engine::{Engine, Report, Start},
     host::ipc,
     job::{Job, JobId, JobList, Request},
-    slurm::{errno::Errno, reason::Reason, state::JobState},
+    slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
@@ -240,8 +240,8 @@ impl Core {
             },
             Call::TestOnly(submission) => match self.test_only(*submission, now) {
                 Ok(reply) => reply,
-                Err(forecast) => {
-                    tokio::spawn(async move { respond::<Job>(answer, &Reply::Forecast(forecast.await)) });
+                Err((place, forecast)) => {
+                    tokio::spawn(async move { respond::<Job>(answer, &Reply::Forecast(forecast.await).at(place)) });
                     return;
                 }
             },
@@ -319,7 +319,8 @@ impl Core {
         match self.write() {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {
-                    respond::<Job>(answer, &Reply::Submitted(id));
+                    let place = self.table.get(id).map_or(Place::Here, |job| self.place_of(job));
+                    respond::<Job>(answer, &Reply::Submitted(id).at(place));
                 }
                 for (answer, reply) in std::mem::take(&mut self.answers) {
                     respond::<Job>(answer, &reply);

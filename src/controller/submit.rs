@@ -7,7 +7,9 @@ use super::{
 use crate::{
     engine::{Candidate, Forecast, Unfit},
     job::{ArrayRef, ExitStatus, Hold, Job, JobId, Memory, Needs, Partition, Request},
-    slurm::{dependency::DependencyList, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
+    slurm::{
+        dependency::DependencyList, errno::Errno, options::Place, reason::Reason, state::JobState, time::TimeLimit,
+    },
 };
 use std::sync::Arc;
 
@@ -34,8 +36,8 @@ impl Core {
     /// `--test-only`: when and where it would start.
     ///
     /// # Errors
-    /// Where another system has to be asked: its forecast.
-    pub(super) fn test_only(&mut self, mut submission: Submission, now: i64) -> Result<Reply, Forecast> {
+    /// Where another system has to be asked: its forecast, and where that is.
+    pub(super) fn test_only(&mut self, mut submission: Submission, now: i64) -> Result<Reply, (Place, Forecast)> {
         submission.script.clear();
         submission.environment.clear();
         let job = match self.admit(submission, now) {
@@ -45,11 +47,12 @@ impl Core {
         if let Err(error) = self.store.put_last_id(job.id) {
             return Ok(refused_by_store(&error));
         }
+        let place = self.place_of(&job);
         if let Some(forecast) = self.engine.forecast(&job) {
-            return Err(forecast);
+            return Err((place, forecast));
         }
         let candidate = self.candidate(&job, &Arc::new(self.needs_of(&job)), 1);
-        Ok(match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
+        let reply = match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
             Some((start, partition, placement)) => Reply::WouldStart {
                 id: job.id,
                 start,
@@ -58,15 +61,30 @@ impl Core {
                 partition,
             },
             None => refuse(Errno::NodeConfigurationUnavailable),
-        })
+        };
+        Ok(reply.at(place))
     }
 
     /// Checks a submission and makes the job of it.
-    fn admit(&mut self, submission: Submission, now: i64) -> Result<Job, Reply> {
-        let Submission { mut request, array, script, environment } = submission;
-        let settings = &self.config.controller;
+    fn admit(&mut self, mut submission: Submission, now: i64) -> Result<Job, Reply> {
         let all = self.engine.partitions();
-        let partitions = chosen_partitions(&request, &all)?;
+        let mut partitions = chosen_partitions(&submission.request, &all)?;
+        // A partition that cannot do what an option says is passed over if another can.
+        let refusals = std::mem::take(&mut submission.refusals);
+        let refusal = |p: &Partition| refusals.iter().find(|(place, _)| *place == self.config.place(&p.name));
+        let first = partitions.first().and_then(|p| refusal(p));
+        partitions.retain(|p| refusal(p).is_none());
+        let place = match (partitions.first(), first) {
+            (None, Some((_, words))) => return Err(Reply::Declined(words.clone())),
+            (first, _) => first.map_or(Place::Here, |p| self.config.place(&p.name)),
+        };
+        self.admit_to(&partitions, submission, now).map_err(|reply| reply.at(place))
+    }
+
+    /// The same for partitions that can do what its options say.
+    fn admit_to(&mut self, partitions: &[&Partition], submission: Submission, now: i64) -> Result<Job, Reply> {
+        let Submission { mut request, array, script, environment, .. } = submission;
+        let settings = &self.config.controller;
         if !settings.accounts.is_empty() && request.account.as_ref().is_some_and(|a| !settings.accounts.contains(a)) {
             return Err(refuse(Errno::InvalidAccount));
         }
@@ -193,6 +211,11 @@ impl Core {
                 request
             }
         }
+    }
+
+    /// Where a job is, or will be.
+    pub(super) fn place_of(&self, job: &Job) -> Place {
+        self.config.place(job.partition.split(',').next().unwrap_or_default())
     }
 
     /// What a job needs, in the first of its partitions.

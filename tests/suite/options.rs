@@ -1,5 +1,6 @@
 //! Every option that is honoured has a test that would fail if it were dropped.
 
+use crate::harness::{Lab, ONE};
 use skyslurm::slurm::options::{Class, Command, table};
 use std::collections::BTreeSet;
 
@@ -132,6 +133,56 @@ fn the_tests_named_exist() {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         assert!(text.contains(&format!("fn {name}()")), "{test} is not there");
     }
+}
+
+/// What this machine cannot do is refused whether or not the controller has to be asked for it.
+#[test]
+fn what_is_refused_here_is_refused_in_the_same_way() {
+    let lab = Lab::new(ONE);
+    let image = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
+                 container in the script\n";
+    let bundle = "sbatch: error: SBATCH_CONTAINER (--container): containers are not supported on this machine; start the \
+                  container in the script\n";
+    let reboot = "sbatch: error: --reboot: nodes cannot be rebooted; leave the option out\n";
+    let uid = "sbatch: error: --uid only permitted by root user\n";
+    for (call, code, words) in [
+        ("sbatch --container-image=ubuntu --reboot", 1, image),
+        ("sbatch --reboot --container-image=ubuntu", 1, reboot),
+        ("sbatch --test-only --mail-type=END --tmp=1G --container-image=ubuntu", 1, image),
+        ("SBATCH_CONTAINER=/b sbatch -A nobody", 1, bundle),
+        ("sbatch --uid=0 --container-image=ubuntu", 255, uid),
+        ("sbatch --container-image=ubuntu --mem=x", 255, "sbatch: error: Invalid --mem specification\n"),
+    ] {
+        let out = lab.sh(&format!("{call} --wrap true"));
+        assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (code, "", words), "{call}");
+    }
+}
+
+/// Warnings stand before everything else, and in the table's order.
+#[test]
+fn warnings_stand_before_what_else_is_said() {
+    let lab = Lab::new(&format!("{ONE}accounts = [\"a\"]\n"));
+    let warnings = "sbatch: warning: --mail-type: no mail is sent yet\n\
+                    sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n\
+                    sbatch: warning: --wckey: workload keys are not recorded\n";
+    let failed = "sbatch: error: Batch job submission failed: ";
+    let asked = "--tmp=1G --wckey=w --mail-type=END --wrap true";
+    for (more, rest) in [
+        ("-A a -H", String::new()),
+        ("-A a -H -Q", String::new()),
+        ("-A b", format!("{failed}Invalid account or account/partition combination specified\n")),
+        (
+            "-p nosuch",
+            format!("sbatch: error: invalid partition specified: nosuch\n{failed}Invalid partition name specified\n"),
+        ),
+    ] {
+        let out = lab.sh(&format!("sbatch {more} {asked}"));
+        assert_eq!(out.stderr, format!("{warnings}{rest}"), "{more}");
+    }
+    let out = lab.sh(&format!("sbatch -A a -v --test-only {asked}"));
+    let order = ["--wckey: ", "sbatch: defined options\n", "sbatch: end of defined options\nsbatch: Job "];
+    let found: Vec<_> = order.iter().map(|part| out.stderr.find(part)).collect();
+    assert!(out.stderr.starts_with(warnings) && found.is_sorted() && found[0].is_some(), "{out:?}");
 }
 
 /// The options of the query commands are too many for a table: each has to stand in a line that a test or a

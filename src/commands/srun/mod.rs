@@ -9,7 +9,7 @@ mod tasks;
 mod terminal;
 
 use super::terminal::{eprint, print, refuse};
-use crate::slurm::options::{self, Command};
+use crate::slurm::options::{self, Command, Place};
 use std::ffi::OsString;
 
 /// Runs `srun` with `args`, those behind its name. The exit code is the highest of the tasks'.
@@ -28,7 +28,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.is_set("usage") {
         return print(&options::usage(Command::Srun));
     }
-    for line in parsed.options.warnings() {
+    for line in parsed.options.warnings(Place::Here) {
         eprint(&line);
     }
     let plan = match request::resolve(&parsed.options, &parsed.operands, &args) {

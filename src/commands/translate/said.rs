@@ -6,7 +6,7 @@ use crate::{
     job::{Gpus, Needs, Request},
     slurm::{
         array::ArraySpec,
-        options::{Options, explain_on_skypilot},
+        options::{Options, Place, explain},
         time::TimeLimit,
     },
 };
@@ -34,7 +34,7 @@ pub(super) fn head(job: &Job) -> String {
     };
     let words: Vec<String> = job.words.iter().map(word).collect();
     let mut lines = vec![format!("sbatch {}", words.join(" "))];
-    let rows = explain_on_skypilot(job.options);
+    let rows = explain(job.options, Place::SkyPilot);
     if !rows.is_empty() {
         lines.push(String::new());
     }

@@ -27,7 +27,7 @@ const NOT_IN_SCRIPTS: [&str; 7] = ["help", "usage", "version", "quiet", "verbose
 /// Parses sbatch's command line, its variables, and the directives of the script.
 ///
 /// Precedence: directive, variable, command line. The script is not read when the
-/// command line asks for help or is in error.
+/// command line asks for help or is in error. What is refused in some places only ([`super::refusals`]) is left in it.
 pub fn parse_batch(
     args: &[OsString],
     env: &dyn Fn(&str) -> Option<String>,
@@ -40,7 +40,7 @@ pub fn parse_batch(
     Ok((parsed, script))
 }
 
-/// The same, with the options in it that are refused here: for those who want to see them all.
+/// The same, with all options in it that are refused: for those who want to see them.
 pub fn read_batch(
     args: &[OsString],
     env: &dyn Fn(&str) -> Option<String>,

@@ -1,6 +1,6 @@
 //! The table in words: what became of a request's options, and the compatibility page.
 
-use super::{Class, Command, Options, Row, Setting, Source, skypilot, table};
+use super::{Class, Command, Options, Place, Row, Source, table};
 
 /// One option of a request and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,17 +15,8 @@ pub struct Explained {
     pub class: String,
 }
 
-/// What becomes of each option that counts, on this machine.
-pub fn explain(options: &Options) -> Vec<Explained> {
-    explain_by(options, &|setting| options.class(setting.row))
-}
-
-/// The same on a partition that is on SkyPilot.
-pub fn explain_on_skypilot(options: &Options) -> Vec<Explained> {
-    explain_by(options, &|setting| skypilot::class_of(options.command(), setting))
-}
-
-fn explain_by(options: &Options, class: &dyn Fn(&Setting) -> Option<Class>) -> Vec<Explained> {
+/// What becomes of each option that counts, in a place.
+pub fn explain(options: &Options, place: Place) -> Vec<Explained> {
     options
         .iter()
         .map(|setting| Explained {
@@ -37,7 +28,7 @@ fn explain_by(options: &Options, class: &dyn Fn(&Setting) -> Option<Class>) -> V
                 (Source::Environment, _) => "environment".to_owned(),
                 (Source::CommandLine, _) => "command line".to_owned(),
             },
-            class: class(setting).map_or_else(String::new, words),
+            class: place.class_of(options.command(), setting).map_or_else(String::new, words),
         })
         .collect()
 }
@@ -103,7 +94,7 @@ fn line(command: Command, row: &'static Row) -> String {
     let option = option.replace('|', "\\|");
     let mut line = format!("| {option} | {} | {} |", variables.join(", "), here.map_or_else(String::new, cell));
     if command == Command::Sbatch {
-        let there = skypilot::class(command, row).filter(|there| Some(*there) != here);
+        let there = Place::SkyPilot.class(command, row).filter(|there| Some(*there) != here);
         line.push_str(&there.map_or(" the same |".to_owned(), |there| format!(" {} |", cell(there))));
     }
     line + "\n"

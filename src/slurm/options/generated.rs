@@ -18,14 +18,16 @@ fn clap_command(command: Command) -> clap::Command {
         .disable_help_flag(true)
         .disable_version_flag(true);
     for row in table::rows(command) {
-        let class = row.used_by(command).map(|u| u.class);
-        if matches!(class, Some(Class::Refused(_)) | None) {
+        let places = Place::ALL.map(|place| place.class(command, row));
+        if places.iter().all(|class| matches!(class, Some(Class::Refused(_)) | None)) {
             continue;
         }
-        let text = match class {
-            Some(Class::Approximated(how)) => format!("{} ({how})", row.help),
-            Some(Class::Inert(_)) => format!("{} (no effect here)", row.help),
-            _ => row.help.to_owned(),
+        let text = match places.map(remark) {
+            [None, None] => row.help.to_owned(),
+            [Some(here), Some(there)] if here == there => format!("{} ({here})", row.help),
+            [Some(here), Some(there)] => format!("{} (on this machine: {here}; on SkyPilot: {there})", row.help),
+            [Some(here), None] => format!("{} (on this machine: {here})", row.help),
+            [None, Some(there)] => format!("{} (on SkyPilot: {there})", row.help),
         };
         let mut arg = clap::Arg::new(row.name).long(row.name).help(text);
         if let Some(letter) = row.short {
@@ -52,6 +54,16 @@ fn clap_command(command: Command) -> clap::Command {
         Command::Scancel => built.arg(operand("job_id", clap::ValueHint::Other)),
         Command::Scontrol => built.arg(operand("keyword", clap::ValueHint::Other)),
         Command::Squeue | Command::Sacct | Command::Sinfo => built,
+    }
+}
+
+/// What the manual says of a class, if it has to say something.
+fn remark(class: Option<Class>) -> Option<&'static str> {
+    match class {
+        Some(Class::Approximated(how)) => Some(how),
+        Some(Class::Inert(_)) => Some("no effect here"),
+        Some(Class::Refused(_)) => Some("refused"),
+        Some(Class::Honoured) | None => None,
     }
 }
 
@@ -98,10 +110,19 @@ fn man_page(command: Command) -> String {
     }
     page.push_str(".SH \"REFUSED OPTIONS\"\nOptions of Slurm that are an error here.\n");
     for row in table::rows(command) {
-        if let Some(Class::Refused(instead)) = row.used_by(command).map(|u| u.class) {
-            let (option, why) = (roff(row.synopsis().trim_start()), roff(instead.trim_start_matches('=')));
-            page.push_str(&format!(".TP\n\\fB{option}\\fR\n{why}\n"));
-        }
+        let why = Place::ALL.map(|place| match place.class(command, row) {
+            Some(Class::Refused(instead)) => Some(instead.trim_start_matches('=')),
+            _ => None,
+        });
+        let why = match why {
+            [None, None] => continue,
+            [Some(here), Some(there)] if here == there => here.to_owned(),
+            [Some(here), Some(there)] => format!("on this machine: {here}\n.br\non SkyPilot: {there}"),
+            [Some(here), None] => format!("on this machine: {here}"),
+            [None, Some(there)] => format!("on SkyPilot: {there}"),
+        };
+        let option = roff(row.synopsis().trim_start());
+        page.push_str(&format!(".TP\n\\fB{option}\\fR\n{}\n", roff(&why)));
     }
     page
 }

@@ -1,6 +1,6 @@
 //! `--help`, `--usage` and `--version`, true to the table.
 
-use super::{Arg, Class, Command, Row, Section, table};
+use super::{Arg, Class, Command, Place, Row, Section, table};
 
 /// Column at which the explanations begin.
 const TEXT: usize = 30;
@@ -55,11 +55,10 @@ pub fn usage(command: Command) -> String {
 const SECTIONS: [Section; 6] =
     [Section::Run, Section::Constraint, Section::Consumable, Section::Affinity, Section::Gpu, Section::Help];
 
-/// What `--help` lists: what has an effect.
+/// What `--help` lists: what has an effect somewhere.
 pub(super) fn listed(command: Command) -> impl Iterator<Item = &'static Row> {
-    table::rows(command).filter(move |row| {
-        row.used_by(command).is_some_and(|u| matches!(u.class, Class::Honoured | Class::Approximated(_)))
-    })
+    let effect = |class: Option<Class>| matches!(class, Some(Class::Honoured | Class::Approximated(_)));
+    table::rows(command).filter(move |row| Place::ALL.iter().any(|place| effect(place.class(command, row))))
 }
 
 fn heading(command: Command, section: Section) -> Option<&'static str> {

@@ -3,7 +3,8 @@
 //! `skyslurm explain` says of a request.
 //!
 //! One option is one row (`table/`): its names, its argument, the variables that set
-//! it, and for each command whether it is honoured, approximated, inert or refused.
+//! it, and for each command whether it is honoured, approximated, inert or refused;
+//! [`Place`] says it of the places where a job may run.
 
 mod batch;
 mod check;
@@ -15,9 +16,10 @@ mod foreign;
 mod getopt;
 mod help;
 mod parse;
+mod place;
 mod refusal;
 mod row;
-pub mod skypilot;
+mod skypilot;
 pub mod table;
 mod values;
 
@@ -28,9 +30,10 @@ mod tests;
 
 pub use batch::{ReadScript, Script, parse_batch, read_batch};
 pub use command::Command;
-pub use explain::{Explained, compatibility_markdown, explain, explain_on_skypilot};
+pub use explain::{Explained, compatibility_markdown, explain};
 pub use help::{help, usage, version};
 pub use parse::{Parsed, parse};
+pub use place::{Place, refusals};
 pub use refusal::Refusal;
 pub use row::{Arg, Class, Kind, Row, Section, Use};
 pub use values::{Options, Setting, Source};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, env, exclusions, getopt};
+use super::{Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, env, exclusions, getopt, place};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +60,13 @@ pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refus
     Ok(())
 }
 
-/// The first option, as they were read, that is refused here. Last of all checks: what Slurm has
-/// to say of a request comes before what we do.
+/// What is refused wherever the job may go. Last of all checks: what Slurm has to say of a request comes
+/// before what we do.
 pub(super) fn refuse(options: &Options) -> Result<(), Refusal> {
-    refuse_by(options, &|row| options.class(row))
+    place::refusals(options).map(drop)
 }
 
-/// The same by other classes.
+/// The first option, as they were read, that has a class which refuses it.
 pub(super) fn refuse_by(options: &Options, class: &dyn Fn(&Row) -> Option<Class>) -> Result<(), Refusal> {
     for setting in options.occurrences().filter(|s| s.on) {
         if let Some(Class::Refused(instead)) = class(setting.row) {

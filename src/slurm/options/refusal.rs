@@ -1,9 +1,10 @@
 //! An error that ends a command before it did anything.
 
 use super::Command;
+use serde::{Deserialize, Serialize};
 
 /// What a command says and how it exits when its arguments are refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}", .lines.join("\n"))]
 pub struct Refusal {
     /// Complete lines for stderr, with their `sbatch: error: ` already in front.

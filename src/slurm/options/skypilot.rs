@@ -2,7 +2,7 @@
 
 use super::{
     Class::{self, Approximated, Honoured, Inert, Refused},
-    Command, Options, Refusal, Row, Setting, parse,
+    Command, Row, Setting,
 };
 
 const MADE: Class = Refused("nodes are made for the job and have no names before it starts; leave it out");
@@ -59,7 +59,7 @@ const DIFFERENT: &[(&str, Class)] = &[
 ];
 
 /// The class of an option of `command` on SkyPilot.
-pub fn class(command: Command, row: &Row) -> Option<Class> {
+pub(super) fn class(command: Command, row: &Row) -> Option<Class> {
     let own = row.used_by(command)?.class;
     let different = DIFFERENT.iter().find(|(name, _)| command == Command::Sbatch && *name == row.name);
     Some(different.map_or(own, |(_, class)| *class))
@@ -83,18 +83,10 @@ pub(super) fn class_of(command: Command, setting: &Setting) -> Option<Class> {
     }
 }
 
-/// Whether SkyPilot refuses one of the options: sbatch's words, as for one that is refused on this machine.
-///
-/// # Errors
-/// The first one that was read.
-pub fn refuse(options: &Options) -> Result<(), Refusal> {
-    parse::refuse_by(options, &|row| class(options.command(), row))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slurm::options::table;
+    use crate::slurm::options::{Place, read_batch, table};
 
     #[test]
     fn every_row_differs_and_says_why() {
@@ -112,8 +104,8 @@ mod tests {
     fn refusals_are_sbatch_s() {
         let refused = |args: &[&str]| {
             let words: Vec<std::ffi::OsString> = args.iter().map(Into::into).collect();
-            let (parsed, _) = super::super::read_batch(&words, &|_| None, &mut |_, _| Ok(None)).unwrap();
-            refuse(&parsed.options).map_or_else(|refusal| refusal.to_string(), |()| "taken".to_owned())
+            let (parsed, _) = read_batch(&words, &|_| None, &mut |_, _| Ok(None)).unwrap();
+            Place::SkyPilot.refuse(&parsed.options).map_or_else(|refusal| refusal.to_string(), |()| "taken".to_owned())
         };
         assert_eq!(refused(&["--container-image=ubuntu", "--tmp=1G", "-C", "h100"]), "taken");
         let text =

@@ -1,6 +1,6 @@
 //! The options that are set, and by whom.
 
-use super::{Class, Command, Row, table};
+use super::{Class, Command, Place, Row, table};
 use crate::slurm::time::TimeLimit;
 
 /// Who set an option. A later one overrides an earlier one (sbatch(1), INPUT ENVIRONMENT VARIABLES).
@@ -107,8 +107,8 @@ impl Options {
         all.map(|line| format!("{}: {line}", self.command.name())).collect()
     }
 
-    /// Complete lines for stderr about options that are taken, but do not do all they say.
-    pub fn warnings(&self) -> Vec<String> {
+    /// Complete lines for stderr about options that are taken in a place, but do not do all they say there.
+    pub fn warnings(&self, place: Place) -> Vec<String> {
         let mut lines = self.notes.clone();
         for setting in self.iter() {
             // srun's input variables are what the job's own environment carries: nobody asked.
@@ -119,17 +119,12 @@ impl Options {
             if setting.value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("none")) {
                 continue;
             }
-            if let Some(Class::Approximated(how)) = self.class(setting.row) {
+            if let Some(Class::Approximated(how)) = place.class_of(self.command, setting) {
                 let option = setting.row.display_name();
                 lines.push(format!("{}: warning: {option}: {how}", self.command.name()));
             }
         }
         lines
-    }
-
-    /// The class of a row for this command.
-    pub fn class(&self, row: &Row) -> Option<Class> {
-        row.used_by(self.command).map(|u| u.class)
     }
 
     pub(super) fn push(&mut self, setting: Setting) {

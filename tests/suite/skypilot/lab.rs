@@ -145,11 +145,12 @@ impl Place<'_> {
         self.sbatch(&format!("{options} job.sh"))
     }
 
-    /// Submits with these arguments.
+    /// Submits with these arguments, of which some may be approximated.
     #[track_caller]
     pub fn sbatch(&self, arguments: &str) -> u32 {
         let out = self.sh(&format!("sbatch --parsable {arguments}"));
-        out.ok().trim().parse().unwrap_or_else(|_| panic!("{out:#?}"))
+        assert!(out.stderr.lines().all(|line| line.starts_with("sbatch: warning: --")), "{out:#?}");
+        out.stdout.trim().parse().unwrap_or_else(|_| panic!("{out:#?}"))
     }
 
     /// Writes a file.

@@ -1,8 +1,8 @@
 //! The SkyPilot engine, from sbatch to the output file.
 //!
 //! [`server`] is a SkyPilot API server of the test's own, whose jobs really run, here; it can be told what to do wrong.
-//! [`lab`] is a system of its own before that server, or before a real one. [`e2e`] are bodies for both, [`faults`] for
-//! the former.
+//! [`lab`] is a system of its own before that server, or before a real one. [`e2e`] are bodies for both, [`faults`] and
+//! [`options`] for the former.
 
 mod api;
 mod http;
@@ -16,4 +16,5 @@ mod task;
 mod e2e;
 mod faults;
 mod lab;
+mod options;
 mod own;

@@ -109,7 +109,7 @@ impl Task {
 /// Why no task can be made of `request` in `partition`, whatever its server has: for the moment of submission. `needs` are
 /// the request's.
 ///
-/// Options that leave no trace in a request are refused before that ([`crate::slurm::options::skypilot::refuse`]).
+/// Options that leave no trace in a request are refused before that ([`crate::slurm::options::Place::refuse`]).
 pub fn refused(
     request: &Request,
     needs: &Needs,

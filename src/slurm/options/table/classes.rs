@@ -29,6 +29,10 @@ pub(super) const CONTAINER: Class =
 /// pyxis' options: `skypilot.rs` says what they are elsewhere.
 pub(super) const PYXIS: Class =
     Class::Refused("containers are for partitions on SkyPilot; on this machine start the container in the script");
+/// The same of a step, wherever its job is.
+pub(super) const STEP_CONTAINER: Class = Class::Refused(
+    "a step runs in what its job runs in; name the image for the whole job with sbatch --container-image, on a partition on SkyPilot, or start the container in the step",
+);
 pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");

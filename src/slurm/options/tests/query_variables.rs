@@ -8,7 +8,7 @@ fn each_command_reads_flags_in_its_way() {
     assert!(squeue.is_ok_and(|p| p.options.is_set("array")));
     let scancel = |value: &'static str| {
         parse(Command::Scancel, &[], &move |n| (n == "SCANCEL_FULL").then(|| value.into()))
-            .map(|p| (p.options.is_set("full"), p.options.warnings()))
+            .map(|p| (p.options.is_set("full"), p.options.warnings(Place::Here)))
     };
     assert_eq!(scancel("true"), Ok((true, vec![])));
     let complaint = "scancel: error: Unrecognized SCANCEL_FULL value: yes".to_owned();

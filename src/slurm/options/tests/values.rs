@@ -200,7 +200,7 @@ fn a_refused_option_says_what_to_do() {
 
 #[test]
 fn an_approximated_option_warns() {
-    let warnings = |args: &[&str]| options(Command::Sbatch, args).map(|p| p.options.warnings());
+    let warnings = |args: &[&str]| options(Command::Sbatch, args).map(|p| p.options.warnings(Place::Here));
     let expected = vec!["sbatch: warning: --mail-type: no mail is sent yet".to_owned()];
     assert_eq!(warnings(&["--mail-type=END", "--mail-user=me"]), Ok(expected));
     assert_eq!(warnings(&["--mail-type=NONE", "--mem-bind=local"]), Ok(vec![]));

@@ -1,0 +1,90 @@
+//! What becomes of an option is a matter of the partition the job goes to.
+
+use super::lab::SkyLab;
+
+/// A partition on SkyPilot and one on this machine; the former takes jobs that name none.
+fn two() -> SkyLab {
+    SkyLab::fake_with("", "[[node]]\nname = \"solo\"\ncpus = 4\nmemory = \"4000M\"\n[[partition]]\nname = \"here\"")
+}
+
+#[test]
+fn an_image_is_for_a_partition_on_skypilot() {
+    let lab = two();
+    let at = lab.place("image");
+    let image = "--container-image=docker://ubuntu:24.04 --container-writable";
+    // Of several partitions the one that can do it is taken.
+    let script = "echo in $SLURM_JOB_PARTITION\nsrun --container-image=ubuntu true\necho $?";
+    let job = at.submit(&format!("-p here,sky -o out {image}"), script);
+    let words = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
+                 container in the script\n";
+    for call in ["sbatch", "sbatch --test-only", "sbatch -Q"] {
+        let out = at.sh(&format!("{call} -p here {image} --wrap true"));
+        assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (1, "", words), "{call}");
+    }
+    // No id was used up.
+    let next = at.sbatch(&format!("{image} -H --wrap true"));
+    assert_eq!(next, job + 1);
+    lab.sh(&format!("scancel {next}")).ok();
+
+    // A step has no image of its own.
+    let said = at.until_file("out", "\n1\n");
+    assert!(
+        said.starts_with("in sky\nsrun: error: --container-image: a step runs in what its job runs in; "),
+        "{said}"
+    );
+    assert!(said.contains("with sbatch --container-image"), "{said}");
+    lab.until_accounted(job, "COMPLETED|0:0");
+}
+
+#[test]
+fn names_of_nodes_are_for_a_partition_of_this_machine() {
+    let lab = two();
+    let at = lab.place("names");
+    let out = at.sh("sbatch -w solo --mail-type=END --wrap true");
+    let words =
+        "sbatch: error: --nodelist: nodes are made for the job and have no names before it starts; leave it out\n";
+    assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (1, "", words));
+    for partitions in ["here", "sky,here"] {
+        at.sbatch(&format!(
+            "-p {partitions} -w solo --wait -o out --wrap 'echo $SLURM_JOB_PARTITION $SLURM_JOB_NODELIST'"
+        ));
+        assert_eq!(at.read("out"), "here solo\n");
+    }
+}
+
+#[test]
+fn warnings_are_those_of_the_partition() {
+    let lab = two();
+    let at = lab.place("warnings");
+    let asked = "-H --mail-type=END --tmp=1G --nodes=1-2 --wrap true";
+    let mail = "sbatch: warning: --mail-type: no mail is sent yet\n";
+    let nodes = "sbatch: warning: --nodes: of a range it is the least that holds the tasks and GPUs\n";
+    let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n";
+    let sky = at.sh(&format!("sbatch --parsable {asked}"));
+    assert_eq!((sky.code, sky.stdout, sky.stderr), (0, "1\n".into(), format!("{mail}{nodes}")));
+    let here = at.sh(&format!("sbatch -Q -p here {asked}"));
+    assert_eq!((here.code, here.stdout, here.stderr), (0, String::new(), format!("{mail}{tmp}")));
+    assert_eq!(at.sh("sbatch -H --nodes=2 --wrap true").stderr, "");
+    let test = at.sh("sbatch --test-only -p here --tmp=1G --wrap true").stderr;
+    assert!(test.starts_with(&format!("{tmp}sbatch: Job ")), "{test}");
+    let test = at.sh("sbatch --test-only --tmp=1G --nodes=1-2 --wrap true").stderr;
+    assert!(test.starts_with(nodes) && !test.contains("--tmp") && test.contains("in partition sky"), "{test}");
+    // What a refusal says is not said twice.
+    let out = at.sh("sbatch --constraint=avx --wrap true");
+    assert_eq!((out.code, out.stderr.matches("--constraint").count()), (1, 1), "{out:?}");
+    assert!(!out.stderr.contains("warning"), "{out:?}");
+    lab.sh("scancel 1 2 3").ok();
+}
+
+#[test]
+fn explain_knows_the_partition() {
+    let lab = two();
+    let at = lab.place("explain");
+    at.file("job.sh", "#!/bin/bash\n#SBATCH --container-image=ubuntu\n");
+    assert_eq!(
+        at.sh("skyslurm explain job.sh").ok(),
+        "Partition sky is on SkyPilot: slurm/lab.\n\n--container-image=ubuntu  directive  honoured\n"
+    );
+    let here = at.sh("skyslurm explain job.sh -p here");
+    assert!(here.ok().ends_with("\nsbatch refuses this job because of --container-image.\n"), "{here:?}");
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Launch, Layout,
-    batch::{self, Script, Start},
+    batch::{self, Output, Script, Start},
     event::EventKind,
     events::Events,
     limit::{Due, Limits},
@@ -11,14 +11,14 @@ use super::{
     namespace,
     noise::Key,
     output, processes,
-    remote::{Inbox, Litter, rendezvous},
+    remote::{self, Delivery, Inbox, Litter, rendezvous},
     step::{manager::Manager, part::Part},
     wire::{Order, Request},
 };
 use crate::{
     host::ipc,
     job::{ExitStatus, StepId, Usage},
-    slurm::state::JobState,
+    slurm::{options::Refusal, state::JobState},
 };
 use nix::{
     errno::Errno,
@@ -47,20 +47,28 @@ use std::{
 
 /// `skyslurm agent SPOOL NODE`: runs one node of the job whose spool directory is `SPOOL` until the job is over.
 /// `args` are `SPOOL` and `NODE`; the exit code is 0 unless there was nothing to run. Without arguments it is
-/// started by SkyPilot, on a node that was made for a job ([`super::remote`]); the first node's exit code is then the script's.
+/// started by SkyPilot, on a node that was made for a job ([`super::remote`]), and so it is with `run` and sbatch's words behind
+/// it; the first node's exit code is then the script's.
 pub fn main(args: &[OsString]) -> u8 {
     match run(args) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "skyslurm agent: error: {error}");
-            1
+            // What sbatch would say, it says in its own words.
+            let refusal = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
+            let _ = match refusal {
+                Some(refusal) => writeln!(io::stderr(), "{refusal}"),
+                None => writeln!(io::stderr(), "skyslurm agent: error: {error}"),
+            };
+            refusal.map_or(1, |refusal| refusal.exit)
         }
     }
 }
 
 fn run(args: &[OsString]) -> io::Result<u8> {
-    if args.is_empty() {
-        return super::remote::run();
+    match args.split_first() {
+        None => return remote::run(),
+        Some((word, args)) if word == "run" => return remote::run_plain(args),
+        _ => {}
     }
     let [spool, index] = args else {
         return Err(io::Error::other("usage: skyslurm agent SPOOL NODE"));
@@ -82,8 +90,8 @@ pub(super) struct Elsewhere {
     pub links: Vec<(Role, Link)>,
     /// stdout, on the first node.
     pub log: Option<Log>,
-    /// Whether the script's output goes there too, besides the events.
-    pub has_output: bool,
+    /// Where the script's output goes.
+    pub delivery: Delivery,
     /// What the controller asks.
     pub inbox: Option<Inbox>,
     /// What is to be removed when the job is over.
@@ -236,7 +244,7 @@ impl Agent {
 
     /// The log, where the script's output goes there.
     fn script_log(&mut self) -> Option<&mut Log> {
-        self.elsewhere.as_mut().filter(|e| e.has_output).and_then(|e| e.log.as_mut())
+        self.elsewhere.as_mut().filter(|e| e.delivery == Delivery::Copied).and_then(|e| e.log.as_mut())
     }
 
     /// Runs the job to its end; the exit code of this process.
@@ -284,8 +292,12 @@ impl Agent {
             self.note(EventKind::Started { pid: 0 });
             return;
         };
-        let log = self.elsewhere.as_mut().filter(|e| e.has_output).and_then(|e| e.log.as_mut());
-        let started = batch::start(&self.launch, &script, log);
+        let output = match self.elsewhere.as_mut().map(|e| (e.delivery, e.log.as_mut())) {
+            Some((Delivery::Copied, Some(log))) => Output::Log(log),
+            Some((Delivery::Plain, _)) => Output::Own,
+            _ => Output::Files,
+        };
+        let started = batch::start(&self.launch, &script, output);
         let pid = match &started {
             Start::Running(script) => script.pid,
             Start::Failed(_) => 0,

@@ -1,8 +1,11 @@
 //! `skyslurm explain SCRIPT [OPTIONS]`: every option that sbatch would find, who set it, and what
 //! becomes of it. Nothing is sent.
 
-use super::{sbatch::read_script, terminal};
-use crate::slurm::options::{Explained, Refusal, explain, read_batch};
+use super::terminal;
+use crate::{
+    job::batch::read_script,
+    slurm::options::{Explained, Refusal, explain, read_batch},
+};
 use std::ffi::OsString;
 
 const USAGE: &str = "\

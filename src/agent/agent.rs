@@ -1,33 +1,38 @@
-//! The agent itself: its state, and the loop that waits and does what is due.
+//! The agent itself: its state, the loop, and how the job begins and ends.
+
+mod connections;
+mod signals;
+mod waiting;
+
+use connections::Connection;
+pub(super) use connections::Role;
+pub(super) use signals::take_signals;
 
 use super::{
     Launch, Layout,
-    batch::{self, Script, Start},
+    batch::{self, Output, Script, Start},
     event::EventKind,
     events::Events,
     limit::{Due, Limits},
     link::{Address, Link},
-    log::{self, Log},
+    log::Log,
     namespace,
     noise::Key,
     output, processes,
-    remote::{Inbox, Litter, rendezvous},
+    remote::{self, Delivery, Inbox, Litter},
     step::{manager::Manager, part::Part},
-    wire::{Order, Request},
+    wire::Order,
 };
 use crate::{
     host::ipc,
     job::{ExitStatus, StepId, Usage},
-    slurm::state::JobState,
+    slurm::{options::Refusal, state::JobState},
 };
 use nix::{
-    errno::Errno,
     libc,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         prctl,
-        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-        signalfd::{SfdFlags, SignalFd},
+        signalfd::SignalFd,
         stat::{Mode, umask},
     },
 };
@@ -37,30 +42,35 @@ use std::{
     fs,
     io::{self, Write},
     net::TcpListener,
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::net::{UnixListener, UnixStream},
-    },
+    os::unix::net::UnixListener,
     path::PathBuf,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// `skyslurm agent SPOOL NODE`: runs one node of the job whose spool directory is `SPOOL` until the job is over.
 /// `args` are `SPOOL` and `NODE`; the exit code is 0 unless there was nothing to run. Without arguments it is
-/// started by SkyPilot, on a node that was made for a job ([`super::remote`]); the first node's exit code is then the script's.
+/// started by SkyPilot, on a node that was made for a job ([`super::remote`]), and so it is with `run` and sbatch's words behind
+/// it; the first node's exit code is then the script's.
 pub fn main(args: &[OsString]) -> u8 {
     match run(args) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "skyslurm agent: error: {error}");
-            1
+            // What sbatch would say, it says in its own words.
+            let refusal = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
+            let _ = match refusal {
+                Some(refusal) => writeln!(io::stderr(), "{refusal}"),
+                None => writeln!(io::stderr(), "skyslurm agent: error: {error}"),
+            };
+            refusal.map_or(1, |refusal| refusal.exit)
         }
     }
 }
 
 fn run(args: &[OsString]) -> io::Result<u8> {
-    if args.is_empty() {
-        return super::remote::run();
+    match args.split_first() {
+        None => return remote::run(),
+        Some((word, args)) if word == "run" => return remote::run_plain(args),
+        _ => {}
     }
     let [spool, index] = args else {
         return Err(io::Error::other("usage: skyslurm agent SPOOL NODE"));
@@ -82,8 +92,8 @@ pub(super) struct Elsewhere {
     pub links: Vec<(Role, Link)>,
     /// stdout, on the first node.
     pub log: Option<Log>,
-    /// Whether the script's output goes there too, besides the events.
-    pub has_output: bool,
+    /// Where the script's output goes.
+    pub delivery: Delivery,
     /// What the controller asks.
     pub inbox: Option<Inbox>,
     /// What is to be removed when the job is over.
@@ -95,49 +105,6 @@ pub(super) struct Elsewhere {
 pub(super) struct Ending {
     pub state: JobState,
     pub cancelled_by: Option<u32>,
-}
-
-/// What a connection is for.
-pub(super) enum Role {
-    /// Nothing was said yet.
-    New,
-    /// srun.
-    Client,
-    /// Another node's agent, here on the first node.
-    Node(usize),
-    /// The first node's agent, there on another node.
-    First,
-    /// A node's part of a step, here on the first node.
-    PartOf { step: u32, node: usize },
-    /// The first node's agent, for our part of a step.
-    Part(u32),
-    /// One of two connections between which everything is handed on unread.
-    Relay(u64),
-}
-
-/// A connection.
-pub(super) struct Connection {
-    pub link: Link,
-    pub role: Role,
-    since: Instant,
-}
-
-/// What poll(2) was asked about.
-#[derive(Clone, Copy)]
-enum Source {
-    Signals,
-    Listener,
-    /// Where other nodes' agents come to.
-    Door,
-    /// stdout takes more of the log.
-    Log,
-    /// The script wrote something for the log.
-    Script(log::Pipe),
-    Link(u64),
-    Part {
-        step: u32,
-        pipe: super::step::part::Pipe,
-    },
 }
 
 /// One node's agent.
@@ -236,7 +203,7 @@ impl Agent {
 
     /// The log, where the script's output goes there.
     fn script_log(&mut self) -> Option<&mut Log> {
-        self.elsewhere.as_mut().filter(|e| e.has_output).and_then(|e| e.log.as_mut())
+        self.elsewhere.as_mut().filter(|e| e.delivery == Delivery::Copied).and_then(|e| e.log.as_mut())
     }
 
     /// Runs the job to its end; the exit code of this process.
@@ -284,8 +251,12 @@ impl Agent {
             self.note(EventKind::Started { pid: 0 });
             return;
         };
-        let log = self.elsewhere.as_mut().filter(|e| e.has_output).and_then(|e| e.log.as_mut());
-        let started = batch::start(&self.launch, &script, log);
+        let output = match self.elsewhere.as_mut().map(|e| (e.delivery, e.log.as_mut())) {
+            Some((Delivery::Copied, Some(log))) => Output::Log(log),
+            Some((Delivery::Plain, _)) => Output::Own,
+            _ => Output::Files,
+        };
+        let started = batch::start(&self.launch, &script, output);
         let pid = match &started {
             Start::Running(script) => script.pid,
             Start::Failed(_) => 0,
@@ -309,325 +280,6 @@ impl Agent {
             exit => batch::state_of(exit),
         };
         self.note(EventKind::StepEnded { id: StepId::Batch, state, exit, usage, cancelled_by });
-    }
-
-    /// Waits until something can be done, and says what.
-    fn wait(&self) -> io::Result<Vec<Source>> {
-        let mut sources = vec![Source::Signals, Source::Listener];
-        let mut fds = vec![
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
-        ];
-        if let Some(elsewhere) = &self.elsewhere {
-            if let Some((door, _)) = &elsewhere.listener {
-                sources.push(Source::Door);
-                fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
-            }
-            if let Some(log) = &elsewhere.log {
-                if log.is_due() {
-                    sources.push(Source::Log);
-                    // SAFETY: descriptor 1 is nobody's to close but this process's at its end.
-                    fds.push(PollFd::new(unsafe { BorrowedFd::borrow_raw(1) }, PollFlags::POLLOUT));
-                }
-                for (pipe, fd) in log.pipes() {
-                    sources.push(Source::Script(pipe));
-                    fds.push(PollFd::new(fd, PollFlags::POLLIN));
-                }
-            }
-        }
-        for (id, connection) in &self.connections {
-            let mut flags = PollFlags::empty();
-            flags.set(PollFlags::POLLIN, self.may_read(connection));
-            flags.set(PollFlags::POLLOUT, connection.link.waiting() > 0);
-            if !flags.is_empty() {
-                sources.push(Source::Link(*id));
-                fds.push(PollFd::new(connection.link.fd(), flags));
-            }
-        }
-        for part in &self.parts {
-            let full = self.connections.get(&part.connection).is_some_and(|c| c.link.is_full());
-            part.pipes(full, |pipe, fd: BorrowedFd, flags| {
-                sources.push(Source::Part { step: part.step(), pipe });
-                // SAFETY: the pipe lives in `self.parts`, which is not touched before poll has returned.
-                fds.push(PollFd::new(unsafe { BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(&fd)) }, flags));
-            });
-        }
-        let telling = self.events.as_ref().and_then(Events::wait);
-        let orders = self.elsewhere.as_ref().and_then(|e| e.inbox.as_ref()).map(Inbox::wait);
-        let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
-        let waits = [self.limits.wait(), self.manager.wait(), self.retry_first, telling, orders, strangers];
-        let timeout = waits.into_iter().flatten().min();
-        let timeout = match timeout {
-            // One more, since poll counts whole milliseconds.
-            Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)
-                .unwrap_or(PollTimeout::MAX),
-            None => PollTimeout::NONE,
-        };
-        match poll(&mut fds, timeout) {
-            Err(Errno::EINTR) | Ok(0) => {
-                return Ok(self.retry_first.map(|_| Source::Listener).into_iter().collect());
-            }
-            Err(errno) => return Err(errno.into()),
-            Ok(_) => {}
-        }
-        let ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
-        Ok(sources.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(source, _)| source).collect())
-    }
-
-    /// What arrives is left in the socket while those it is for cannot take it.
-    fn may_read(&self, connection: &Connection) -> bool {
-        let full = |id: &u64| self.connections.get(id).is_some_and(|c| c.link.is_full());
-        match &connection.role {
-            Role::Relay(other) => !full(other),
-            Role::PartOf { step, .. } => !self.manager.client_of(*step).is_some_and(|id| full(&id)),
-            _ => true,
-        }
-    }
-
-    fn serve(&mut self, source: Source) {
-        match source {
-            Source::Signals => self.on_signals(),
-            Source::Listener => {
-                if let Some(delay) = self.retry_first.take() {
-                    self.join_first(delay);
-                }
-                while let Ok((stream, _)) = self.listener.accept() {
-                    self.greet(stream);
-                }
-            }
-            Source::Door => self.open_door(),
-            Source::Log => {} // it is flushed in every turn
-            Source::Script(pipe) => {
-                if let Some(log) = self.script_log() {
-                    log.take(pipe);
-                }
-            }
-            Source::Link(id) => self.on_link(id),
-            Source::Part { step, pipe } => self.on_pipe(step, pipe),
-        }
-    }
-
-    /// Takes a new connection, if it is the job's user's (or root's).
-    fn greet(&mut self, stream: UnixStream) {
-        let owner = nix::unistd::geteuid().as_raw();
-        if !ipc::peer_uid(&stream).is_ok_and(|uid| uid == owner || uid == 0) {
-            return;
-        }
-        let Ok(link) = Link::new(stream) else { return };
-        if self.index == 0 {
-            self.adopt(link, Role::New);
-        } else if let Ok(first) = self.first.dial() {
-            // The account of the job is kept on the first node: what is said here is said there.
-            let (here, there) = (self.adopt(link, Role::New), self.adopt(first, Role::New));
-            self.set_role(here, Role::Relay(there));
-            self.set_role(there, Role::Relay(here));
-        }
-    }
-
-    /// Lets other nodes' agents in. Who they are shows when they speak; those who do not are sent away.
-    fn open_door(&mut self) {
-        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.listener.as_ref()) else {
-            return;
-        };
-        let accept = || door.accept().ok().map(|(stream, _)| Link::accepted(stream, key));
-        let links: Vec<Link> = std::iter::from_fn(accept).flatten().collect();
-        for link in links {
-            self.adopt(link, Role::New);
-        }
-        let surplus = self.strangers().count().saturating_sub(rendezvous::STRANGERS);
-        let longest: Vec<u64> = self.strangers().take(surplus).map(|(id, _)| id).collect();
-        longest.into_iter().for_each(|id| self.lost(id));
-    }
-
-    /// Connections from other machines that have not said what they are for, the oldest first.
-    fn strangers(&self) -> impl Iterator<Item = (u64, &Connection)> {
-        let stranger = |c: &Connection| matches!(c.role, Role::New) && c.link.is_far();
-        self.connections.iter().map(|(id, c)| (*id, c)).filter(move |(_, c)| stranger(c))
-    }
-
-    /// Does what the controller asks, and sends away who has been silent for too long.
-    fn take_orders(&mut self) {
-        let orders = self.elsewhere.as_mut().and_then(|e| e.inbox.as_mut()).map(Inbox::take).unwrap_or_default();
-        for control in orders {
-            self.on_control(control);
-        }
-        let silent = |c: &Connection| c.since.elapsed() >= rendezvous::SILENCE;
-        let silent: Vec<u64> = self.strangers().filter(|(_, c)| silent(c)).map(|(id, _)| id).collect();
-        silent.into_iter().for_each(|id| self.lost(id));
-    }
-
-    /// Keeps a connection.
-    pub fn adopt(&mut self, link: Link, role: Role) -> u64 {
-        self.last_connection += 1;
-        self.connections.insert(self.last_connection, Connection { link, role, since: Instant::now() });
-        self.last_connection
-    }
-
-    /// Connects to the first node's agent, later again if it is not there yet.
-    fn join_first(&mut self, delay: Duration) {
-        match self.first.dial() {
-            Ok(link) => {
-                let id = self.adopt(link, Role::First);
-                let index = self.index;
-                self.send(id, &Request::Node { index });
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound && self.layout.dir.exists() => {
-                self.retry_first = Some((delay * 2).min(Duration::from_millis(200)));
-            }
-            Err(_) => self.closing = true, // it was there and is gone: the job is over
-        }
-    }
-
-    /// Sends a frame to a connection, if it is still there.
-    pub fn send(&mut self, connection: u64, value: &impl serde::Serialize) {
-        if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.link.send(value);
-        }
-    }
-
-    fn on_link(&mut self, id: u64) {
-        let may_read = self.connections.get(&id).is_some_and(|c| self.may_read(c));
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        connection.link.flush();
-        if may_read {
-            connection.link.fill();
-        }
-        loop {
-            let Some(connection) = self.connections.get_mut(&id) else {
-                return;
-            };
-            let link = &mut connection.link;
-            let went_on = match connection.role {
-                Role::Relay(other) => {
-                    let bytes = link.take_raw();
-                    if let Some(other) = self.connections.get_mut(&other) {
-                        other.link.send_raw(&bytes);
-                    }
-                    false
-                }
-                Role::New => link.receive().map(|request| self.on_request(id, request)).is_some(),
-                Role::Client => link.receive().map(|said| self.on_client(id, said)).is_some(),
-                Role::First => link.receive().map(|order| self.on_order(order)).is_some(),
-                Role::PartOf { step, node } => link.receive().map(|said| self.on_part_of(step, node, said)).is_some(),
-                Role::Part(step) => link.receive().map(|told| self.on_part(step, told)).is_some(),
-                Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
-            };
-            if !went_on {
-                break;
-            }
-        }
-        if self.connections.get(&id).is_some_and(|c| c.link.closed) {
-            self.lost(id);
-        }
-    }
-
-    /// The other end of a connection is gone.
-    fn lost(&mut self, id: u64) {
-        let Some(connection) = self.connections.remove(&id) else {
-            return;
-        };
-        match connection.role {
-            Role::Relay(other) => {
-                // What is on its way still arrives; then the other end closes.
-                if let Some(connection) = self.connections.get_mut(&other) {
-                    connection.link.close_when_sent();
-                    if connection.link.closed {
-                        self.connections.remove(&other);
-                    }
-                }
-            }
-            Role::Client => self.client_lost(id),
-            Role::PartOf { step, node } => self.part_lost(step, node),
-            Role::Part(step) => self.part_cut_off(step),
-            Role::First => self.closing = true,
-            // Without one of its nodes a job cannot go on, unless it said that it can.
-            Role::Node(_) if !self.closing && !self.launch.job.request.no_kill => {
-                self.terminate(None, JobState::NodeFail);
-            }
-            Role::New | Role::Node(_) => {}
-        }
-    }
-
-    fn on_request(&mut self, id: u64, request: Request) {
-        match request {
-            Request::Control(control) => {
-                let answer = self.on_control(control);
-                self.send(id, &answer);
-            }
-            Request::Step(request) => self.on_step_request(id, *request),
-            Request::Node { index } => {
-                self.set_role(id, Role::Node(index));
-                if self.closing {
-                    self.send(id, &Order::Finish);
-                } else {
-                    self.node_joined(index);
-                }
-            }
-            Request::Part { step, node } => {
-                self.set_role(id, Role::PartOf { step, node });
-                self.part_joined(step, node, id);
-            }
-        }
-    }
-
-    pub fn set_role(&mut self, id: u64, role: Role) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.role = role;
-        }
-    }
-
-    fn on_order(&mut self, order: Order) {
-        match order {
-            Order::Launch(launching) => self.launch_part(*launching, None),
-            Order::Finish => self.closing = true,
-        }
-    }
-
-    /// The connection to the agent of node `index` of the job.
-    pub fn node_connection(&self, index: usize) -> Option<u64> {
-        self.connections.iter().find(|(_, c)| matches!(c.role, Role::Node(i) if i == index)).map(|(id, _)| *id)
-    }
-
-    fn on_signals(&mut self) {
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            if info.ssi_signo == libc::SIGCHLD as u32 {
-                self.reap();
-            } else if self.index > 0 && self.elsewhere.is_some() {
-                // SkyPilot ends the job on all its nodes: the first one's agent will say when it is over.
-                self.signal_parts(libc::SIGTERM);
-                self.limits.kill_after(self.launch.kill_wait);
-            } else if self.index > 0 {
-                self.closing = true;
-            } else {
-                // The machine is going down, or somebody ends the agent by hand: as if the node had failed.
-                self.terminate(None, JobState::NodeFail);
-            }
-        }
-    }
-
-    fn reap(&mut self) {
-        loop {
-            let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
-            // SAFETY: both point to memory of the right type; a rusage of zeros is a valid one.
-            let (pid, usage) = unsafe {
-                let pid = libc::wait4(-1, &mut status, libc::WNOHANG, usage.as_mut_ptr());
-                (pid, usage.assume_init())
-            };
-            if pid <= 0 {
-                self.has_children = pid == 0;
-                break;
-            }
-            let exit = ExitStatus((status & 0xff7f).unsigned_abs());
-            let usage = measure(&usage);
-            if self.script.as_ref().is_some_and(|s| s.pid == pid) {
-                self.script_ended(exit, usage);
-            } else {
-                self.task_ended(pid, exit, usage);
-            }
-        }
-        self.report_exits();
     }
 
     fn on_due(&mut self, due: Due) {
@@ -729,36 +381,5 @@ impl Agent {
     /// A child was started.
     pub fn started_child(&mut self) {
         self.has_children = true;
-    }
-}
-
-/// Blocks all signals, so that a child finds each at its default once they are let through, and takes those that
-/// are the agent's business from a descriptor.
-pub(super) fn take_signals() -> io::Result<SignalFd> {
-    SigSet::all().thread_set_mask()?;
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
-        // SAFETY: the default action runs no code of ours.
-        unsafe { sigaction(signal, &default)? };
-    }
-    // The real-time ones, and the two that the C library keeps to itself.
-    let default = [0u64; 4];
-    for signal in 32..=64 {
-        // SAFETY: the kernel's sigaction is four words; zeros are the default action.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0usize, 8usize) };
-    }
-    let mut mine = SigSet::empty();
-    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        mine.add(signal);
-    }
-    Ok(SignalFd::with_flags(&mine, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
-}
-
-fn measure(usage: &libc::rusage) -> Usage {
-    let us = |t: libc::timeval| u64::try_from(t.tv_sec * 1_000_000 + t.tv_usec).unwrap_or(0);
-    Usage {
-        user_us: us(usage.ru_utime),
-        system_us: us(usage.ru_stime),
-        max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
     }
 }

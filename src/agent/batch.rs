@@ -44,12 +44,22 @@ pub(super) enum Start {
     Failed(ExitStatus),
 }
 
-/// Starts the script of `launch`. Its output goes to `log`, if there is one, else to its files.
-pub(super) fn start(launch: &Launch, script: &std::path::Path, log: Option<&mut Log>) -> Start {
+/// Where its output goes.
+pub(super) enum Output<'a> {
+    /// Into its files.
+    Files,
+    /// Where the agent's own goes, unless files are named.
+    Own,
+    /// Into the log.
+    Log(&'a mut Log),
+}
+
+/// Starts the script of `launch`.
+pub(super) fn start(launch: &Launch, script: &std::path::Path, to: Output) -> Start {
     let job = &launch.job;
     let node = job.placement.as_ref().and_then(|p| p.nodes.first()).map_or("", |n| &n.node);
-    match log {
-        None => match ScriptFiles::open(job, node) {
+    match to {
+        Output::Files | Output::Own => match ScriptFiles::open(job, node, matches!(to, Output::Own)) {
             Ok(ScriptFiles { input, output, error }) => {
                 let stdio = [input.as_fd(), output.as_fd(), error.as_fd()];
                 match run(launch, script, stdio, |text| output::message(&error, text)) {
@@ -59,7 +69,7 @@ pub(super) fn start(launch: &Launch, script: &std::path::Path, log: Option<&mut 
             }
             Err(_) => Start::Failed(NO_FILES),
         },
-        Some(log) => match output::input(job, node).and_then(|input| Ok((input, log.open()?))) {
+        Output::Log(log) => match output::input(job, node).and_then(|input| Ok((input, log.open()?))) {
             Ok((input, [output, error])) => {
                 let stdio = [input.as_fd(), output.as_fd(), error.as_fd()];
                 match run(launch, script, stdio, |text| log.message(text)) {

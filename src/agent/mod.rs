@@ -29,6 +29,7 @@ mod processes;
 pub mod remote;
 mod spawn;
 pub mod step;
+pub mod submitter;
 pub mod wire;
 
 pub use agent::main;

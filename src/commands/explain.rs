@@ -1,10 +1,11 @@
 //! `skyslurm explain SCRIPT [OPTIONS]`: every option that sbatch would find, who set it, and what
 //! becomes of it where the job would go. Nothing is sent.
 
-use super::{sbatch::read_script, terminal};
+use super::terminal;
 use crate::{
     config::{Config, PartitionConfig},
     host::directory,
+    job::batch::read_script,
     slurm::options::{Explained, Options, Place, Refusal, explain, read_batch},
 };
 use std::ffi::OsString;

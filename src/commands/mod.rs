@@ -14,7 +14,6 @@ pub mod scontrol;
 pub mod sinfo;
 pub mod squeue;
 pub mod srun;
-pub mod submitter;
 pub mod terminal;
 pub mod translate;
 

@@ -2,33 +2,23 @@
 
 mod upload;
 
-use super::{
-    check_cluster,
-    submitter::{environment, submitter},
-    terminal,
-};
+use super::{check_cluster, terminal};
 use crate::{
+    agent::submitter::{environment, submitter},
     controller::{
         api::{Call, Reply, Submission},
         client::{Client, ClientError},
     },
     host::directory,
-    job::{Job, resolve},
+    job::{Job, batch, resolve},
     slurm::{
-        directives,
         errno::Errno,
         hostlist,
         options::{Command, Options, Parsed, Place, Refusal, Script, help, parse_batch, refusals, usage, version},
         state::JobState,
     },
 };
-use std::{
-    ffi::{OsStr, OsString},
-    fs,
-    io::{self, Read},
-    os::unix::ffi::{OsStrExt, OsStringExt},
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt, path::PathBuf};
 
 const COMMAND: Command = Command::Sbatch;
 
@@ -42,7 +32,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     let env = |name: &str| std::env::var(name).ok();
-    let (parsed, script) = parse_batch(args, &env, &mut read_script)?;
+    let (parsed, script) = parse_batch(args, &env, &mut batch::read_script)?;
     let options = &parsed.options;
     for (name, text) in [("help", help as fn(Command) -> String), ("usage", usage)] {
         if options.is_set(name) {
@@ -167,89 +157,14 @@ pub(super) fn submission(
 ) -> Result<Box<Submission>, Refusal> {
     let options = &parsed.options;
     let line: Vec<OsString> = std::iter::once("sbatch".into()).chain(args.iter().cloned()).collect();
-    let mut request = resolve::resolve(COMMAND, options, submitter(&line))?;
+    let (request, script) = batch::request(parsed, script, submitter(&line))?;
     let array = resolve::array(options).map_err(|errno| refused(options.is_set("test-only"), errno, &[], None))?;
-    let name_from = |path: &OsStr| Path::new(path).file_name().unwrap_or(path).to_string_lossy().into_owned();
-    let named = options.get("job-name").is_some();
-    let script = match (options.get("wrap"), script, parsed.operands.first()) {
-        (Some(command), ..) => {
-            if !named {
-                request.name = "wrap".into();
-            }
-            format!("#!/bin/sh\n# This script was created by sbatch --wrap.\n\n{command}\n").into_bytes()
-        }
-        (None, Some(script), Some(file)) => {
-            if !named {
-                request.name = name_from(file);
-            }
-            let path = find_script(file).unwrap_or_else(|| file.into());
-            request.command = Some(std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned());
-            request.args = parsed.operands.iter().skip(1).map(|arg| arg.as_bytes().to_vec()).collect();
-            script.bytes
-        }
-        (None, Some(script), None) => {
-            if !named {
-                request.name = "sbatch".into();
-            }
-            script.bytes
-        }
-        (None, None, _) => return Err(Refusal::error(COMMAND, 1, "Batch script is empty!")),
-    };
-    if let Some(file) = options.get("nodefile") {
-        request.nodelist = node_file(file)?;
-    }
     let environment = match options.get("export-file") {
         Some(file) => export_file(file)?,
         None => environment(),
     };
     let refusals = refusals(options)?;
     Ok(Box::new(Submission { request, array, script, environment, refusals }))
-}
-
-/// The script that the operands name, or stdin; `None` for `--wrap`.
-pub(super) fn read_script(options: &Options, operands: &[OsString]) -> Result<Option<Script>, Refusal> {
-    if options.is_set("wrap") {
-        return match operands {
-            [] => Ok(None),
-            _ => Err(Refusal::error(COMMAND, 1, "Script arguments not permitted with --wrap option")),
-        };
-    }
-    let mut bytes = Vec::new();
-    let name = match operands.first() {
-        None => {
-            let _ = io::stdin().lock().read_to_end(&mut bytes);
-            "stdin".to_owned()
-        }
-        Some(file) => {
-            let shown = file.to_string_lossy().into_owned();
-            let opened = find_script(file).and_then(|path| fs::File::open(path).ok());
-            let unable = || Refusal::error(COMMAND, 1, format!("Unable to open file {shown}"));
-            let mut opened = opened.ok_or_else(unable)?;
-            // What can be opened and not read (a directory) is an empty script to sbatch.
-            let _ = opened.read_to_end(&mut bytes);
-            shown
-        }
-    };
-    directives::check_script(&bytes)?;
-    Ok(Some(Script { bytes, name }))
-}
-
-/// The file that an operand names: as it stands, or without a `/` on the PATH.
-fn find_script(name: &OsStr) -> Option<PathBuf> {
-    let path = Path::new(name);
-    if name.as_bytes().contains(&b'/') || path.exists() {
-        return Some(path.to_owned());
-    }
-    let search = std::env::var_os("PATH")?;
-    std::env::split_paths(&search).map(|dir| dir.join(path)).find(|path| path.is_file())
-}
-
-/// `--nodefile`: hostlists, on lines or between commas and blanks.
-fn node_file(file: &str) -> Result<Vec<String>, Refusal> {
-    let text = fs::read_to_string(file)
-        .map_err(|_| Refusal::error(COMMAND, 1, format!("Unable to open {file}: No such file or directory")))?;
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(",");
-    hostlist::expand(&joined).map_err(|_| Refusal::error(COMMAND, 1, Errno::InvalidNodeName.to_string()))
 }
 
 /// `--export-file`: `NAME=value`, each ended by NUL, from a file or a file descriptor.

@@ -85,6 +85,9 @@ fn failed(errno: Errno) -> u8 {
 
 fn unreachable(error: &ClientError) -> u8 {
     eprint(&format!("sinfo: error: {error}"));
+    if matches!(error, ClientError::Elsewhere) {
+        return 1;
+    }
     failed(Errno::ConnectFailure)
 }
 

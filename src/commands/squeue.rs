@@ -292,6 +292,9 @@ impl Query {
 
     fn unreachable(&self, error: &ClientError) -> u8 {
         eprint(&format!("squeue: error: {error}"));
+        if matches!(error, ClientError::Elsewhere) {
+            return 1;
+        }
         self.failed(Errno::ConnectFailure)
     }
 }

@@ -3,16 +3,13 @@
 
 mod said;
 
-use super::{
-    sbatch::{read_script, submission},
-    terminal,
-};
+use super::{sbatch::submission, terminal};
 use crate::{
     config::{Config, PartitionConfig},
     controller::api::Submission,
     engine::skypilot::task::{Carrier, Facts, Script, Task},
     host::directory,
-    job::{Memory, Needs, Request, Shape},
+    job::{Memory, Needs, Request, Shape, batch::read_script},
     slurm::{
         errno::Errno,
         options::{Command, Options, Place, Refusal, Source, read_batch},

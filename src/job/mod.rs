@@ -1,6 +1,7 @@
 //! What a job is: the resolved request, the record the controller keeps of it,
 //! its placement on nodes, and the environments that follow from these.
 
+pub mod batch;
 pub mod env;
 mod exit;
 pub mod files;

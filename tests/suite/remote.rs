@@ -1,6 +1,9 @@
 //! The agent as SkyPilot starts it: one process a "node" on addresses of this machine, a sealed description in the
 //! environment, and frames on the first node's stdout.
 
+#[path = "remote/plain.rs"]
+mod plain;
+
 use crate::agent::{ended, step};
 use nix::{
     sys::signal::{Signal, kill},
@@ -585,6 +588,7 @@ fn commands_that_need_the_controller_say_that_it_is_elsewhere() {
         ["squeue", "sacct", "sinfo", "scancel", "scontrol", "sbatch"].iter().map(says).collect();
     let said: Vec<&str> = text.lines().filter(|l| l.contains(": error: ")).collect();
     assert_eq!(said, expected);
+    assert!(!text.contains("Unable to contact"), "{text}");
     assert_eq!(text.lines().filter(|l| *l == "1").count(), 6, "{text}");
     assert!(text.ends_with("1\na1\na2\nslurm 24\nsky_workdir\n"), "{text}");
 }

@@ -1,12 +1,13 @@
 //! An agent on a node that another system made: what it finds there, and what it makes of it.
 //!
 //! SkyPilot starts `skyslurm agent` on every node of the job, with the job's description in the environment
-//! ([`payload`]). The agents find each other ([`rendezvous`]), agree on the nodes' names ([`names`]), and from there on
+//! ([`payload`]); or a person has it started `skyslurm agent run` on a script ([`plain`]). The agents find each other ([`rendezvous`]), agree on the nodes' names ([`names`]), and from there on
 //! a job runs as it does on the controller's own machine ([`super::agent`]).
 
 mod inbox;
 mod names;
 mod payload;
+mod plain;
 pub(super) mod rendezvous;
 mod start;
 mod state;
@@ -15,4 +16,5 @@ mod workdir;
 
 pub(super) use inbox::Inbox;
 pub use payload::{Delivery, KEY, Payload, PayloadError, VARIABLE};
-pub(super) use start::{Litter, run};
+pub use plain::MODULES;
+pub(super) use start::{Litter, run, run_plain};

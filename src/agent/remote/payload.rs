@@ -58,6 +58,9 @@ pub enum Delivery {
     /// The nodes see the directory under its own path; the agent writes the output files there itself, and
     /// only events go into the log.
     Shared,
+    /// Nobody waits for it: the script's output goes where the agent's own does, unless files are named, and
+    /// events go nowhere.
+    Plain,
 }
 
 /// Why a payload cannot be read.

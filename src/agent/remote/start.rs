@@ -3,6 +3,7 @@
 use super::{
     Delivery, Inbox, Payload, VARIABLE,
     names::{self, Entries},
+    plain,
     rendezvous::{self, FromNode, Gathering, Go, Info, Knocking, NotFound, ToNode},
     state::{self, State},
     surroundings::{self, Surroundings},
@@ -20,12 +21,14 @@ use crate::{
         wire::Control,
     },
     host::hardware,
-    job::{ExitStatus, Job, Kind, MadeNode, Placement, Shape},
+    job::{ExitStatus, Job, Kind, MadeNode, Placement, Shape, files::Files},
     slurm::{idset::IdSet, state::JobState},
 };
 use nix::sys::signalfd::SignalFd;
 use std::{
-    env, fs, io,
+    env,
+    ffi::OsString,
+    fs, io,
     net::TcpListener,
     path::Path,
     sync::Arc,
@@ -66,6 +69,17 @@ pub(in crate::agent) fn run() -> io::Result<u8> {
     let around = Surroundings::find()?;
     let beside = around.program.parent().unwrap_or(Path::new("/"));
     let payload = Payload::find(env::var(VARIABLE).ok().as_deref(), beside).map_err(io::Error::other)?;
+    begin(around, payload)
+}
+
+/// The same for `skyslurm agent run`, with what stands behind it.
+pub(in crate::agent) fn run_plain(args: &[OsString]) -> io::Result<u8> {
+    let around = Surroundings::find()?;
+    let payload = plain::payload(args, &around).map_err(io::Error::other)?;
+    begin(around, payload)
+}
+
+fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     let Some(mut job) = payload.job_of(around.rank).map_err(io::Error::other)? else {
         return Ok(0);
     };
@@ -77,6 +91,10 @@ pub(in crate::agent) fn run() -> io::Result<u8> {
         Delivery::Copied => {
             workdir::restore_modes(&around.workdir);
             Workdir::provide(&mut request, &around.workdir)
+        }
+        Delivery::Plain => {
+            workdir::restore_modes(&around.workdir);
+            Workdir::default()
         }
         Delivery::Shared => Workdir::default(),
     };
@@ -100,9 +118,9 @@ impl Node {
     }
 
     fn first(self) -> io::Result<u8> {
-        let [output, error] = output::output_paths(&self.job, "");
-        let has_output = self.payload.delivery == Delivery::Copied;
-        let mut log = Log::new(state::random(), output != error);
+        let delivery = self.payload.delivery;
+        let apart = Files::of(&self.job, "").error.is_some();
+        let log = (delivery != Delivery::Plain).then(|| Log::new(state::random(), apart));
         let mut inbox = self.job.remote.as_ref().map(|remote| {
             Inbox::new(self.around.workdir.join(format!(".skyslurm/control/{}-{}", remote.name, remote.rank)))
         });
@@ -117,12 +135,7 @@ impl Node {
         let (go, links, entries) = match met {
             Ok(met) => met,
             Err(end) => {
-                log.event(EventKind::Placed { placement: end.placement });
-                end.message.iter().filter(|_| has_output).for_each(|text| log.message(text));
-                let exit = ExitStatus::default();
-                let (state, cancelled_by) = (end.state, end.cancelled_by);
-                log.event(EventKind::Ended { state, exit, derived_exit: exit, cancelled_by });
-                log.flush_all();
+                end.tell(log, delivery);
                 return Ok(1);
             }
         };
@@ -137,8 +150,8 @@ impl Node {
             first: Address::Socket(self.layout.socket(0)),
             listener: listener.map(|listener| (listener, self.key)),
             links: links.into_iter().map(|(index, link)| (Role::Node(index), link)).collect(),
-            log: Some(log),
-            has_output,
+            log,
+            delivery,
             inbox,
             litter: None,
         };
@@ -281,7 +294,7 @@ impl Node {
             listener: None,
             links: vec![(Role::First, link)],
             log: None,
-            has_output: false,
+            delivery: self.payload.delivery,
             inbox: None,
             litter: None,
         };
@@ -334,6 +347,21 @@ struct End {
     cancelled_by: Option<u32>,
     message: Option<String>,
     placement: Placement,
+}
+
+impl End {
+    /// Says so, where it is listened to.
+    fn tell(self, log: Option<Log>, delivery: Delivery) {
+        let Some(mut log) = log else {
+            self.message.iter().for_each(|text| output::message(io::stderr(), text));
+            return;
+        };
+        log.event(EventKind::Placed { placement: self.placement });
+        self.message.iter().filter(|_| delivery == Delivery::Copied).for_each(|text| log.message(text));
+        let (state, cancelled_by, exit) = (self.state, self.cancelled_by, ExitStatus::default());
+        log.event(EventKind::Ended { state, exit, derived_exit: exit, cancelled_by });
+        log.flush_all();
+    }
 }
 
 /// What the job has of its nodes.

@@ -21,6 +21,8 @@ pub(super) struct Surroundings {
     pub gpus: u32,
     /// Which of the jobs that were submitted together (`SKYPILOT_JOB_RANK`).
     pub rank: u32,
+    /// SkyPilot's number of the job (`SKYPILOT_MANAGED_JOB_ID`, else `SKYPILOT_INTERNAL_JOB_ID`, the cluster's); 0: none.
+    pub job: u32,
     /// The run's name, the same on all its nodes (`SKYPILOT_TASK_ID`).
     pub task: String,
     /// Where SkyPilot puts the work directory: `~/sky_workdir`.
@@ -57,6 +59,10 @@ impl Surroundings {
             listed,
             gpus: number("SKYPILOT_NUM_GPUS_PER_NODE"),
             rank: number("SKYPILOT_JOB_RANK"),
+            job: match number("SKYPILOT_MANAGED_JOB_ID") {
+                0 => number("SKYPILOT_INTERNAL_JOB_ID"),
+                id => id,
+            },
             task: variable("SKYPILOT_TASK_ID").unwrap_or_default(),
             ..Self::default()
         }

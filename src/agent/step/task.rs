@@ -9,8 +9,12 @@ use crate::{
     job::{
         ExitStatus,
         env::{self, Environment},
+        files,
     },
-    slurm::{filename::Vars, idset::IdSet},
+    slurm::{
+        filename::{Vars, expand},
+        idset::IdSet,
+    },
 };
 use nix::{
     errno::Errno,
@@ -175,7 +179,7 @@ impl<'a> Starter<'a> {
             Some(_) => self.nowhere().map_err(setup)?,
             None => {
                 let open = |what, pattern: &str| {
-                    let path = output::path(&self.directory, pattern, &vars);
+                    let path = self.directory.join(expand(pattern, &vars));
                     let append = self.launching.request.append;
                     let file = if what == "stdin" { File::open(&path) } else { output::create(&path, append) };
                     file.map(OwnedFd::from).map_err(|e| io_failed(what, &path, &e))
@@ -248,7 +252,7 @@ impl<'a> Starter<'a> {
 
     fn vars(&self) -> Vars {
         let node = self.launching.nodes.get(self.launching.node).map_or("", String::as_str);
-        output::vars(&self.launch.job, node, self.launching.node)
+        files::vars(&self.launch.job, node, self.launching.node)
     }
 
     /// Where the program is, as slurmstepd looks for it: a relative path from the directory, a bare name on the PATH.

@@ -105,8 +105,20 @@ fn decided(job: &Job) -> Vec<String> {
     }
     if let Some(array) = job.array {
         say(format!(
-            "an array of {0}: sky jobs launch --num-jobs {0} FILE; each takes its index by its rank",
+            "an array of {0}: sky jobs launch --num-jobs {0} FILE; each takes its index by its rank (without --num-jobs \
+             the first one runs alone)",
             array.count()
+        ));
+    }
+    let files: Vec<&str> = [("--output", &request.output), ("--error", &request.error)]
+        .iter()
+        .filter(|f| f.1.is_some())
+        .map(|f| f.0)
+        .collect();
+    if !files.is_empty() && !partition.sees(&request.work_dir) {
+        say(format!(
+            "{}: on the first node, and gone with it; sky jobs logs shows what goes to no file",
+            files.join(", ")
         ));
     }
     let of_the_controller = ["begin", "hold", "dependency"].into_iter().filter(|name| job.options.is_set(name));

@@ -14,8 +14,6 @@ const HOME: &str = "~/.skyslurm";
 const PROGRAM: &str = "~/.skyslurm/skyslurm";
 /// Where a here-document puts the script.
 const SCRIPT: &str = "~/.skyslurm/script";
-/// The map of modules, as JSON, for an agent that has no description with one in it.
-const MODULES: &str = "SKYSLURM_MODULES";
 
 /// How the agent and the job's description get to the nodes.
 pub enum Carrier<'a> {
@@ -71,7 +69,7 @@ impl Carrier<'_> {
                 if !settings.modules.is_empty() {
                     // A map of strings always has a JSON text.
                     let text = serde_json::to_string_pretty(&settings.modules).unwrap_or_default();
-                    task.envs.insert(MODULES.into(), text);
+                    task.envs.insert(remote::MODULES.into(), text);
                 }
                 task.run = run(options, script, &request.args);
             }

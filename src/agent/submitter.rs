@@ -1,7 +1,7 @@
 //! What sbatch, salloc and srun say of who called them, and from where.
 
 use crate::{
-    agent::LIMITS,
+    agent::spawn::LIMITS,
     host::{hardware, user},
     job::{Submitter, User},
 };

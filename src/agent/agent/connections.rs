@@ -1,0 +1,227 @@
+//! An agent's connections: who is on the other end, and what was said.
+
+use super::Agent;
+use crate::{
+    agent::{
+        link::Link,
+        remote::{Inbox, rendezvous},
+        wire::{Order, Request},
+    },
+    host::ipc,
+    slurm::state::JobState,
+};
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+/// What a connection is for.
+pub(in crate::agent) enum Role {
+    /// Nothing was said yet.
+    New,
+    /// srun.
+    Client,
+    /// Another node's agent, here on the first node.
+    Node(usize),
+    /// The first node's agent, there on another node.
+    First,
+    /// A node's part of a step, here on the first node.
+    PartOf { step: u32, node: usize },
+    /// The first node's agent, for our part of a step.
+    Part(u32),
+    /// One of two connections between which everything is handed on unread.
+    Relay(u64),
+}
+
+/// A connection.
+pub(in crate::agent) struct Connection {
+    pub link: Link,
+    pub role: Role,
+    pub(super) since: Instant,
+}
+
+impl Agent {
+    /// Takes a new connection, if it is the job's user's (or root's).
+    pub(super) fn greet(&mut self, stream: UnixStream) {
+        let owner = nix::unistd::geteuid().as_raw();
+        if !ipc::peer_uid(&stream).is_ok_and(|uid| uid == owner || uid == 0) {
+            return;
+        }
+        let Ok(link) = Link::new(stream) else { return };
+        if self.index == 0 {
+            self.adopt(link, Role::New);
+        } else if let Ok(first) = self.first.dial() {
+            // The account of the job is kept on the first node: what is said here is said there.
+            let (here, there) = (self.adopt(link, Role::New), self.adopt(first, Role::New));
+            self.set_role(here, Role::Relay(there));
+            self.set_role(there, Role::Relay(here));
+        }
+    }
+
+    /// Lets other nodes' agents in. Who they are shows when they speak; those who do not are sent away.
+    pub(super) fn open_door(&mut self) {
+        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.listener.as_ref()) else {
+            return;
+        };
+        let accept = || door.accept().ok().map(|(stream, _)| Link::accepted(stream, key));
+        let links: Vec<Link> = std::iter::from_fn(accept).flatten().collect();
+        for link in links {
+            self.adopt(link, Role::New);
+        }
+        let surplus = self.strangers().count().saturating_sub(rendezvous::STRANGERS);
+        let longest: Vec<u64> = self.strangers().take(surplus).map(|(id, _)| id).collect();
+        longest.into_iter().for_each(|id| self.lost(id));
+    }
+
+    /// Connections from other machines that have not said what they are for, the oldest first.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (u64, &Connection)> {
+        let stranger = |c: &Connection| matches!(c.role, Role::New) && c.link.is_far();
+        self.connections.iter().map(|(id, c)| (*id, c)).filter(move |(_, c)| stranger(c))
+    }
+
+    /// Does what the controller asks, and sends away who has been silent for too long.
+    pub(super) fn take_orders(&mut self) {
+        let orders = self.elsewhere.as_mut().and_then(|e| e.inbox.as_mut()).map(Inbox::take).unwrap_or_default();
+        for control in orders {
+            self.on_control(control);
+        }
+        let silent = |c: &Connection| c.since.elapsed() >= rendezvous::SILENCE;
+        let silent: Vec<u64> = self.strangers().filter(|(_, c)| silent(c)).map(|(id, _)| id).collect();
+        silent.into_iter().for_each(|id| self.lost(id));
+    }
+
+    /// Keeps a connection.
+    pub fn adopt(&mut self, link: Link, role: Role) -> u64 {
+        self.last_connection += 1;
+        self.connections.insert(self.last_connection, Connection { link, role, since: Instant::now() });
+        self.last_connection
+    }
+
+    /// Connects to the first node's agent, later again if it is not there yet.
+    pub(super) fn join_first(&mut self, delay: Duration) {
+        match self.first.dial() {
+            Ok(link) => {
+                let id = self.adopt(link, Role::First);
+                let index = self.index;
+                self.send(id, &Request::Node { index });
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.layout.dir.exists() => {
+                self.retry_first = Some((delay * 2).min(Duration::from_millis(200)));
+            }
+            Err(_) => self.closing = true, // it was there and is gone: the job is over
+        }
+    }
+
+    /// Sends a frame to a connection, if it is still there.
+    pub fn send(&mut self, connection: u64, value: &impl serde::Serialize) {
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.link.send(value);
+        }
+    }
+
+    pub(super) fn on_link(&mut self, id: u64) {
+        let may_read = self.connections.get(&id).is_some_and(|c| self.may_read(c));
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        connection.link.flush();
+        if may_read {
+            connection.link.fill();
+        }
+        loop {
+            let Some(connection) = self.connections.get_mut(&id) else {
+                return;
+            };
+            let link = &mut connection.link;
+            let went_on = match connection.role {
+                Role::Relay(other) => {
+                    let bytes = link.take_raw();
+                    if let Some(other) = self.connections.get_mut(&other) {
+                        other.link.send_raw(&bytes);
+                    }
+                    false
+                }
+                Role::New => link.receive().map(|request| self.on_request(id, request)).is_some(),
+                Role::Client => link.receive().map(|said| self.on_client(id, said)).is_some(),
+                Role::First => link.receive().map(|order| self.on_order(order)).is_some(),
+                Role::PartOf { step, node } => link.receive().map(|said| self.on_part_of(step, node, said)).is_some(),
+                Role::Part(step) => link.receive().map(|told| self.on_part(step, told)).is_some(),
+                Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
+            };
+            if !went_on {
+                break;
+            }
+        }
+        if self.connections.get(&id).is_some_and(|c| c.link.closed) {
+            self.lost(id);
+        }
+    }
+
+    /// The other end of a connection is gone.
+    fn lost(&mut self, id: u64) {
+        let Some(connection) = self.connections.remove(&id) else {
+            return;
+        };
+        match connection.role {
+            Role::Relay(other) => {
+                // What is on its way still arrives; then the other end closes.
+                if let Some(connection) = self.connections.get_mut(&other) {
+                    connection.link.close_when_sent();
+                    if connection.link.closed {
+                        self.connections.remove(&other);
+                    }
+                }
+            }
+            Role::Client => self.client_lost(id),
+            Role::PartOf { step, node } => self.part_lost(step, node),
+            Role::Part(step) => self.part_cut_off(step),
+            Role::First => self.closing = true,
+            // Without one of its nodes a job cannot go on, unless it said that it can.
+            Role::Node(_) if !self.closing && !self.launch.job.request.no_kill => {
+                self.terminate(None, JobState::NodeFail);
+            }
+            Role::New | Role::Node(_) => {}
+        }
+    }
+
+    fn on_request(&mut self, id: u64, request: Request) {
+        match request {
+            Request::Control(control) => {
+                let answer = self.on_control(control);
+                self.send(id, &answer);
+            }
+            Request::Step(request) => self.on_step_request(id, *request),
+            Request::Node { index } => {
+                self.set_role(id, Role::Node(index));
+                if self.closing {
+                    self.send(id, &Order::Finish);
+                } else {
+                    self.node_joined(index);
+                }
+            }
+            Request::Part { step, node } => {
+                self.set_role(id, Role::PartOf { step, node });
+                self.part_joined(step, node, id);
+            }
+        }
+    }
+
+    pub fn set_role(&mut self, id: u64, role: Role) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.role = role;
+        }
+    }
+
+    fn on_order(&mut self, order: Order) {
+        match order {
+            Order::Launch(launching) => self.launch_part(*launching, None),
+            Order::Finish => self.closing = true,
+        }
+    }
+
+    /// The connection to the agent of node `index` of the job.
+    pub fn node_connection(&self, index: usize) -> Option<u64> {
+        self.connections.iter().find(|(_, c)| matches!(c.role, Role::Node(i) if i == index)).map(|(id, _)| *id)
+    }
+}

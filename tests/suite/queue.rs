@@ -235,7 +235,8 @@ fn a_job_for_a_partition_on_skypilot_never_runs_here() {
             let out = lab.sh("squeue -h -o '%t %r'").stdout;
             out.starts_with("PD PartitionDown") && out.contains("127.0.0.1:9")
         });
-        assert_eq!(lab.sh("scancel 1; squeue -h; sacct -X -n -o state; ls").ok(), "CANCELLED \n");
+        lab.sh("scancel 1").ok();
+        lab.until("sacct -X -n -P -o state; squeue -h; ls", &format!("CANCELLED by {}", nix::unistd::geteuid()));
     }
     let lab = Lab::new(&format!("{here}{cloud}{nowhere}"));
     assert_eq!(lab.sh("sinfo -h -o %P").ok(), "here*\ncloud\n");

@@ -119,7 +119,13 @@ pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut ord
                 }
                 return;
             }
-            Stage::Gathering | Stage::Underway => {}
+            Stage::Gathering => {
+                if let Some(state) = wanted.iter().rev().find_map(ended_by).filter(|_| group.withdraw(rank)) {
+                    shared.tell(job.id, gone(state, None));
+                    return;
+                }
+            }
+            Stage::Underway => {}
         }
         tokio::select! {
             changed = stage.changed() => if changed.is_err() { return },

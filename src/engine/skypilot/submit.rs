@@ -114,7 +114,7 @@ impl Group {
     /// Ends the gathering: the jobs by rank. A controller that was restarted may have to do with fewer than there were.
     fn close(&self) -> Vec<Start> {
         let withdrawn = self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut members = std::mem::take(&mut *self.members.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner).clone();
         members.retain(|m| !withdrawn.contains(&rank(&m.job)));
         members.sort_by_key(|m| rank(&m.job));
         self.stage.send_replace(Stage::Underway);
@@ -148,15 +148,16 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>, full: bool) {
     if !full {
         tokio::time::sleep(GATHER).await;
     }
-    let members = group.close();
-    let Some(first) = members.first() else {
-        group.stage.send_replace(Stage::Failed("withdrawn".into()));
-        return;
-    };
     let mut pause = Duration::from_secs(1);
-    let mut look_first = first.again;
+    let mut look_first: Option<bool> = None;
     loop {
-        let trouble = match attempt(&shared, &group, &members, &mut look_first).await {
+        let members = group.close();
+        let Some(first) = members.first() else {
+            group.stage.send_replace(Stage::Failed("withdrawn".into()));
+            return;
+        };
+        let look_first = look_first.get_or_insert(first.again);
+        let trouble = match attempt(&shared, &group, &members, look_first).await {
             Ok(numbers) => {
                 shared.poll.note_reach(None);
                 group.stage.send_replace(Stage::Taken(Arc::new(numbers)));
@@ -174,6 +175,10 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>, full: bool) {
         for member in &members {
             let detail = Some(trouble.clone());
             shared.tell(member.job.id, News::Waits { reason: Reason::PartitionDown, detail, configuring: false });
+        }
+        if !*look_first {
+            // Nothing was sent: until the next attempt a job may still be taken out.
+            group.stage.send_replace(Stage::Gathering);
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -212,7 +217,7 @@ async fn attempt(
     match client.launch(&launch).await {
         Ok(numbers) => Ok(numbers),
         Err(error) => {
-            *look_first = matches!(error, Error::MayHaveHappened(_));
+            *look_first = matches!(error, Error::MayHaveHappened(_) | Error::Nonsense(_));
             Err(error.into())
         }
     }
@@ -310,7 +315,7 @@ async fn bring(
         PackError::Changed { .. } => Trouble::Passing(error.to_string()),
         _ => Trouble::Final(error.to_string()),
     })?;
-    let client = shared.client.clone().with_patience(Duration::from_secs(30));
+    let client = shared.client.clone().with_patience(Duration::ZERO);
     if client.has_blob(&pack.id, pack.size).await? {
         return Ok(pack.id);
     }
@@ -325,6 +330,7 @@ async fn bring(
         Ok(Ok(size)) => {
             progress.sending(size);
             let told = Arc::clone(&progress);
+            let client = client.with_patience(Duration::from_secs(30));
             client.upload(&id, &zip, &move |sent| told.sent(sent)).await.map_err(Trouble::from)
         }
         Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),

@@ -34,6 +34,11 @@ impl Place {
         }
     }
 
+    /// Whether an option that does not do all it says here is worth a warning.
+    pub(super) fn warns(self, setting: &Setting) -> bool {
+        self == Place::Here || skypilot::warns(setting)
+    }
+
     /// Whether one of the options is refused here.
     ///
     /// # Errors
@@ -98,11 +103,11 @@ mod tests {
 
     #[test]
     fn warnings_are_of_the_place() {
-        let options = options(&["--tmp=1G", "--mail-type=END", "--qos=high", "--nodes=2"]);
+        let options = options(&["--tmp=1G", "--mail-type=END", "--qos=high", "--nodes=2", "--nice=5"]);
         let mail = "sbatch: warning: --mail-type: no mail is sent yet";
         let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job";
         assert_eq!(options.warnings(Place::Here), [mail, tmp]);
-        let qos = "sbatch: warning: --qos: its priority and class are what the configuration says";
-        assert_eq!(options.warnings(Place::SkyPilot), [mail, qos]);
+        let nice = "sbatch: warning: --nice: it is taken from SkyPilot's priority, which ends at -1000";
+        assert_eq!(options.warnings(Place::SkyPilot), [mail, nice]);
     }
 }

@@ -74,6 +74,14 @@ const TO_THE_LETTER: &[(&str, Holds)] = &[
     ("nodes", |value| !value.contains('-')),
 ];
 
+/// What holds for every job there, or is refused where it matters: said by `explain`, but no warning.
+const QUIET: &[&str] = &["chdir", "constraint", "export", "gpus", "qos"];
+
+/// Whether the option's class is worth a warning to one who gives it.
+pub(super) fn warns(setting: &Setting) -> bool {
+    !QUIET.contains(&setting.row.name)
+}
+
 /// The class of an option with its value.
 pub(super) fn class_of(command: Command, setting: &Setting) -> Option<Class> {
     let exact = TO_THE_LETTER.iter().find(|(name, _)| *name == setting.row.name);

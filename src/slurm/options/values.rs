@@ -119,7 +119,9 @@ impl Options {
             if setting.value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("none")) {
                 continue;
             }
-            if let Some(Class::Approximated(how)) = place.class_of(self.command, setting) {
+            if let Some(Class::Approximated(how)) =
+                place.class_of(self.command, setting).filter(|_| place.warns(setting))
+            {
                 let option = setting.row.display_name();
                 lines.push(format!("{}: warning: {option}: {how}", self.command.name()));
             }

@@ -222,12 +222,23 @@ fn gitignore_is_obeyed_in_every_directory() {
     place.file(".gitignore", "*.log\n!keep.log\nbuild/\n");
     place.file("sub/.gitignore", "*.tmp\n");
     place.file(".git/info/exclude", "/b.txt\n");
-    let names =
-        [".git/", ".git/info/", ".git/info/exclude", ".gitignore", "keep.log", "sub/", "sub/.gitignore", "sub/e.txt"];
+    // An empty `.skyignore` sees to it that `keep.log` gets from the server to the nodes.
+    let names = [
+        ".git/",
+        ".git/info/",
+        ".git/info/exclude",
+        ".gitignore",
+        ".skyignore",
+        "keep.log",
+        "sub/",
+        "sub/.gitignore",
+        "sub/e.txt",
+    ];
     assert_eq!(place.names(), names);
     // And where there is no repository.
     fs::remove_dir_all(place.path("work/.git")).unwrap();
-    assert_eq!(place.names(), [".gitignore", "b.txt", "keep.log", "sub/", "sub/.gitignore", "sub/e.txt"]);
+    let names = [".gitignore", ".skyignore", "b.txt", "keep.log", "sub/", "sub/.gitignore", "sub/e.txt"];
+    assert_eq!(place.names(), names);
 }
 
 #[test]

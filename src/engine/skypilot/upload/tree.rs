@@ -75,7 +75,15 @@ impl Tree {
         let root = workdir.canonicalize().map_err(PackError::file(workdir))?;
         self.directory(WORKDIR, &mut vec![root], &|size| {
             if size > limit { Err(PackError::TooLarge { path: workdir.to_owned(), limit }) } else { Ok(()) }
-        })
+        })?;
+        // On its way from the server to the nodes `.gitignore` is obeyed once more, without its exceptions (`!kept`);
+        // not where there is a `.skyignore`. What is here was chosen already.
+        let ours = format!("{WORKDIR}/.skyignore");
+        let obeyed = self.entries.iter().any(|e| e.name.ends_with("/.gitignore"));
+        if obeyed && !self.entries.iter().any(|e| e.name == ours) {
+            self.entry(ours, 0o644, Source::Bytes(Vec::new()));
+        }
+        Ok(())
     }
 
     /// The directory `roots.last()` and all in it, as `prefix`.

@@ -336,3 +336,44 @@ fn files_go_once_and_connections_are_few() {
     assert!(lab.server().jobs().len() == 20 && (1..=2).contains(&uploads), "{uploads}");
     assert!(lab.server().most_connections() <= 64, "{}", lab.server().most_connections());
 }
+
+#[test]
+fn an_upload_that_takes_a_while_has_a_bar() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.sh("skyslurm controller start").ok();
+    lab.server().set(|s| _ = s.work_of.insert("/upload_v2".into(), Duration::from_secs(2)));
+    let submit = "script -qec 'sbatch -o out --wrap \"echo done\"' /dev/null < /dev/null";
+    let shown = at.sh(submit).stdout;
+    assert!(shown.starts_with("Submitted batch job 1") && shown.contains("uploading the work directory"), "{shown:?}");
+    // The server has the files now: nothing to wait for, nothing to show. And no bar where there is no terminal.
+    assert_eq!(at.sh(submit).stdout, "Submitted batch job 2\r\n");
+    assert_eq!(at.sh("sbatch -o out --wrap true").ok(), "Submitted batch job 3\n");
+    for job in 1..=3 {
+        lab.until_accounted(job, "COMPLETED|0:0");
+    }
+}
+
+#[test]
+fn an_array_of_a_thousand_is_one_request() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| s.pending = AGES);
+    let job = at.sbatch("--array=0-999 -o out.%a --wrap true");
+    lab.until_true("the jobs at the server", || lab.server().jobs().len() == 1000);
+    assert_eq!(lab.server().requests("/jobs/launch").len(), 1);
+    assert_eq!(lab.sh(&format!("squeue -h -r -j {job} | wc -l")).ok(), "1000\n");
+    lab.sh(&format!("scancel {job}")).ok();
+    lab.until("squeue -h | wc -l", "0");
+    lab.until_true("their end there", || lab.server().jobs().iter().all(|(.., status)| *status == "CANCELLED"));
+}
+
+#[test]
+fn without_a_configuration_the_server_s_infra_are_partitions() {
+    let server = super::server::Server::start();
+    let lab = crate::harness::Lab::new("");
+    lab.sh(&format!("SKYPILOT_API_SERVER_ENDPOINT={} skyslurm controller start", server.url())).ok();
+    assert_eq!(lab.sh("sinfo -h -o %P").ok().lines().collect::<Vec<_>>().join(" "), "local lab*");
+    let out = lab.sh("sbatch --wait -Q -o there --wrap 'echo $SLURM_JOB_PARTITION ${SKYPILOT_NODE_RANK-here}'; sbatch --wait -Q -p local -o here --wrap 'echo $SLURM_JOB_PARTITION ${SKYPILOT_NODE_RANK-here}'; cat there here");
+    assert_eq!(out.ok(), "lab 0\nlocal here\n");
+}

@@ -1,0 +1,92 @@
+//! What the controller wants of a followed job: brought to its agent where there is one, else done by the server.
+
+use super::{AGAIN, Follow, PATIENCE, ended_by, gone};
+use crate::{agent::wire::Control, engine::skypilot::control};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
+
+impl Follow {
+    /// What the controller wants; `true`: the job is over.
+    pub(super) async fn order(&mut self, order: Control) -> bool {
+        match &order {
+            Control::Terminate { state, .. } => {
+                let wait = Duration::from_secs(self.shared.kill_wait.into()) + PATIENCE;
+                self.ending = Some((*state, Instant::now() + wait));
+                if self.is_placed && !self.is_over {
+                    self.send(order);
+                    return false;
+                }
+                // Nothing of it runs yet, and once the server has taken this nothing will.
+                let state = *state;
+                if self.cancel().await {
+                    self.tell(gone(state, None));
+                    return true;
+                }
+                false
+            }
+            Control::TimeLimit(_) if !self.is_placed => {
+                self.limit = Some(order);
+                false
+            }
+            _ => {
+                if self.is_placed {
+                    self.send(order);
+                }
+                false
+            }
+        }
+    }
+
+    /// Has the order brought to the agent, after those before it.
+    pub(super) fn send(&mut self, order: Control) {
+        if self.to_agent.is_none() {
+            let (to_agent, mut orders) = mpsc::unbounded_channel::<Control>();
+            let (lost, unreached) = mpsc::unbounded_channel();
+            let (shared, name, rank, number) = (Arc::clone(&self.shared), self.name.clone(), self.rank, self.number);
+            // A controller that was restarted does not know what the last one has sent.
+            let mut serial = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0));
+            tokio::spawn(async move {
+                while let Some(order) = orders.recv().await {
+                    serial += 1;
+                    let to = (name.as_str(), rank, number);
+                    if let Err(error) = control::send(&shared.client, &shared.spool, to, serial, &order).await {
+                        tracing::warn!(number, error, "agent not reached");
+                        let _ = lost.send(order);
+                    }
+                }
+            });
+            self.to_agent = Some(to_agent);
+            self.unreached = Some(unreached);
+        }
+        if let Some(to_agent) = &self.to_agent {
+            let _ = to_agent.send(order);
+        }
+    }
+
+    /// An order did not reach the agent: a job that was to end is ended by the server.
+    pub(super) async fn not_reached(&mut self, order: &Control) {
+        if ended_by(order).is_some() && !self.is_over {
+            self.cancel().await;
+        }
+    }
+
+    /// Has the server cancel the job; whether it took that.
+    pub(super) async fn cancel(&mut self) -> bool {
+        match self.shared.client.cancel(&[self.number]).await {
+            Ok(()) => {
+                self.is_cancelled = true;
+                self.shared.poll.hurry();
+                true
+            }
+            Err(error) => {
+                tracing::warn!(number = self.number, %error, "not cancelled");
+                if let Some((_, at)) = &mut self.ending {
+                    *at = Instant::now() + AGAIN;
+                }
+                false
+            }
+        }
+    }
+}

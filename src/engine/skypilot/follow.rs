@@ -29,6 +29,15 @@ pub const NEVER_RAN: ExitStatus = ExitStatus(1 << 8);
 /// A log that ended too early, or is not there yet, is opened again after this.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// A cluster's log is asked for so long after the cluster was begun.
+const WARMING: Duration = Duration::from_secs(12);
+
+/// Until there is one it is asked for again after this, or after so many times what asking took, which is the server's work.
+const NOT_YET: Duration = Duration::from_secs(5);
+
+/// See [`NOT_YET`].
+const SHARE: u32 = 4;
+
 /// So often the log of the cluster is tried before the job's own is, which lags behind but is always there.
 const CLUSTER_TRIES: u32 = 5;
 
@@ -253,10 +262,17 @@ impl Follow {
                     return true;
                 }
             }
-            "STARTING" | "RUNNING" | "WINDING_DOWN" | "RECOVERING" => {
-                if self.attempt.is_none() && self.retry_at.is_none() {
+            "RUNNING" | "WINDING_DOWN" => {
+                let is_news = self.told.as_ref().is_none_or(|told| told.status != status);
+                if self.attempt.is_none() && (is_news || self.retry_at.is_none()) {
                     self.told = Some(row.clone());
                     self.open();
+                }
+            }
+            // Its log may be there before the server says that it runs, but not at once.
+            "STARTING" | "RECOVERING" => {
+                if self.attempt.is_none() && self.retry_at.is_none() {
+                    self.retry_at = Some(Instant::now() + WARMING);
                 }
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! Reading a job's log, in pieces and in turn with others, and what is found in it.
 
-use super::{AGAIN, CLUSTER_TRIES, Follow, LINES, SLICE, see_off};
+use super::{AGAIN, CLUSTER_TRIES, Follow, LINES, NOT_YET, SHARE, SLICE, see_off};
 use crate::{
     agent::{
         Event, EventKind,
@@ -25,6 +25,9 @@ pub(super) enum Piece {
 pub(super) struct Attempt {
     pieces: mpsc::Receiver<Piece>,
     task: JoinHandle<()>,
+    /// Whether it was opened before the job was known to run.
+    is_early: bool,
+    begun: Instant,
     /// Whether it was opened when the job was known to be over.
     is_last: bool,
 }
@@ -49,7 +52,8 @@ impl Follow {
         let row = self.told.as_ref();
         let is_starting = row.is_none_or(|r| r.status != "RUNNING");
         if !is_last && is_starting && row.is_none_or(|r| r.cluster_name_on_cloud.is_none()) {
-            return; // there is no cluster yet; the next row says more
+            self.retry_at = Some(Instant::now() + NOT_YET); // there is no cluster yet
+            return;
         }
         let of_cluster = !is_last && self.tries < CLUSTER_TRIES;
         let of =
@@ -63,7 +67,7 @@ impl Follow {
             let _ = give.send(Piece::End(end)).await;
         });
         tracing::debug!(number = self.number, is_last, of_cluster, "log opened");
-        self.attempt = Some(Attempt { pieces, task, is_last });
+        self.attempt = Some(Attempt { pieces, task, is_last, is_early: is_starting, begun: Instant::now() });
     }
 
     /// A piece of the log; `true`: the job is over.
@@ -86,14 +90,20 @@ impl Follow {
                 self.is_over
             }
             Piece::End(end) => {
-                let was_last = self.attempt.take().is_some_and(|a| a.is_last);
-                tracing::debug!(number = self.number, ?end, was_last, "log ends");
-                if was_last && end.is_ok() {
+                let Some(attempt) = self.attempt.take() else { return false };
+                tracing::debug!(number = self.number, ?end, attempt.is_last, "log ends");
+                if attempt.is_last && end.is_ok() {
                     self.ended_in_silence();
                     return true;
                 }
-                self.shared.poll.hurry();
-                self.retry_at = Some(Instant::now() + AGAIN);
+                let pause = match attempt.is_early && !self.is_placed {
+                    true => NOT_YET.max(attempt.begun.elapsed() * SHARE),
+                    false => {
+                        self.shared.poll.hurry();
+                        AGAIN
+                    }
+                };
+                self.retry_at = Some(Instant::now() + pause);
                 false
             }
         }

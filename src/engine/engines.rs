@@ -45,6 +45,9 @@ impl Engines {
 impl Engine for Engines {
     fn partitions(&self) -> Vec<Partition> {
         let mut all: Vec<Partition> = self.engines.iter().flat_map(|e| e.partitions()).collect();
+        // Where nothing is configured each engine has a default; the last one is asked for.
+        let default = all.iter().rposition(|p| p.default);
+        all.iter_mut().enumerate().for_each(|(i, p)| p.default = Some(i) == default);
         let place = |name: &str| self.order.iter().position(|n| n == name).unwrap_or(usize::MAX);
         all.sort_by_key(|p| place(&p.name));
         all

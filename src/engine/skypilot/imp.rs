@@ -343,7 +343,9 @@ impl Engine for SkyPilot {
 
     fn sending(&self, job: &Job) -> Sending {
         let group = job.remote.as_ref().and_then(|r| self.groups.get(&r.name));
-        match group.is_some_and(|g| g.is_on_its_way()) {
+        // One that was handed over a moment ago is in no group yet.
+        let untold = job.remote.as_ref().is_some_and(|r| r.id.is_none());
+        match group.map_or(untold, |g| g.is_on_its_way()) {
             true => self.shared.progress.now().map_or(Sending::Looking, |(done, total)| Sending::Sent(done, total)),
             false => Sending::Done,
         }

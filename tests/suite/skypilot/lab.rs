@@ -193,6 +193,10 @@ impl Real {
             nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).map_err(|(_, e)| e.to_string())?;
         let port = std::env::var("SKYSLURM_SKY_PORT").ok().and_then(|p| p.parse().ok()).unwrap_or(46680_u16);
         let ours = std::net::TcpStream::connect(("127.0.0.1", port)).is_err();
+        if ours {
+            // What a run that was killed has left would be taken up by the server, and run.
+            let _ = Command::new(script("down")).arg("--wipe").stdin(Stdio::null()).status();
+        }
         let out = Command::new(script("up")).stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
         let said = String::from_utf8_lossy(&out.stderr);
         match out.status.code() {
@@ -208,7 +212,7 @@ impl Real {
 
 impl Drop for Real {
     fn drop(&mut self) {
-        if self.ours && !Command::new(script("down")).status().is_ok_and(|s| s.success()) {
+        if self.ours && !Command::new(script("down")).arg("--wipe").status().is_ok_and(|s| s.success()) {
             say("tests/sky/down failed");
         }
     }

@@ -61,7 +61,8 @@ impl Carrier<'_> {
                     task.file_mounts_mapping.insert(directory, WORKDIR.into());
                 }
                 task.secrets.insert(remote::VARIABLE.into(), (*payload).to_owned());
-                task.run = format!("chmod +x {PROGRAM} && exec {PROGRAM} agent\n");
+                // Modes are lost on the way, and what is beside the program opens the payload.
+                task.run = format!("chmod 700 {HOME} {PROGRAM} && exec {PROGRAM} agent\n");
             }
             Carrier::Plain { program, workdir, options, script } => {
                 task.workdir = workdir.map(str::to_owned);

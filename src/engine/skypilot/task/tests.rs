@@ -64,7 +64,7 @@ fn what_is_submitted() {
     secrets:
       SKYSLURM_JOB: c2VhbGVk
     run: |
-      chmod +x ~/.skyslurm/skyslurm && exec ~/.skyslurm/skyslurm agent
+      chmod 700 ~/.skyslurm ~/.skyslurm/skyslurm && exec ~/.skyslurm/skyslurm agent
     file_mounts_mapping:
       /agent: agent
       /workdir: workdir

@@ -121,6 +121,7 @@ fn lab(endpoint: &str, skypilot: &str, more: &str) -> Lab {
          infra = \"slurm/lab\"\n\n[skypilot]\nendpoint = \"{endpoint}\"\n{skypilot}\n{more}\n"
     ));
     fs::create_dir_all(lab.home().join(".sky")).unwrap();
+    // `tests/sky/down` knows it, too.
     fs::write(lab.home().join(".sky/user_hash"), "5ca1ab1e").unwrap();
     lab
 }

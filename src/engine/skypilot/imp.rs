@@ -266,7 +266,7 @@ impl SkyPilot {
     }
 
     fn shape(&self, needs: &Needs, partition: &PartitionConfig) -> Result<Shape, String> {
-        Shape::of(needs, inventory::gpus_per_node(partition))
+        Shape::of(needs, partition.most_gpus())
     }
 }
 

@@ -24,14 +24,6 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Without a configuration, the first controller waits so long for the server to say which partitions there are.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// Most GPUs on one node, where nothing is configured.
-const GPUS_PER_NODE: u32 = 8;
-
-/// The most GPUs one node of a partition has.
-pub fn gpus_per_node(partition: &PartitionConfig) -> u32 {
-    partition.gpus_per_node.unwrap_or(GPUS_PER_NODE)
-}
-
 /// What is known of the server's infra.
 #[derive(Clone)]
 pub struct Inventory {
@@ -231,7 +223,7 @@ impl Known {
 /// What the server would choose for a job, in lines for `sbatch --test-only`.
 pub async fn forecast(shared: &Shared, job: &Job, partition: &PartitionConfig) -> Result<Vec<String>, String> {
     let request = &job.request;
-    let shape = Shape::of(&Needs::of(request, None), gpus_per_node(partition))?;
+    let shape = Shape::of(&Needs::of(request, None), partition.most_gpus())?;
     let client = shared.client.clone().with_patience(Duration::from_secs(10));
     let offered = match shape.gpus > 0 && shape.gpu_type.is_none() && partition.gpu_type.is_none() {
         true => shared.offered(partition).await.map_err(|e| e.to_string())?,

@@ -7,7 +7,6 @@ use super::{
     client::{Error, Launch, Rows},
     environment, follow,
     imp::Shared,
-    inventory,
     task::{Carrier, Facts, Task},
     upload::{self, Contents, PackError},
 };
@@ -235,7 +234,7 @@ async fn prepare(
         .ok_or_else(|| Trouble::Final(format!("partition {} is gone from the configuration", first.job.partition)))?;
     let request = &first.job.request;
     let needs = Needs::of(request, None);
-    let shape = Shape::of(&needs, inventory::gpus_per_node(&partition)).map_err(Trouble::Final)?;
+    let shape = Shape::of(&needs, partition.most_gpus()).map_err(Trouble::Final)?;
     let offered = match shape.gpus > 0 && shape.gpu_type.is_none() && partition.gpu_type.is_none() {
         true => shared.offered(&partition).await?,
         false => Vec::new(),
@@ -244,9 +243,8 @@ async fn prepare(
     let script = first.script.as_deref().map(read).transpose()?.unwrap_or_default();
     let environment = read(&first.environment)?;
     let environment = environment::travelling(&environment, &request.export, &shared.settings.keep_home);
-    let below = |dir: &String| Path::new(&request.work_dir).starts_with(dir);
-    let delivery = if partition.shared.iter().any(below) { Delivery::Shared } else { Delivery::Copied };
-    let workdir = (delivery == Delivery::Copied && partition.workdir != Some(false)).then(|| request.work_dir.clone());
+    let delivery = if partition.sees(&request.work_dir) { Delivery::Shared } else { Delivery::Copied };
+    let workdir = partition.copies(&request.work_dir).then(|| request.work_dir.clone());
     let payload = Payload {
         job: first.job.clone(),
         elements: elements(group, members),

@@ -377,3 +377,20 @@ fn without_a_configuration_the_server_s_infra_are_partitions() {
     let out = lab.sh("sbatch --wait -Q -o there --wrap 'echo $SLURM_JOB_PARTITION ${SKYPILOT_NODE_RANK-here}'; sbatch --wait -Q -p local -o here --wrap 'echo $SLURM_JOB_PARTITION ${SKYPILOT_NODE_RANK-here}'; cat there here");
     assert_eq!(out.ok(), "lab 0\nlocal here\n");
 }
+
+#[test]
+fn a_shared_directory_is_not_copied_and_the_nodes_write_there() {
+    let shared = tempfile::tempdir_in("/tmp").unwrap();
+    let dir = shared.path().to_str().unwrap();
+    let lab = SkyLab::fake_with(
+        "",
+        &format!("[[partition]]\nname = \"shared\"\ninfra = \"slurm/lab\"\nshared = [\"{dir}\"]"),
+    );
+    std::fs::write(shared.path().join("large"), vec![1; 100_000]).unwrap();
+    let script = "pwd; stat -c %s large; echo result > result; echo bad >&2";
+    let out =
+        lab.sh(&format!("cd {dir} && sbatch --wait -Q -p shared -o out -e err --wrap '{script}'; cat out err result"));
+    assert_eq!(out.ok(), format!("{dir}\n100000\nbad\nresult\n"));
+    let uploads = lab.server().requests("/upload_v2");
+    assert!(!uploads.is_empty() && !uploads.iter().any(|r| String::from_utf8_lossy(&r.body).contains("workdir/large")));
+}

@@ -55,7 +55,7 @@ impl SkyLab {
     /// Waits until something is so.
     #[track_caller]
     pub fn until_true(&self, what: &str, mut is: impl FnMut() -> bool) {
-        let until = Instant::now() + Duration::from_secs(if self.is_real() { 400 } else { 60 });
+        let until = Instant::now() + Duration::from_secs(if self.is_real() { 900 } else { 60 });
         while !is() {
             assert!(Instant::now() < until, "waited in vain for {what}");
             thread::sleep(Duration::from_millis(if self.is_real() { 500 } else { 20 }));

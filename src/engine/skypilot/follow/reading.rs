@@ -171,7 +171,9 @@ impl Follow {
     /// Opens the output files; where that cannot be, the job goes on without, as its output is lost anyway.
     pub(super) async fn open_files(&mut self, node: &str) {
         let Some(run) = self.next_run else { return };
-        if self.output.is_some() {
+        // Where the nodes see the directory, the agent writes the files itself.
+        let shared = self.shared.partition(&self.job.partition).is_some_and(|p| p.sees(&self.job.request.work_dir));
+        if self.output.is_some() || shared {
             return;
         }
         match Output::open(&self.job, node, run, &self.layout.dir) {

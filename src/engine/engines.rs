@@ -90,8 +90,8 @@ impl Engine for Engines {
         let owners: HashMap<String, usize> = match self.engines.len() {
             0 | 1 => HashMap::new(),
             _ => {
-                let names = |(i, e): (usize, &Box<dyn Engine>)| e.partitions().into_iter().map(move |p| (p.name, i));
-                self.engines.iter().enumerate().flat_map(names).collect()
+                let of = |i: usize, e: &dyn Engine| e.partitions().into_iter().map(move |p| (p.name, i));
+                self.engines.iter().enumerate().flat_map(|(i, e)| of(i, &**e)).collect()
             }
         };
         let owner = |c: &Candidate| c.partitions.first().and_then(|p| owners.get(p)).copied().unwrap_or(0);

@@ -254,13 +254,11 @@ impl Follow {
         tracing::debug!(number = self.number, status = row.status, "status");
         let status = row.status.clone();
         match status.as_str() {
-            "RECOVERING" if self.is_placed || self.run.is_some() => {
-                if self.ending.is_none() {
-                    self.tell(News::Preempted);
-                    // It is submitted anew, with its count of restarts: what SkyPilot recovers is not wanted.
-                    self.cancel().await;
-                    return true;
-                }
+            "RECOVERING" if (self.is_placed || self.run.is_some()) && self.ending.is_none() => {
+                self.tell(News::Preempted);
+                // It is submitted anew, with its count of restarts: what SkyPilot recovers is not wanted.
+                self.cancel().await;
+                return true;
             }
             "RUNNING" | "WINDING_DOWN" => {
                 let is_news = self.told.as_ref().is_none_or(|told| told.status != status);
@@ -270,10 +268,8 @@ impl Follow {
                 }
             }
             // Its log may be there before the server says that it runs, but not at once.
-            "STARTING" | "RECOVERING" => {
-                if self.attempt.is_none() && self.retry_at.is_none() {
-                    self.retry_at = Some(Instant::now() + WARMING);
-                }
+            "STARTING" | "RECOVERING" if self.attempt.is_none() && self.retry_at.is_none() => {
+                self.retry_at = Some(Instant::now() + WARMING);
             }
             _ => {}
         }

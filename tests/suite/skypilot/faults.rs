@@ -342,8 +342,10 @@ fn an_upload_that_takes_a_while_has_a_bar() {
     let lab = SkyLab::fake();
     let at = lab.place("w");
     lab.sh("skyslurm controller start").ok();
-    lab.server().set(|s| _ = s.work_of.insert("/upload_v2".into(), Duration::from_secs(2)));
-    let submit = "script -qec 'sbatch -o out --wrap \"echo done\"' /dev/null < /dev/null";
+    lab.server().fault("/upload_v2", Fault::Silence(Duration::from_secs(2)), 1);
+    // script(1) may go before its command does when its own input ends.
+    lab.sh("mkfifo $HOME/keys").ok();
+    let submit = "exec 3<> $HOME/keys; script -qec 'sbatch -o out --wrap \"echo done\"' /dev/null <&3";
     let shown = at.sh(submit).stdout;
     assert!(shown.starts_with("Submitted batch job 1") && shown.contains("uploading the work directory"), "{shown:?}");
     // The server has the files now: nothing to wait for, nothing to show. And no bar where there is no terminal.

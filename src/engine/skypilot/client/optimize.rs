@@ -33,11 +33,13 @@ pub(super) async fn optimize(client: &Client, task: &str) -> Result<Vec<Choice>,
 
 /// The rows of all tables of resources, those that were chosen first.
 ///
-///     -----------------------------------------------------------------------
-///      INFRA         INSTANCE   vCPUs   Mem(GB)   GPUS   COST ($)   CHOSEN
-///     -----------------------------------------------------------------------
-///      Slurm (lab)   -          1       1         -      0.00          ✔
-///     -----------------------------------------------------------------------
+/// ```text
+/// -----------------------------------------------------------------------
+///  INFRA         INSTANCE   vCPUs   Mem(GB)   GPUS   COST ($)   CHOSEN
+/// -----------------------------------------------------------------------
+///  Slurm (lab)   -          1       1         -      0.00          ✔
+/// -----------------------------------------------------------------------
+/// ```
 fn choices(log: &str) -> Vec<Choice> {
     let mut columns: Option<Vec<(String, usize)>> = None;
     let mut found: Vec<(bool, Choice)> = Vec::new();

@@ -458,42 +458,30 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 mod tests {
     use super::*;
     use crate::{
-        job::{Hold, NodeShare, Placement, StepId, Usage},
+        job::{NodeShare, Placement, StepId, Usage},
         slurm::{reason::Reason, state::JobState},
     };
 
     fn job(id: JobId) -> Job {
         Job {
-            id,
-            request: Arc::new(Request {
-                name: "a\0b\u{1F600}\n".into(),
-                args: vec![vec![0xff, 0xfe]],
-                ..Request::default()
-            }),
-            array: None,
-            state: JobState::Pending,
-            flag: None,
             reason: Reason::Resources,
             detail: Some("why".into()),
-            hold: Hold::None,
             priority: 4_294_901_759,
             partition: "gpu".into(),
             time_limit: TimeLimit::Minutes(5),
-            min_nodes: 1,
             min_cpus: 2,
-            submit_time: 100,
             eligible_time: Some(100),
-            start_time: None,
-            end_time: None,
-            placement: None,
-            exit: ExitStatus::default(),
-            derived_exit: ExitStatus::default(),
-            restarts: 0,
-            cancelled_by: None,
-            steps: Vec::new(),
             script: 1,
             environment: 2,
-            remote: None,
+            ..Job::new(
+                id,
+                Arc::new(Request {
+                    name: "a\0b\u{1F600}\n".into(),
+                    args: vec![vec![0xff, 0xfe]],
+                    ..Request::default()
+                }),
+                100,
+            )
         }
     }
 

@@ -6,10 +6,8 @@ use super::{
 };
 use crate::{
     engine::{Candidate, Forecast, Unfit},
-    job::{ArrayRef, ExitStatus, Hold, Job, JobId, Memory, Needs, Partition, Request},
-    slurm::{
-        dependency::DependencyList, errno::Errno, options::Place, reason::Reason, state::JobState, time::TimeLimit,
-    },
+    job::{ArrayRef, Hold, Job, JobId, Memory, Needs, Partition, Request},
+    slurm::{dependency::DependencyList, errno::Errno, options::Place, time::TimeLimit},
 };
 use std::sync::Arc;
 
@@ -160,7 +158,6 @@ impl Core {
             _ => 0,
         };
         Ok(Job {
-            id,
             array: array.map(|spec| ArrayRef {
                 job_id: id,
                 throttle: spec.throttle,
@@ -168,10 +165,6 @@ impl Core {
                 task_id: None,
                 spec: Arc::new(spec),
             }),
-            state: JobState::Pending,
-            flag: None,
-            reason: Reason::None,
-            detail: None,
             hold,
             priority,
             partition,
@@ -181,20 +174,9 @@ impl Core {
                 _ => self.engine.least_nodes(&needs, &first.name),
             },
             min_cpus: needs.shown_cpus(),
-            submit_time: now,
-            eligible_time: None,
-            start_time: None,
-            end_time: None,
-            placement: None,
-            exit: ExitStatus::default(),
-            derived_exit: ExitStatus::default(),
-            restarts: 0,
-            cancelled_by: None,
-            steps: Vec::new(),
             script,
             environment,
-            remote: None,
-            request: self.shared(request, is_array),
+            ..Job::new(id, self.shared(request, is_array), now)
         })
     }
 

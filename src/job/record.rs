@@ -100,6 +100,38 @@ pub struct Job {
 }
 
 impl Job {
+    /// The record of a job that was submitted at `now` and waits, as long as nothing else is known of it.
+    pub fn new(id: JobId, request: Arc<Request>, now: i64) -> Self {
+        Self {
+            id,
+            array: None,
+            state: JobState::Pending,
+            flag: None,
+            reason: Reason::None,
+            detail: None,
+            hold: Hold::None,
+            priority: 1,
+            partition: request.partitions.first().cloned().unwrap_or_default(),
+            time_limit: request.time.unwrap_or(TimeLimit::Unlimited),
+            min_nodes: 1,
+            min_cpus: 1,
+            submit_time: now,
+            eligible_time: None,
+            start_time: None,
+            end_time: None,
+            placement: None,
+            exit: ExitStatus::default(),
+            derived_exit: ExitStatus::default(),
+            restarts: 0,
+            cancelled_by: None,
+            steps: Vec::new(),
+            script: 0,
+            environment: 0,
+            remote: None,
+            request,
+        }
+    }
+
     /// The state to show: the flag if one is raised.
     pub fn shown_state(&self) -> JobState {
         self.flag.unwrap_or(self.state)

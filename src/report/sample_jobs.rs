@@ -1,8 +1,8 @@
 //! Hand-made jobs of sacct.txt, for the tests of sacct, scancel and scontrol.
 
 use crate::{
-    job::{ExitStatus, Hold, Job, NodeShare, Partition, Placement, Request, User},
-    slurm::{idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
+    job::{Job, NodeShare, Partition, Placement, Request, User},
+    slurm::{idset::IdSet, state::JobState, time::TimeLimit},
 };
 use std::sync::Arc;
 
@@ -27,32 +27,16 @@ pub fn job(id: u32, change: impl FnOnce(&mut Request), state: JobState) -> Job {
         NodeShare { node: "node1".into(), cpus: (0..2).collect::<IdSet>(), memory: 4000, gres: Vec::new(), tasks: 2 };
     let waits = state == JobState::Pending;
     Job {
-        id,
-        request: Arc::new(request),
-        array: None,
         state,
-        flag: None,
-        reason: Reason::None,
-        detail: None,
-        hold: Hold::None,
         priority: 4_294_901_676,
         partition: "gpu".into(),
         time_limit: TimeLimit::Minutes(1440),
-        min_nodes: 1,
         min_cpus: 2,
-        submit_time: START,
         eligible_time: Some(START),
         start_time: (!waits).then_some(START),
         end_time: state.is_finished().then_some(START + 2),
         placement: (!waits).then(|| Placement { nodes: vec![share] }),
-        exit: ExitStatus::default(),
-        derived_exit: ExitStatus::default(),
-        restarts: 0,
-        cancelled_by: None,
-        steps: Vec::new(),
-        script: 0,
-        environment: 0,
-        remote: None,
+        ..Job::new(id, Arc::new(request), START)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     job::{
-        ArrayRef, Cluster, Exclusive, ExitStatus, GresShare, Hold, Job, Kind, Memory, Node, NodeShare, Partition,
-        Placement, Request, Requeue, Step, StepId, TasksPer, Usage, User,
+        ArrayRef, Cluster, Exclusive, ExitStatus, GresShare, Job, Kind, Memory, Node, NodeShare, Partition, Placement,
+        Request, Requeue, Step, StepId, TasksPer, Usage, User,
     },
     slurm::{
         array::ArraySpec,
@@ -71,32 +71,10 @@ pub fn request(name: &str) -> Request {
 /// A job that waits, in the partition gpu, with the time limit of a day.
 pub fn job(id: u32, request: Request) -> Job {
     Job {
-        id,
-        request: Arc::new(request),
-        array: None,
-        state: JobState::Pending,
-        flag: None,
-        reason: Reason::None,
-        detail: None,
-        hold: Hold::None,
         priority: 0,
         partition: "gpu".into(),
         time_limit: TimeLimit::Minutes(1440),
-        min_nodes: 1,
-        min_cpus: 1,
-        submit_time: MINUTE + 36,
-        eligible_time: None,
-        start_time: None,
-        end_time: None,
-        placement: None,
-        exit: ExitStatus::default(),
-        derived_exit: ExitStatus::default(),
-        restarts: 0,
-        cancelled_by: None,
-        steps: Vec::new(),
-        script: 0,
-        environment: 0,
-        remote: None,
+        ..Job::new(id, Arc::new(request), MINUTE + 36)
     }
 }
 

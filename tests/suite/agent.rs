@@ -5,8 +5,8 @@ use skyslurm::{
         Event, EventKind, Host, Launch, Layout,
         wire::{self, Control, Target},
     },
-    job::{ArrayRef, ExitStatus, GresShare, Hold, Job, NodeShare, Placement, Request, StepId, User},
-    slurm::{array::ArraySpec, idset::IdSet, reason::Reason, signal::WarnSignal, state::JobState, time::TimeLimit},
+    job::{ArrayRef, GresShare, Job, NodeShare, Placement, Request, StepId, User},
+    slurm::{array::ArraySpec, idset::IdSet, signal::WarnSignal, state::JobState, time::TimeLimit},
 };
 use std::{
     fs,
@@ -53,32 +53,12 @@ impl Run {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
         let job = Job {
-            id: 7,
-            request: Arc::new(Request::default()),
-            array: None,
             state: JobState::Running,
-            flag: None,
-            reason: Reason::None,
-            detail: None,
-            hold: Hold::None,
-            priority: 1,
             partition: "gpu".into(),
             time_limit: TimeLimit::Unlimited,
-            min_nodes: 1,
-            min_cpus: 1,
-            submit_time: now,
             eligible_time: Some(now),
             start_time: Some(now),
-            end_time: None,
-            placement: None,
-            exit: ExitStatus::default(),
-            derived_exit: ExitStatus::default(),
-            restarts: 0,
-            cancelled_by: None,
-            steps: Vec::new(),
-            script: 0,
-            environment: 0,
-            remote: None,
+            ..Job::new(7, Arc::new(Request::default()), now)
         };
         let launch = Launch {
             job,

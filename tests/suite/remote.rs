@@ -16,8 +16,8 @@ use skyslurm::{
         remote::{Delivery, KEY, Payload, VARIABLE},
         wire::{Control, Target},
     },
-    job::{ArrayRef, ExitStatus, ExportEnv, Hold, Job, Remote, Request, Shape, StepId, User},
-    slurm::{array::ArraySpec, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
+    job::{ArrayRef, ExportEnv, Job, Remote, Request, Shape, StepId, User},
+    slurm::{array::ArraySpec, idset::IdSet, state::JobState, time::TimeLimit},
 };
 use std::{
     fs,
@@ -85,32 +85,11 @@ impl Run {
             ..Request::default()
         };
         let job = Job {
-            id: 7,
-            request: Arc::new(Request::default()),
-            array: None,
-            state: JobState::Pending,
-            flag: None,
-            reason: Reason::None,
-            detail: None,
-            hold: Hold::None,
-            priority: 1,
             partition: "cloud".into(),
             time_limit: TimeLimit::Unlimited,
-            min_nodes: 1,
-            min_cpus: 1,
-            submit_time: 1,
             eligible_time: Some(1),
-            start_time: None,
-            end_time: None,
-            placement: None,
-            exit: ExitStatus::default(),
-            derived_exit: ExitStatus::default(),
-            restarts: 0,
-            cancelled_by: None,
-            steps: Vec::new(),
-            script: 0,
-            environment: 0,
             remote: Some(Remote { name: "theirs".into(), count: 1, ..Remote::default() }),
+            ..Job::new(7, Arc::new(Request::default()), 1)
         };
         let mut secret = [0; 32];
         fs::File::open("/dev/urandom").unwrap().read_exact(&mut secret).unwrap();

@@ -173,40 +173,23 @@ impl Payload {
 pub(in crate::agent) mod tests {
     use super::*;
     use crate::{
-        job::{ArrayRef, ExitStatus, Hold, Remote, Request},
-        slurm::{array::ArraySpec, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
+        job::{ArrayRef, Remote, Request},
+        slurm::{array::ArraySpec, idset::IdSet, time::TimeLimit},
     };
     use proptest::prelude::*;
     use std::sync::Arc;
 
     pub fn job(id: JobId) -> Job {
         Job {
-            id,
-            request: Arc::new(Request { name: "test".into(), args: vec![b"\xff".to_vec()], ..Request::default() }),
-            array: None,
-            state: JobState::Pending,
-            flag: None,
-            reason: Reason::None,
-            detail: None,
-            hold: Hold::None,
-            priority: 1,
             partition: "cloud".into(),
             time_limit: TimeLimit::Unlimited,
-            min_nodes: 1,
-            min_cpus: 1,
-            submit_time: 1,
             eligible_time: Some(1),
-            start_time: None,
-            end_time: None,
-            placement: None,
-            exit: ExitStatus::default(),
-            derived_exit: ExitStatus::default(),
-            restarts: 0,
-            cancelled_by: None,
-            steps: Vec::new(),
-            script: 0,
-            environment: 0,
             remote: Some(Remote { name: "job".into(), ..Remote::default() }),
+            ..Job::new(
+                id,
+                Arc::new(Request { name: "test".into(), args: vec![b"\xff".to_vec()], ..Request::default() }),
+                1,
+            )
         }
     }
 

@@ -7,14 +7,12 @@
 use super::{Delivery, Payload, surroundings::Surroundings};
 use crate::{
     agent::{clock, submitter::submitter},
-    job::{ArrayRef, ExitStatus, Hold, Job, Needs, Request, Shape, batch, resolve},
+    job::{ArrayRef, Job, Needs, Request, Shape, batch, resolve},
     slurm::{
         array::ArraySpec,
         count::NodeCount,
         idset::IdSet,
         options::{Command, Refusal, read_batch},
-        reason::Reason,
-        state::JobState,
         time::TimeLimit,
     },
 };
@@ -105,32 +103,11 @@ fn shape(request: &Request, nodes: usize) -> Result<Shape, String> {
 fn job(request: Request, id: u32, array: Option<ArrayRef>) -> Job {
     let now = clock::now();
     Job {
-        id,
         array,
-        state: JobState::Pending,
-        flag: None,
-        reason: Reason::None,
-        detail: None,
-        hold: Hold::None,
-        priority: 1,
         partition: request.partitions.first().cloned().unwrap_or_else(|| NAME.into()),
         time_limit: request.time.unwrap_or(TimeLimit::Unlimited),
-        min_nodes: 1,
-        min_cpus: 1,
-        submit_time: now,
         eligible_time: Some(now),
-        start_time: None,
-        end_time: None,
-        placement: None,
-        exit: ExitStatus::default(),
-        derived_exit: ExitStatus::default(),
-        restarts: 0,
-        cancelled_by: None,
-        steps: Vec::new(),
-        script: 0,
-        environment: 0,
-        remote: None,
-        request: Arc::new(request),
+        ..Job::new(id, Arc::new(request), now)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    job::{ExitStatus, GresShare, Hold, Job, Memory, NodeShare, Placement, Request, TasksPer, User},
-    slurm::{gres::Gres, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
+    job::{GresShare, Job, Memory, NodeShare, Placement, Request, TasksPer, User},
+    slurm::{gres::Gres, idset::IdSet, state::JobState, time::TimeLimit},
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -31,32 +31,13 @@ fn job(nodes: &[(u32, u32, u32)], request: Request) -> Job {
         tasks: *tasks,
     };
     Job {
-        id: 2,
-        request: Arc::new(request),
-        array: None,
         state: JobState::Running,
-        flag: None,
-        reason: Reason::None,
-        detail: None,
-        hold: Hold::None,
-        priority: 1,
         partition: "gpu".into(),
         time_limit: TimeLimit::Minutes(10),
-        min_nodes: 1,
-        min_cpus: 1,
-        submit_time: 1000,
         eligible_time: Some(1000),
         start_time: Some(1000),
-        end_time: None,
         placement: Some(Placement { nodes: nodes.iter().enumerate().map(share).collect() }),
-        exit: ExitStatus::default(),
-        derived_exit: ExitStatus::default(),
-        restarts: 0,
-        cancelled_by: None,
-        steps: Vec::new(),
-        script: 0,
-        environment: 0,
-        remote: None,
+        ..Job::new(2, Arc::new(request), 1000)
     }
 }
 

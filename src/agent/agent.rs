@@ -276,7 +276,7 @@ impl Agent {
         self.outcome = Some(exit);
         let cancelled_by = None;
         let state = match exit {
-            batch::NO_FILES => JobState::Cancelled,
+            ExitStatus::NO_FILES => JobState::Cancelled,
             exit => batch::state_of(exit),
         };
         self.note(EventKind::StepEnded { id: StepId::Batch, state, exit, usage, cancelled_by });

@@ -25,9 +25,6 @@ use std::{
     },
 };
 
-/// The exit status of a job whose files cannot be opened (`files.txt`: `0:53`).
-pub(super) const NO_FILES: ExitStatus = ExitStatus(53);
-
 /// The running script.
 pub(super) struct Script {
     /// Its process.
@@ -67,7 +64,7 @@ pub(super) fn start(launch: &Launch, script: &std::path::Path, to: Output) -> St
                     Err(exit) => Start::Failed(exit),
                 }
             }
-            Err(_) => Start::Failed(NO_FILES),
+            Err(_) => Start::Failed(ExitStatus::NO_FILES),
         },
         Output::Log(log) => match output::input(job, node).and_then(|input| Ok((input, log.open()?))) {
             Ok((input, [output, error])) => {
@@ -77,7 +74,7 @@ pub(super) fn start(launch: &Launch, script: &std::path::Path, to: Output) -> St
                     Err(exit) => Start::Failed(exit),
                 }
             }
-            Err(_) => Start::Failed(NO_FILES),
+            Err(_) => Start::Failed(ExitStatus::NO_FILES),
         },
     }
 }

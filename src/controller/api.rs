@@ -20,7 +20,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -155,17 +155,20 @@ impl Core {
                     return;
                 }
                 self.engine.adopt(job);
-                // Whether its agent was told to end it before the last controller was ended is not known.
-                if job.flag == Some(JobState::Completing) {
-                    let control = match job.cancelled_by {
-                        Some(uid) => Control::Terminate { uid, state: JobState::Cancelled },
-                        None => Control::Terminate { uid: job.request.user.uid, state: JobState::Pending },
-                    };
-                    self.engine.control(id, control);
-                }
+                self.end_again(id);
             }
             _ => {}
         }
+    }
+
+    /// Ends a job of a former controller that was being ended: whether its agent was told that is not known.
+    fn end_again(&mut self, id: JobId) {
+        let Some(job) = self.table.get(id).filter(|j| j.flag == Some(JobState::Completing)) else { return };
+        let control = match job.cancelled_by {
+            Some(uid) => Control::Terminate { uid, state: JobState::Cancelled },
+            None => Control::Terminate { uid: job.request.user.uid, state: JobState::Pending },
+        };
+        self.engine.control(id, control);
     }
 
     /// Removes scripts and environments that a former controller wrote and no running job needs.
@@ -228,6 +231,9 @@ impl Core {
         for _ in 0..LAUNCHES {
             let Some(id) = self.launching.pop_front() else { break };
             self.launch_now(id);
+        }
+        if self.launching.is_empty() {
+            self.engine.started_all();
         }
     }
 
@@ -374,13 +380,17 @@ impl Core {
         let files = self
             .spool_file("script", job.script, "slurm_script")
             .and_then(|script| Ok((script, self.spool_file("environment", job.environment, "environment")?)));
+        let again = self.again.remove(&id);
         let started = files.and_then(|(script, environment)| {
-            let again = self.again.remove(&id);
             self.engine.start(Start { job, script: Some(script), environment, again }).map_err(|e| e.to_string())
         });
-        if let Err(error) = started {
-            tracing::error!(job = id, error, "not started");
-            self.fail_to_start(id, &error);
+        match started {
+            Ok(()) if again => self.end_again(id),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(job = id, error, "not started");
+                self.fail_to_start(id, &error);
+            }
         }
     }
 

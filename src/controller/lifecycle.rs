@@ -120,10 +120,8 @@ impl Core {
             }
             EventKind::Ended { state, exit, derived_exit, cancelled_by } => {
                 let reason = match state {
-                    JobState::Failed if exit.signal() != 0 && exit.code() == 0 => match exit.signal() {
-                        53 => Reason::JobLaunchFailure,
-                        _ => Reason::RaisedSignal,
-                    },
+                    JobState::Failed if exit == ExitStatus::NO_FILES => Reason::JobLaunchFailure,
+                    JobState::Failed if exit.signal() != 0 && exit.code() == 0 => Reason::RaisedSignal,
                     JobState::Failed => Reason::NonZeroExitCode,
                     JobState::Timeout => Reason::TimeLimit,
                     JobState::NodeFail => Reason::NodeDown,
@@ -247,7 +245,9 @@ impl Core {
         job.exit = end.exit;
         job.derived_exit = end.derived_exit;
         job.cancelled_by = end.cancelled_by.or(job.cancelled_by.filter(|_| end.state == JobState::Cancelled));
-        job.end_time = Some(end.time.max(job.start_time.unwrap_or(end.time)));
+        // One that was handed over and never ran has begun when it ended, as one that was cancelled here.
+        let begun = *job.start_time.get_or_insert(end.time);
+        job.end_time = Some(end.time.max(begun));
         let mut ended = Vec::new();
         for (index, step) in job.steps.iter_mut().enumerate().filter(|(_, s)| s.end.is_none()) {
             // Steps of whose end nothing was heard end with the job.

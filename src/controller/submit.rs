@@ -247,8 +247,15 @@ pub(super) fn exceeds(limit: TimeLimit, most: TimeLimit) -> bool {
 /// The partitions a request names, or the default. A job never goes from one engine to another by itself.
 fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<&'a Partition>, Reply> {
     if request.partitions.is_empty() {
-        let default = all.iter().find(|p| p.default).or(all.first());
-        return default.map(|p| vec![p]).ok_or_else(|| refuse(Errno::InvalidPartition));
+        let default = all.iter().find(|p| p.default);
+        return default.map(|p| vec![p]).ok_or_else(|| Reply::Refused {
+            errno: Errno::DefaultPartitionNotSet,
+            before: Vec::new(),
+            hint: Some(
+                "name one with -p (sinfo lists them; `skyslurm doctor` tells what is wrong where one is missing)"
+                    .into(),
+            ),
+        });
     }
     let find = |name: &String| {
         all.iter().find(|p| &p.name == name).ok_or_else(|| Reply::Refused {

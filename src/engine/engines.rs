@@ -44,10 +44,17 @@ impl Engines {
 
 impl Engine for Engines {
     fn partitions(&self) -> Vec<Partition> {
-        let mut all: Vec<Partition> = self.engines.iter().flat_map(|e| e.partitions()).collect();
-        // Where nothing is configured each engine has a default; the last one is asked for.
-        let default = all.iter().rposition(|p| p.default);
-        all.iter_mut().enumerate().for_each(|(i, p)| p.default = Some(i) == default);
+        let last = self.engines.len().saturating_sub(1);
+        let of = |index: usize, engine: &dyn Engine| {
+            let mut partitions = engine.partitions();
+            if self.order.is_empty() && index != last {
+                // Where no partitions are configured each engine has a default; the one that was asked for is the last,
+                // and while it has none there is none: a job that is meant to go away does not run here instead.
+                partitions.iter_mut().for_each(|p| p.default = false);
+            }
+            partitions
+        };
+        let mut all: Vec<Partition> = self.engines.iter().enumerate().flat_map(|(i, e)| of(i, &**e)).collect();
         let place = |name: &str| self.order.iter().position(|n| n == name).unwrap_or(usize::MAX);
         all.sort_by_key(|p| place(&p.name));
         all
@@ -138,6 +145,10 @@ impl Engine for Engines {
             Some(engine) => engine.start(start),
             None => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    fn started_all(&mut self) {
+        self.engines.iter_mut().for_each(|e| e.started_all());
     }
 
     fn adopt(&mut self, job: &Job) {

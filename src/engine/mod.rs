@@ -190,6 +190,9 @@ pub trait Engine {
     /// When its agents could not be started; its resources stay taken until [`Engine::release`].
     fn start(&mut self, start: Start) -> io::Result<()>;
 
+    /// All that were to be started have been, for now: what is started together need not wait for more.
+    fn started_all(&mut self) {}
+
     /// Takes over a job that runs, after a restart of the controller. Takes its resources.
     fn adopt(&mut self, job: &Job);
 

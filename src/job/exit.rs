@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 pub struct ExitStatus(pub u32);
 
 impl ExitStatus {
+    /// How a job ends whose files cannot be opened (`files.txt`: `0:53`).
+    pub const NO_FILES: Self = Self(53);
+
     /// Ended by itself with `code` (0 to 255).
-    pub fn exited(code: u8) -> Self {
-        Self(u32::from(code) << 8)
+    pub const fn exited(code: u8) -> Self {
+        Self((code as u32) << 8)
     }
 
     /// Ended by `signal` (1 to 64).

@@ -15,6 +15,4 @@ pub struct Remote {
     pub count: u32,
     /// Its number there, once it is known.
     pub id: Option<u32>,
-    /// The cluster it has there, once it is known.
-    pub cluster: Option<String>,
 }

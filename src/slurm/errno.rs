@@ -94,6 +94,9 @@ pub enum Errno {
     /// I/O error writing script/environment to file.
     #[error("I/O error writing script/environment to file")]
     WritingToFile,
+    /// No partition specified or system default partition.
+    #[error("No partition specified or system default partition")]
+    DefaultPartitionNotSet,
 }
 
 impl Errno {
@@ -102,6 +105,7 @@ impl Errno {
         match self {
             Errno::ConnectFailure => 1800,
             Errno::InvalidPartition => 2000,
+            Errno::DefaultPartitionNotSet => 2001,
             Errno::AccessDenied => 2002,
             Errno::TooManyCpus => 2005,
             Errno::NodeCount => 2006,

@@ -51,6 +51,8 @@ pub enum Reason {
     OutOfMemory,
     /// Its deadline has passed.
     DeadLine,
+    /// Something of the system's own does not work.
+    SystemFailure,
 }
 
 impl Reason {
@@ -81,6 +83,7 @@ impl Reason {
             Reason::JobLaunchFailure => "JobLaunchFailure",
             Reason::OutOfMemory => "OutOfMemory",
             Reason::DeadLine => "DeadLine",
+            Reason::SystemFailure => "SystemFailure",
         }
     }
 }

@@ -130,6 +130,8 @@ impl Output {
 /// A system of its own.
 pub struct Lab {
     root: PathBuf,
+    /// How long it waits for something.
+    patience: Duration,
 }
 
 impl Lab {
@@ -137,7 +139,7 @@ impl Lab {
     pub fn new(config: &str) -> Self {
         // Not where TMPDIR says: the name of a Unix socket has room for 108 bytes.
         let root = tempfile::Builder::new().prefix("skyslurm-").tempdir_in("/tmp").unwrap().keep();
-        let lab = Self { root };
+        let lab = Self { root, patience: LIMIT };
         for dir in ["bin", "home/w", "tmp"] {
             fs::create_dir_all(lab.root.join(dir)).unwrap();
         }
@@ -271,10 +273,10 @@ impl Lab {
     /// Waits until something is so.
     #[track_caller]
     pub fn until_true(&self, what: &str, mut is: impl FnMut() -> bool) {
-        let until = Instant::now() + LIMIT;
+        let until = Instant::now() + self.patience;
         while !is() {
             assert!(Instant::now() < until, "waited in vain for {what}");
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(self.patience / 3000);
         }
     }
 
@@ -282,6 +284,17 @@ impl Lab {
     #[track_caller]
     pub fn until_state(&self, job: impl std::fmt::Display, state: &str) {
         self.until(&format!("squeue -h -t all -j {job} -o %T"), state);
+    }
+
+    /// Waits until sacct has a job ended so: `COMPLETED|0:0`.
+    #[track_caller]
+    pub fn until_accounted(&self, job: impl std::fmt::Display, how: &str) {
+        self.until(&format!("sacct -X -n -P -j {job} -o state,exitcode"), how);
+    }
+
+    /// Waits so long from now on.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Waits until a file of the work directory has this text in it, and gives all of it.

@@ -167,7 +167,7 @@ impl Run {
         let mut command = Command::new(self.file(".skyslurm/skyslurm"));
         command.arg("agent").current_dir(self.workdir(index)).env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", self.file(&format!("home{index}")));
-        command.env(VARIABLE, self.payload.seal(&[9; 32]));
+        command.env(VARIABLE, self.payload.seal(&[9; 32]).unwrap());
         command.env("SKYPILOT_NODE_RANK", index.to_string()).env("SKYPILOT_NODE_IPS", self.addresses().join("\n"));
         command.env("SKYPILOT_NUM_NODES", self.addresses().len().to_string());
         command.env("SKYPILOT_JOB_RANK", self.rank.to_string()).env("SKYPILOT_TASK_ID", "sky-managed-1_test_1-0");

@@ -15,6 +15,6 @@ mod surroundings;
 mod workdir;
 
 pub(super) use inbox::Inbox;
-pub use payload::{Delivery, KEY, Payload, PayloadError, VARIABLE};
+pub use payload::{Delivery, KEY, Payload, PayloadError, VARIABLE, inbox};
 pub use plain::MODULES;
 pub(super) use start::{Litter, run, run_plain};

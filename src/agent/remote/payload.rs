@@ -9,14 +9,18 @@ use flate2::{
     read::{ZlibDecoder, ZlibEncoder},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::{
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 /// The variable the sealed payload travels in; or the name of its file below the agent's directory, after `@`.
 pub const VARIABLE: &str = "SKYSLURM_JOB";
+
+/// Where the agent of a job looks for what it is told, below the job's work directory.
+pub fn inbox(name: &str, rank: u32) -> String {
+    format!(".skyslurm/control/{name}-{rank}")
+}
 
 /// The file beside the program that holds the key: 32 bytes.
 pub const KEY: &str = "key";
@@ -75,7 +79,7 @@ pub enum PayloadError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It was sealed with another key, or is damaged.
     #[error("the job's description cannot be read: it is damaged or not meant for this agent")]
@@ -89,21 +93,17 @@ const NONCE: usize = 12;
 
 impl Payload {
     /// The payload as text: compressed, sealed with `key`, base64.
-    pub fn seal(&self, key: &[u8; 32]) -> String {
-        let plain = postcard::to_stdvec(self).unwrap_or_default(); // writing to memory does not fail
-        let mut packed = ZlibEncoder::new(&plain[..], Compression::default());
-        let mut text = Vec::new();
-        if packed.read_to_end(&mut text).is_err() {
-            text.clear();
-        }
+    ///
+    /// # Errors
+    /// When there is no randomness to be had, for one.
+    pub fn seal(&self, key: &[u8; 32]) -> io::Result<String> {
+        let plain = postcard::to_stdvec(self).map_err(io::Error::other)?;
+        let mut packed = Vec::new();
+        ZlibEncoder::new(&plain[..], Compression::default()).read_to_end(&mut packed)?;
         let mut nonce = [0; NONCE];
-        if getrandom::fill(&mut nonce).is_err() {
-            // As good: the same nonce only for the same content.
-            let digest = Sha256::digest(&text);
-            nonce.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
-        }
-        let sealed = ChaCha20Poly1305::new(key.into()).encrypt(&nonce.into(), &text[..]).unwrap_or_default();
-        BASE64_STANDARD.encode([&nonce[..], &sealed].concat())
+        getrandom::fill(&mut nonce).map_err(io::Error::other)?;
+        let sealed = ChaCha20Poly1305::new(key.into()).encrypt(&nonce.into(), &packed[..]).map_err(io::Error::other)?;
+        Ok(BASE64_STANDARD.encode([&nonce[..], &sealed].concat()))
     }
 
     /// The reverse.
@@ -213,7 +213,7 @@ pub(in crate::agent) mod tests {
         #[test]
         fn what_is_sealed_is_opened_by_its_key_alone(script: Vec<u8>, environment: Vec<u8>, key: [u8; 32], bit in 0usize..10_000) {
             let payload = payload(script, environment);
-            let text = payload.seal(&key);
+            let text = payload.seal(&key).unwrap();
             let back = Payload::open(&format!("{text}\n"), &key).unwrap();
             prop_assert_eq!((&back.script, &back.environment, &back.job), (&payload.script, &payload.environment, &payload.job));
             let mut other = key;
@@ -234,13 +234,13 @@ pub(in crate::agent) mod tests {
     #[test]
     fn one_content_is_never_sealed_alike_twice() {
         let payload = payload(b"x".to_vec(), Vec::new());
-        assert_ne!(payload.seal(&[1; 32]), payload.seal(&[1; 32]));
+        assert_ne!(payload.seal(&[1; 32]).unwrap(), payload.seal(&[1; 32]).unwrap());
     }
 
     #[test]
     fn it_is_found_in_the_variable_or_in_a_file_beside_the_program() {
         let dir = tempfile::tempdir().unwrap();
-        let text = payload(b"x".to_vec(), Vec::new()).seal(&[1; 32]);
+        let text = payload(b"x".to_vec(), Vec::new()).seal(&[1; 32]).unwrap();
         assert!(matches!(Payload::find(None, dir.path()), Err(PayloadError::Missing)));
         assert!(matches!(Payload::find(Some(&text), dir.path()), Err(PayloadError::File { .. })));
         std::fs::write(dir.path().join(KEY), [1; 32]).unwrap();

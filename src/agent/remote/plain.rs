@@ -13,7 +13,6 @@ use crate::{
         count::NodeCount,
         idset::IdSet,
         options::{Command, Refusal, read_batch},
-        time::TimeLimit,
     },
 };
 use sha2::{Digest, Sha256};
@@ -105,7 +104,6 @@ fn job(request: Request, id: u32, array: Option<ArrayRef>) -> Job {
     Job {
         array,
         partition: request.partitions.first().cloned().unwrap_or_else(|| NAME.into()),
-        time_limit: request.time.unwrap_or(TimeLimit::Unlimited),
         eligible_time: Some(now),
         ..Job::new(id, Arc::new(request), now)
     }

@@ -1,7 +1,7 @@
 //! From SkyPilot's start of the agent to a job that runs.
 
 use super::{
-    Delivery, Inbox, Payload, VARIABLE,
+    Delivery, Inbox, Payload, VARIABLE, inbox,
     names::{self, Entries},
     plain,
     rendezvous::{self, FromNode, Gathering, Go, Info, Knocking, NotFound, ToNode},
@@ -121,9 +121,11 @@ impl Node {
         let delivery = self.payload.delivery;
         let apart = Files::of(&self.job, "").error.is_some();
         let log = (delivery != Delivery::Plain).then(|| Log::new(state::random(), apart));
-        let mut inbox = self.job.remote.as_ref().map(|remote| {
-            Inbox::new(self.around.workdir.join(format!(".skyslurm/control/{}-{}", remote.name, remote.rank)))
-        });
+        let mut inbox = self
+            .job
+            .remote
+            .as_ref()
+            .map(|remote| Inbox::new(self.around.workdir.join(inbox(&remote.name, remote.rank))));
         let listener = match self.around.addresses.as_slice() {
             [address, _, ..] => Some(rendezvous::listen(address, &self.key)?),
             _ => None,

@@ -5,11 +5,8 @@
 //! makes the cluster anew if it is just gone). The agent looks for what has arrived.
 
 use super::{client::Client, names, upload};
-use crate::agent::wire::Control;
+use crate::agent::{remote::inbox, wire::Control};
 use std::{io, path::Path};
-
-/// Where an agent looks, below the job's work directory.
-const INBOX: &str = ".skyslurm/control";
 
 /// Sends `control` as the `serial`th to the agent of the job with `rank` of those named `name`.
 ///
@@ -22,7 +19,7 @@ pub async fn send(
     serial: u64,
     control: &Control,
 ) -> Result<(), String> {
-    let file = format!("{INBOX}/{name}-{rank}/{serial}");
+    let file = format!("{}/{serial}", inbox(name, rank));
     let json = serde_json::to_vec(control).map_err(|e| e.to_string())?;
     let zip = spool.join(format!("control-{name}-{rank}-{serial}.zip"));
     let id = upload::pack_one(&format!("{}/{file}", upload::WORKDIR), &json, &zip).map_err(|e| e.to_string())?;

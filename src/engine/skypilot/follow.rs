@@ -6,9 +6,10 @@ mod reading;
 
 use super::{
     client::QueueRow,
-    imp::Shared,
+    group::{Group, Stage, rank},
     output::{self, Output},
-    submit::{self, Group, Stage},
+    shared::Shared,
+    submit,
 };
 use crate::{
     agent::{Layout, frame::Reader, wire::Control},
@@ -24,7 +25,7 @@ use tokio::{
 };
 
 /// How a job ends of which nothing ever ran.
-pub const NEVER_RAN: ExitStatus = ExitStatus(1 << 8);
+pub const NEVER_RAN: ExitStatus = ExitStatus::exited(1);
 
 /// A log that ended too early, or is not there yet, is opened again after this.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -52,6 +53,7 @@ const WINDING_DOWN: Duration = Duration::from_secs(180);
 
 /// Lines of others that are kept to explain a job that never began.
 const LINES: usize = 20;
+
 /// A job that is followed.
 struct Follow {
     shared: Arc<Shared>,
@@ -89,7 +91,7 @@ struct Follow {
 
 /// Follows a job that is being submitted with `group`.
 pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut orders: UnboundedReceiver<Control>) {
-    let rank = job.remote.as_ref().map_or(0, |r| r.rank);
+    let rank = rank(&job);
     let mut stage = group.stage();
     let mut wanted: Vec<Control> = Vec::new();
     let number = loop {
@@ -230,6 +232,7 @@ impl Follow {
     fn tell(&self, news: News) {
         self.shared.tell(self.job.id, news);
     }
+
     /// Something is due; `true`: the job is over.
     async fn due(&mut self) -> bool {
         let now = Instant::now();
@@ -293,6 +296,7 @@ impl Follow {
     fn is_terminal(&self) -> bool {
         self.told.as_ref().is_some_and(|row| is_terminal(&row.status))
     }
+
     /// The server says that the job is over, and the agent has not said how.
     fn ended_in_silence(&self) {
         let row = self.told.clone().unwrap_or_default();
@@ -331,6 +335,7 @@ impl Follow {
         self.tell(news);
     }
 }
+
 /// What a row says of a job that does not run yet.
 fn waits(row: &QueueRow) -> News {
     let detail = row.details.as_deref().map(strip).filter(|d| !d.is_empty());
@@ -345,7 +350,10 @@ async fn see_off(shared: Arc<Shared>, name: String, number: u32) {
     let mut known = shared.poll.watch(number);
     let over = known.wait_for(|row| row.as_ref().is_some_and(|r| is_terminal(&r.status)));
     if tokio::time::timeout(WINDING_DOWN, over).await.is_err() {
-        let _ = shared.client.cancel(&[number]).await;
+        while let Err(error) = shared.client.cancel(&[number]).await {
+            tracing::warn!(number, %error, "not cancelled");
+            tokio::time::sleep(WINDING_DOWN).await;
+        }
     }
     shared.let_go(&name);
 }

@@ -3,16 +3,18 @@
 use super::{
     client::{self, Client, Endpoint, EndpointError, QueueRow, Rows},
     follow,
+    group::Group,
     inventory::{self, Inventory},
     names::{self, Names},
     poll::Poll,
-    submit::{self, Group},
+    shared::{Places, Shared},
+    submit,
     task::{Carrier, Facts, Task},
 };
 use crate::{
     agent::{Layout, wire::Control},
-    config::{Config, PartitionConfig, SkypilotConfig},
-    engine::{Candidate, Engine, Forecast, News, Report, Schedule, Sending, Start, Unfit},
+    config::{Config, PartitionConfig},
+    engine::{Candidate, Engine, Forecast, Report, Schedule, Sending, Start, Unfit},
     host::directory,
     job::{Job, JobId, Needs, Node, Partition, Placement, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
@@ -22,12 +24,9 @@ use std::{
     fs, io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, mpsc::UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// Jobs of an array that are submitted in one request, at most.
 const TOGETHER: u32 = 2000;
@@ -41,9 +40,6 @@ const LOCAL_SERVER: &str = "http://127.0.0.1:46580";
 /// So long after its start a controller has taken up all jobs that are its own, and none that has ended since is still
 /// winding down.
 const SETTLING: std::time::Duration = std::time::Duration::from_secs(120);
-
-/// Work directories may be so large where nothing is configured, bytes.
-const WORKDIR_LIMIT: u64 = 10 << 30;
 
 /// Why there is no engine though one is configured.
 #[derive(Debug, thiserror::Error)]
@@ -64,148 +60,19 @@ pub enum SkyPilotError {
     },
 }
 
-/// What the tasks of the engine share.
-pub struct Shared {
-    pub client: Client,
-    pub poll: Poll,
-    pub places: Places,
-    pub progress: Arc<Progress>,
-    /// One upload at a time.
-    pub uploading: tokio::sync::Mutex<()>,
-    pub settings: SkypilotConfig,
-    pub spool: PathBuf,
-    /// The program, as it runs: its file may have been replaced.
-    pub program: PathBuf,
-    /// What payloads are sealed with.
-    pub key: [u8; 32],
-    pub cluster: String,
-    pub kill_wait: u32,
-    pub over_time_limit: u32,
-    /// How many jobs of each name are handed over now, or wind down.
-    live: Mutex<HashMap<String, u32>>,
-    inventory: Inventory,
-    reports: UnboundedSender<Report>,
-}
-
-impl Shared {
-    /// Tells the controller something.
-    pub fn tell(&self, job: JobId, news: News) {
-        let _ = self.reports.send(Report { job, news });
-    }
-
-    /// A partition's configuration.
-    pub fn partition(&self, name: &str) -> Option<PartitionConfig> {
-        self.inventory.partition(name)
-    }
-
-    /// One more job of this name is ours.
-    pub fn hold(&self, name: &str) {
-        *self.live.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default() += 1;
-    }
-
-    /// One less.
-    pub fn let_go(&self, name: &str) {
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = live.get_mut(name) {
-            *count -= 1;
-            if *count == 0 {
-                live.remove(name);
-            }
-        }
-    }
-
-    /// GPU types a partition offers, with their counts.
-    pub async fn offered(&self, partition: &PartitionConfig) -> Result<Vec<(String, Vec<u32>)>, client::Error> {
-        let mut all = Vec::new();
-        for infra in &partition.infra.0 {
-            all.extend(self.client.accelerators(infra).await?);
-        }
-        Ok(all)
-    }
-
-    /// The largest work directory that is copied, bytes.
-    pub fn workdir_limit(&self) -> u64 {
-        self.settings.workdir_limit.as_ref().map_or(WORKDIR_LIMIT, |limit| limit.0.0 << 20)
-    }
-}
-
-/// Places for those who follow logs: so many connections at a time, first come, first served.
-pub struct Places {
-    free: Semaphore,
-    waiting: AtomicUsize,
-}
-
-impl Places {
-    fn new(count: u32) -> Self {
-        Self { free: Semaphore::new(count.max(1) as usize), waiting: AtomicUsize::new(0) }
-    }
-
-    /// Waits for a place.
-    pub async fn take(&self) -> Option<SemaphorePermit<'_>> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = self.free.acquire().await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        place.ok()
-    }
-
-    /// Whether somebody waits.
-    pub fn are_wanted(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// How far the upload that goes on is.
-#[derive(Debug, Default)]
-pub struct Progress {
-    total: AtomicU64,
-    done: AtomicU64,
-}
-
-impl Progress {
-    /// Files of so many bytes are packed.
-    pub fn begin(&self, total: u64) {
-        self.total.store(total, Ordering::Relaxed);
-        self.done.store(0, Ordering::Relaxed);
-    }
-
-    /// So many of them are in the zip file.
-    pub fn packed(&self, done: u64) {
-        self.done.store(done / 2, Ordering::Relaxed);
-    }
-
-    /// A zip file of so many bytes is sent.
-    pub fn sending(&self, total: u64) {
-        self.total.store(total.max(1), Ordering::Relaxed);
-        self.done.store(total / 2, Ordering::Relaxed);
-    }
-
-    /// So many of them are there.
-    pub fn sent(&self, done: u64) {
-        self.done.store(self.total.load(Ordering::Relaxed) / 2 + done / 2, Ordering::Relaxed);
-    }
-
-    /// All is there, or none will be.
-    pub fn end(&self) {
-        self.total.store(0, Ordering::Relaxed);
-    }
-
-    /// How much of how much; `None`: nothing goes on.
-    pub fn now(&self) -> Option<(u64, u64)> {
-        let total = self.total.load(Ordering::Relaxed);
-        (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))
-    }
-}
-
 /// A job that was handed over.
 struct Handed {
-    orders: mpsc::UnboundedSender<Control>,
+    orders: UnboundedSender<Control>,
+    /// Those it is submitted with; `None`: a former controller did that.
+    group: Option<Arc<Group>>,
 }
 
 /// SkyPilot.
 pub struct SkyPilot {
     shared: Arc<Shared>,
     names: Names,
-    groups: HashMap<String, Arc<Group>>,
+    /// Jobs that are to be submitted together and are not all there yet, by name.
+    gathering: HashMap<String, Arc<Group>>,
     jobs: HashMap<JobId, Handed>,
 }
 
@@ -262,11 +129,15 @@ impl SkyPilot {
             reports,
         });
         tokio::spawn(sweep(Arc::clone(&shared), names.clone()));
-        Ok(Some(Self { shared, names, groups: HashMap::new(), jobs: HashMap::new() }))
+        Ok(Some(Self { shared, names, gathering: HashMap::new(), jobs: HashMap::new() }))
     }
 
     fn shape(&self, needs: &Needs, partition: &PartitionConfig) -> Result<Shape, String> {
         Shape::of(needs, partition.most_gpus())
+    }
+
+    fn submit(&self, group: Arc<Group>) {
+        tokio::spawn(submit::run(Arc::clone(&self.shared), group));
     }
 }
 
@@ -342,7 +213,7 @@ impl Engine for SkyPilot {
     }
 
     fn sending(&self, job: &Job) -> Sending {
-        let group = job.remote.as_ref().and_then(|r| self.groups.get(&r.name));
+        let group = self.jobs.get(&job.id).and_then(|handed| handed.group.as_ref());
         // One that was handed over a moment ago is in no group yet.
         let untold = job.remote.as_ref().is_some_and(|r| r.id.is_none());
         match group.map_or(untold, |g| g.is_on_its_way()) {
@@ -377,27 +248,24 @@ impl Engine for SkyPilot {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::create_dir(&layout.dir)?,
         }
-        let group = match self.groups.get(&remote.name) {
-            Some(group) => Arc::clone(group),
-            None => {
-                let group = Arc::new(Group::new(remote.name.clone(), remote.count));
-                self.groups.insert(remote.name.clone(), Arc::clone(&group));
-                let is_single = remote.count == 1;
-                if !is_single {
-                    tokio::spawn(submit::run(Arc::clone(&self.shared), Arc::clone(&group), false));
-                }
-                group
-            }
-        };
+        let make = || Arc::new(Group::new(remote.name.clone(), remote.count, start.again));
+        let group = Arc::clone(self.gathering.entry(remote.name.clone()).or_insert_with(make));
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::spawn(follow::submitted(Arc::clone(&self.shared), start.job.clone(), Arc::clone(&group), ordered));
-        self.jobs.insert(id, Handed { orders });
+        self.jobs.insert(id, Handed { orders, group: Some(Arc::clone(&group)) });
         self.shared.hold(&remote.name);
-        group.add(start);
-        if remote.count == 1 {
-            tokio::spawn(submit::run(Arc::clone(&self.shared), group, true));
+        if group.add(start) {
+            self.gathering.remove(&remote.name);
+            self.submit(group);
         }
         Ok(())
+    }
+
+    fn started_all(&mut self) {
+        // Of these some were taken out before they came here, or ended under a former controller.
+        for (_, group) in std::mem::take(&mut self.gathering) {
+            self.submit(group);
+        }
     }
 
     fn adopt(&mut self, job: &Job) {
@@ -405,7 +273,7 @@ impl Engine for SkyPilot {
         self.shared.hold(name);
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::spawn(follow::adopted(Arc::clone(&self.shared), job.clone(), number, ordered, Vec::new()));
-        self.jobs.insert(job.id, Handed { orders });
+        self.jobs.insert(job.id, Handed { orders, group: None });
     }
 
     fn control(&mut self, job: JobId, control: Control) {
@@ -425,7 +293,6 @@ impl Engine for SkyPilot {
     fn release(&mut self, job: &Job) {
         let Some(handed) = self.jobs.remove(&job.id) else { return };
         if let Some(remote) = &job.remote {
-            self.groups.remove(&remote.name);
             self.shared.let_go(&remote.name);
         }
         // One that is still followed was ended here and goes on there.

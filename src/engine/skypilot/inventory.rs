@@ -2,7 +2,7 @@
 
 use super::{
     client::{Client, InfraNode},
-    imp::Shared,
+    shared::Shared,
     task::{Carrier, Facts, Task},
 };
 use crate::{

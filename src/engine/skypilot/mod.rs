@@ -4,15 +4,18 @@
 //! tasks of its own. [`submit`] has one for each submission, [`follow`] one for each job, [`poll`] one for all that
 //! asks the server now and then how they are. What they learn goes to the controller as reports.
 
+mod bring;
 pub mod client;
 mod control;
 mod environment;
 mod follow;
+mod group;
 mod imp;
 mod inventory;
 mod names;
 mod output;
 mod poll;
+mod shared;
 mod submit;
 pub mod task;
 pub mod upload;

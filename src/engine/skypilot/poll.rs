@@ -1,7 +1,7 @@
 //! Asking the server how the jobs are: one question for all of them, at intervals that follow what happens and what the
-//! answer costs.
+//! answer costs. Where there is one job alone, its list of events tells whether there is anything new to be asked for.
 
-use super::client::{Client, QueueRow, Rows};
+use super::client::{Client, Error, JobEvent, QueueRow, Rows};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -72,6 +72,7 @@ impl Poll {
 
     async fn run(self, client: Client) {
         let client = client.with_patience(Duration::ZERO);
+        let mut lone = Lone::default();
         let mut pause = SHORTEST;
         loop {
             let numbers: Vec<u32> = {
@@ -85,7 +86,10 @@ impl Poll {
                 continue;
             }
             let asked = Instant::now();
-            let answer = client.queue(Rows::Jobs(&numbers)).await;
+            let answer = match numbers[..] {
+                [number] if lone.is_quiet(&client, number).await => Ok(Vec::new()),
+                _ => client.queue(Rows::Jobs(&numbers)).await,
+            };
             let cost = asked.elapsed();
             let changed = match answer {
                 Ok(rows) => {
@@ -124,6 +128,36 @@ impl Poll {
             }
         }
         changed
+    }
+}
+
+/// One job that is the only one: what its events were when its row was read last.
+#[derive(Default)]
+struct Lone {
+    read: Option<(u32, Instant)>,
+    events: Option<Vec<JobEvent>>,
+    /// The server is too old to tell events.
+    is_untold: bool,
+}
+
+impl Lone {
+    /// Whether nothing has happened to the job since its row was read, which was not long ago. If not it is read now.
+    async fn is_quiet(&mut self, client: &Client, number: u32) -> bool {
+        let is_fresh = self.read.is_some_and(|(n, at)| n == number && at.elapsed() < LONGEST);
+        if !is_fresh {
+            self.events = None;
+        } else if !self.is_untold {
+            // Asked for before the row, so that what happens in between is not missed.
+            let events = client.events(number).await;
+            self.is_untold = matches!(events, Err(Error::Version(_)));
+            let events = events.ok();
+            if events.is_some() && events == self.events {
+                return true;
+            }
+            self.events = events;
+        }
+        self.read = Some((number, Instant::now()));
+        false
     }
 }
 

@@ -371,6 +371,73 @@ fn an_array_of_a_thousand_is_one_request() {
 }
 
 #[test]
+fn all_elements_of_an_array_run_whatever_ends_first() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let job = at.sbatch(&format!("--array=0-59 -o out.%a --wrap '{}'", mark(&lab)));
+    lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | sort | uniq -c"), "60 COMPLETED|0:0");
+    assert_eq!((lab.server().requests("/jobs/launch").len(), marks(&lab)), (1, 60));
+}
+
+#[test]
+fn a_job_cancelled_in_a_submission_is_not_sent_again() {
+    // Heard by the server, or not, before the controller was killed.
+    for is_heard in [true, false] {
+        let lab = SkyLab::fake();
+        let at = lab.place("w");
+        if is_heard {
+            lab.server().fault("/jobs/launch", Fault::AnswerLost, 1);
+            // The look-up takes a while, too.
+            lab.server().fault("/jobs/queue/v2", Fault::Silence(Duration::from_secs(20)), 1);
+            lab.server().set(|s| s.starting = AGES);
+        } else {
+            lab.sh("sinfo").ok();
+            lab.server().down();
+        }
+        let job = at.submit("-o out", &mark(&lab));
+        let asked = || match is_heard {
+            true => !lab.server().jobs().is_empty(),
+            false => shown(&lab, job).contains("Reason=PartitionDown"),
+        };
+        lab.until_true("the submission", asked);
+        lab.kill_controller();
+        lab.server().down();
+        lab.sh(&format!("scancel {job}")).ok();
+        lab.until_state(job, "COMPLETING");
+        lab.kill_controller();
+        lab.server().up();
+        lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+        let all_over = || lab.server().jobs().iter().all(|(.., status)| *status == "CANCELLED");
+        lab.until_true("its end there", all_over);
+        assert_eq!((lab.server().requests("/jobs/launch").len(), marks(&lab)), (usize::from(is_heard), 0));
+    }
+}
+
+#[test]
+fn an_output_file_that_cannot_be_fails_the_job() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let job = at.submit("-o /no/such/dir/out", &format!("sleep 3600; {}", mark(&lab)));
+    lab.until_accounted(job, "FAILED|0:53");
+    let shown = shown(&lab, job);
+    assert!(shown.contains("Reason=JobLaunchFailure") && shown.contains("/no/such/dir/out"), "{shown}");
+    lab.until_true("its end there", || lab.server().jobs().iter().all(|(.., status)| *status == "CANCELLED"));
+    assert_eq!(marks(&lab), 0);
+}
+
+#[test]
+fn without_a_configuration_a_server_that_was_never_there_is_no_default() {
+    let server = super::server::Server::start();
+    server.down();
+    let lab = crate::harness::Lab::new("");
+    lab.sh(&format!("SKYPILOT_API_SERVER_ENDPOINT={} skyslurm controller start", server.url())).ok();
+    let said = lab.sh("sbatch --wrap true");
+    let wanted = "sbatch: error: Batch job submission failed: No partition specified or system default partition\n";
+    assert!(said.fails(1).starts_with(wanted) && said.stderr.contains("skyslurm doctor"), "{said:?}");
+    assert_eq!(lab.sh("sbatch --wait -Q -p local -o here --wrap 'echo here'; cat here").ok(), "here\n");
+}
+
+#[test]
 fn without_a_configuration_the_server_s_infra_are_partitions() {
     let server = super::server::Server::start();
     let lab = crate::harness::Lab::new("");

@@ -11,6 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// A real server takes minutes where the other takes seconds.
+const PATIENCE: Duration = Duration::from_secs(900);
+
 /// A system, and its server if that is the test's own.
 pub struct SkyLab {
     // Dropped in this order: the lab cancels its jobs at the server.
@@ -32,14 +35,23 @@ impl SkyLab {
         Self { lab, server: Some(server), _real: None }
     }
 
-    /// Before a real server: that of `SKYSLURM_SKY_ENDPOINT`, else one that `tests/sky/up` brings up and that ends with this;
-    /// else why there is none.
+    /// Before a real server: that of `SKYSLURM_SKY_ENDPOINT`; else, where `SKYSLURM_SKY_UP` is set, one that `tests/sky/up`
+    /// installs and brings up and that ends with this; else why there is none.
     pub fn real() -> Result<Self, String> {
         let (endpoint, real) = match std::env::var("SKYSLURM_SKY_ENDPOINT") {
             Ok(endpoint) => (endpoint, None),
-            Err(_) => Real::up().map(|(endpoint, real)| (endpoint, Some(real)))?,
+            Err(_) if std::env::var_os("SKYSLURM_SKY_UP").is_some() => {
+                Real::up().map(|(endpoint, real)| (endpoint, Some(real)))?
+            }
+            Err(_) => return Err("SKYSLURM_SKY_UP=1 runs the same on a real SkyPilot (tests/sky/up)".into()),
         };
-        Ok(Self { lab: lab(&endpoint, "", ""), server: None, _real: real })
+        Ok(Self { lab: lab(&endpoint, "", ""), server: None, _real: real }.patient())
+    }
+
+    /// With the patience that a real server needs.
+    pub fn patient(mut self) -> Self {
+        self.lab.set_patience(PATIENCE);
+        self
     }
 
     /// The test's own server.
@@ -47,43 +59,9 @@ impl SkyLab {
         self.server.as_ref().expect("a server of the test's own")
     }
 
-    /// Whether the server is a real one: minutes where the other takes seconds.
+    /// Whether the server is a real one.
     pub fn is_real(&self) -> bool {
         self.server.is_none()
-    }
-
-    /// Waits until something is so.
-    #[track_caller]
-    pub fn until_true(&self, what: &str, mut is: impl FnMut() -> bool) {
-        let until = Instant::now() + Duration::from_secs(if self.is_real() { 900 } else { 60 });
-        while !is() {
-            assert!(Instant::now() < until, "waited in vain for {what}");
-            thread::sleep(Duration::from_millis(if self.is_real() { 500 } else { 20 }));
-        }
-    }
-
-    /// Waits until a line of shell prints this.
-    #[track_caller]
-    pub fn until(&self, line: &str, wanted: &str) {
-        let mut last = None;
-        self.until_true(&format!("`{line}` to print {wanted:?}"), || {
-            let out = self.sh(line);
-            let found = out.code == 0 && out.stdout.trim() == wanted;
-            last = Some(out);
-            found
-        });
-    }
-
-    /// Waits until a job is in this state (`RUNNING`, ...).
-    #[track_caller]
-    pub fn until_state(&self, job: impl std::fmt::Display, state: &str) {
-        self.until(&format!("squeue -h -t all -j {job} -o %T"), state);
-    }
-
-    /// Waits until sacct has a job ended so: `COMPLETED|0:0`.
-    #[track_caller]
-    pub fn until_accounted(&self, job: impl std::fmt::Display, how: &str) {
-        self.until(&format!("sacct -X -n -P -j {job} -o state,exitcode"), how);
     }
 
     /// A directory of its own to submit from.

@@ -35,36 +35,14 @@ pub struct QueueRow {
     /// Why it failed, in words.
     #[serde(deserialize_with = "words")]
     pub failure_reason: Option<String>,
-    /// How often it was recovered.
-    #[serde(deserialize_with = "or_default")]
-    pub recovery_count: u32,
-    /// When it was submitted, epoch seconds.
-    #[serde(deserialize_with = "time")]
-    pub submitted_at: Option<f64>,
-    /// When it ended, epoch seconds.
-    #[serde(deserialize_with = "time")]
-    pub end_at: Option<f64>,
-    /// Its cluster's name, where the server tells it.
-    pub current_cluster_name: Option<String>,
-    /// The same as the infra knows it.
+    /// Its cluster's name as the infra knows it, once there is one.
     pub cluster_name_on_cloud: Option<String>,
 }
 
 impl QueueRow {
     /// The columns that are asked for. Without `task_id` the rows of one job could not be told apart.
-    pub(super) const FIELDS: [&str; 11] = [
-        "job_id",
-        "task_id",
-        "job_name",
-        "status",
-        "details",
-        "failure_reason",
-        "recovery_count",
-        "submitted_at",
-        "end_at",
-        "current_cluster_name",
-        "cluster_name_on_cloud",
-    ];
+    pub(super) const FIELDS: [&str; 7] =
+        ["job_id", "task_id", "job_name", "status", "details", "failure_reason", "cluster_name_on_cloud"];
 }
 
 /// One of `/jobs/events`.
@@ -127,12 +105,6 @@ fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error>
     Ok(text.map(|text| plain(&text)).filter(|text| !text.is_empty()))
 }
 
-/// Epoch seconds; -1 is never.
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    let time: Option<f64> = Option::deserialize(from)?;
-    Ok(time.filter(|time| *time >= 0.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,10 +119,10 @@ mod tests {
         assert_eq!(serde_json::from_value::<QueueRow>(nulls.into()).unwrap(), QueueRow::default());
         let row: QueueRow = serde_json::from_value(json!({
             "job_id": 5, "task_id": 0, "job_name": "x", "status": "FAILED", "details": "", "unknown": {},
-            "failure_reason": "run: \u{1b}[1msky check\u{1b}[0m", "submitted_at": 1.5, "end_at": -1.0,
+            "failure_reason": "run: \u{1b}[1msky check\u{1b}[0m",
         }))
         .unwrap();
-        assert_eq!((row.submitted_at, row.end_at, row.details), (Some(1.5), None, None));
+        assert_eq!(row.details, None);
         assert_eq!(row.failure_reason.as_deref(), Some("run: sky check"));
         assert!(serde_json::from_value::<QueueRow>(json!({"job_id": "x"})).is_err());
         let event: JobEvent =

@@ -9,8 +9,10 @@ use crate::{
     },
     engine::{
         News,
-        skypilot::{client::LogOf, imp::Shared, names, output::Output},
+        skypilot::{client::LogOf, names, output::Output, shared::Shared},
     },
+    job::ExitStatus,
+    slurm::{reason::Reason, state::JobState},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -77,7 +79,9 @@ impl Follow {
                 let mut found = Vec::new();
                 let gap = self.reader.read(&bytes, &mut found);
                 for found in found {
-                    self.found(found).await;
+                    if !self.is_over {
+                        self.found(found).await;
+                    }
                 }
                 if let Err(gap) = gap {
                     tracing::warn!(number = self.number, %gap, "log read again");
@@ -153,7 +157,10 @@ impl Follow {
             EventKind::Placed { placement } => {
                 let node = placement.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
                 self.is_placed = true;
-                self.open_files(&node).await;
+                if let Err(why) = self.open_files(&node) {
+                    self.tell(News::Events(vec![event]));
+                    return self.no_files(why).await;
+                }
                 if let Some(limit) = self.limit.take() {
                     self.send(limit);
                 }
@@ -168,20 +175,41 @@ impl Follow {
         self.tell(News::Events(vec![event]));
     }
 
-    /// Opens the output files; where that cannot be, the job goes on without, as its output is lost anyway.
-    pub(super) async fn open_files(&mut self, node: &str) {
-        let Some(run) = self.next_run else { return };
+    /// Opens the output files.
+    ///
+    /// # Errors
+    /// Why that cannot be, if it is the first time for this run.
+    fn open_files(&mut self, node: &str) -> Result<(), String> {
+        let Some(run) = self.next_run else { return Ok(()) };
         // Where the nodes see the directory, the agent writes the files itself.
         let shared = self.shared.partition(&self.job.partition).is_some_and(|p| p.sees(&self.job.request.work_dir));
         if self.output.is_some() || shared {
-            return;
+            return Ok(());
         }
+        let is_first = Output::begun(&self.layout.dir) != Some(run);
         match Output::open(&self.job, node, run, &self.layout.dir) {
             Ok(output) => self.output = Some(output),
             Err((path, error)) => {
-                tracing::error!(job = self.job.id, path = %path.display(), %error, "output file not opened");
+                let why = format!("{}: {error}", path.display());
+                tracing::error!(job = self.job.id, why, "output file not opened");
+                if is_first {
+                    return Err(why);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Ends a job whose output has no place, as Slurm does.
+    async fn no_files(&mut self, why: String) {
+        self.tell(News::Gone {
+            state: JobState::Failed,
+            reason: Reason::JobLaunchFailure,
+            exit: ExitStatus::NO_FILES,
+            detail: Some(why),
+        });
+        self.cancel().await;
+        self.is_over = true;
     }
 
     /// Writes output, however long the disk is full.

@@ -328,9 +328,10 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// What a step comes to when its tasks end: the signal that ended one, else the highest exit code.
+/// What a step comes to when its tasks end: want of memory, else the signal that ended one, else the highest exit code.
 pub(super) fn worse(a: ExitStatus, b: ExitStatus) -> ExitStatus {
     match (a.signal(), b.signal()) {
+        _ if b == ExitStatus::OUT_OF_MEMORY => b,
         (0, 0) if b.code() > a.code() => b,
         (0, s) if s > 0 => b,
         _ => a,

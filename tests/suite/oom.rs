@@ -96,18 +96,29 @@ fn what_the_kernel_kills_is_out_of_memory() {
     // Tasks that end afterwards have nothing to say any more; and who is killed by hand after it has its memory.
     let several =
         "srun -n2 bash -c '[ $SLURM_PROCID = 1 ] && exec bash ./hog; until [ -e go ]; do sleep 0.05; done; exit 7'";
-    lab.file("several", format!("#!/bin/bash\n{several}\necho srun $?\nsrun bash -c 'kill -9 $$'\nkill -9 $$\n"));
+    lab.file(
+        "several",
+        format!(
+            "#!/bin/bash\n{several}\necho srun $?\nsrun -n2 bash ./hog\nsrun -n1 bash -c 'kill -9 $$'\nkill -9 $$\n"
+        ),
+    );
     let several = lab.submit("-n2 -o several.out several");
     lab.until_file("several.out", "task 1: Out Of Memory");
     lab.file("go", "");
     lab.until_state(several, "FAILED");
     assert_eq!(
         states(several),
-        ["|FAILED|0:9|0:125", ".batch|CANCELLED|0:9|", ".0|OUT_OF_MEMORY|0:125|", ".1|CANCELLED|0:9|"]
+        [
+            "|FAILED|0:9|0:125",
+            ".batch|CANCELLED|0:9|",
+            ".0|OUT_OF_MEMORY|0:125|",
+            ".1|OUT_OF_MEMORY|0:125|",
+            ".2|CANCELLED|0:9|"
+        ]
     );
     let said = lab.read("several.out");
-    assert!(said.contains("srun 1\n") && said.contains("srun: error: solo: tasks 0-1: Killed\n"), "{said}");
-    assert_eq!((said.matches("Out Of Memory").count(), said.matches("Detected").count()), (1, 1), "{said}");
+    assert!(said.contains("srun 1\n") && said.contains("srun: error: solo: task 0: Killed\n"), "{said}");
+    assert_eq!((said.matches("Out Of Memory").count(), said.matches("Detected").count()), (2, 2), "{said}");
 
     // The same agent as on nodes that SkyPilot makes.
     let node = "SKYPILOT_NUM_NODES=1 SKYPILOT_NODE_RANK=0 SKYPILOT_NODE_IPS=127.0.0.1 SKYPILOT_TASK_ID=oom";

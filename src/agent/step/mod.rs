@@ -346,3 +346,17 @@ pub(crate) fn error_text(error: &std::io::Error) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_memory_is_the_worst_that_can_be() {
+        let (killed, oom) = (ExitStatus::signaled(9), ExitStatus::OUT_OF_MEMORY);
+        for other in [ExitStatus::default(), ExitStatus::exited(255), killed] {
+            assert_eq!((worse(other, oom), worse(oom, other)), (oom, oom), "{other:?}");
+        }
+        assert_eq!((worse(ExitStatus::exited(2), killed), worse(killed, ExitStatus::exited(2))), (killed, killed));
+    }
+}

@@ -30,6 +30,8 @@ mod install;
 mod job_steps;
 #[path = "suite/limits.rs"]
 mod limits;
+#[path = "suite/oom.rs"]
+mod oom;
 #[path = "suite/options.rs"]
 mod options;
 #[path = "suite/queries.rs"]

@@ -18,7 +18,7 @@ use super::{
     log::Log,
     namespace,
     noise::Key,
-    output, processes,
+    oom, output, processes,
     remote::{self, Delivery, Inbox, Litter},
     step::{manager::Manager, part::Part},
     wire::Order,
@@ -128,6 +128,10 @@ pub(super) struct Agent {
     pub events: Option<Events>,
     /// There may be children.
     has_children: bool,
+    /// What the kernel killed for want of memory.
+    pub oom: oom::Counter,
+    /// What it said as the script began.
+    oom_before: Option<u64>,
     retry_first: Option<Duration>,
     /// The way to the first node's agent.
     pub first: Address,
@@ -161,6 +165,7 @@ impl Agent {
             let name = launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map_or("", |n| &n.node);
             namespace::enter(name, launch.etc_hosts.as_deref());
         }
+        let made = launch.made.is_some();
         let manager = Manager::new(&launch.job);
         let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
@@ -180,6 +185,8 @@ impl Agent {
             closing: false,
             events,
             has_children: false,
+            oom: oom::Counter::of_own_cgroup(made),
+            oom_before: None,
             retry_first: None,
             first,
             elsewhere,
@@ -251,6 +258,7 @@ impl Agent {
             self.note(EventKind::Started { pid: 0 });
             return;
         };
+        self.oom_before = self.oom.read();
         let output = match self.elsewhere.as_mut().map(|e| (e.delivery, e.log.as_mut())) {
             Some((Delivery::Copied, Some(log))) => Output::Log(log),
             Some((Delivery::Plain, _)) => Output::Own,
@@ -272,7 +280,14 @@ impl Agent {
         }
     }
 
-    fn script_ended(&mut self, exit: ExitStatus, usage: Usage) {
+    fn script_ended(&mut self, mut exit: ExitStatus, usage: Usage) {
+        // A job that is being ended is killed by us.
+        let killed = self.ending.is_none() && self.oom.may_be(exit);
+        let kills = self.oom.claim(self.oom_before, killed.into());
+        if kills > 0 {
+            exit = ExitStatus::OUT_OF_MEMORY;
+            self.say(&oom::message(kills, self.launch.job.id, StepId::Batch));
+        }
         self.outcome = Some(exit);
         let cancelled_by = None;
         let state = match exit {
@@ -346,6 +361,7 @@ impl Agent {
         let (state, exit, cancelled_by) = match self.ending {
             Some(ending) => (ending.state, ExitStatus::default(), ending.cancelled_by),
             None if exit.is_success() => (JobState::Completed, exit, None),
+            None if exit == ExitStatus::OUT_OF_MEMORY => (JobState::OutOfMemory, exit, None),
             None => (JobState::Failed, exit, None),
         };
         let derived_exit = self.manager.highest_exit();

@@ -178,11 +178,12 @@ pub(super) fn step(launch: &Launch) -> Step {
     }
 }
 
-/// How a step ended, by how its processes did (`sacct.txt`): a signal makes it CANCELLED.
+/// How a step ended, by how its processes did (`sacct.txt`; slurmdbd's `step_complete`): a signal makes it CANCELLED.
 pub(super) fn state_of(exit: ExitStatus) -> JobState {
     match (exit.signal(), exit.code()) {
         (0, 0) => JobState::Completed,
         (0, _) => JobState::Failed,
+        _ if exit == ExitStatus::OUT_OF_MEMORY => JobState::OutOfMemory,
         _ => JobState::Cancelled,
     }
 }

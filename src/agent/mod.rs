@@ -23,6 +23,7 @@ mod login;
 mod modules;
 mod namespace;
 mod noise;
+mod oom;
 mod output;
 mod path;
 mod processes;

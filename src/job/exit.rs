@@ -10,6 +10,9 @@ impl ExitStatus {
     /// How a job ends whose files cannot be opened (`files.txt`: `0:53`).
     pub const NO_FILES: Self = Self(53);
 
+    /// Of it a process was killed for want of memory: 0:125 (`SIG_OOM`, 253, which is no status that wait(2) gives).
+    pub const OUT_OF_MEMORY: Self = Self(253);
+
     /// Ended by itself with `code` (0 to 255).
     pub const fn exited(code: u8) -> Self {
         Self((code as u32) << 8)
@@ -40,9 +43,10 @@ impl ExitStatus {
         format!("{}:{}", self.code(), self.signal())
     }
 
-    /// What a shell makes of it, and srun returns: the code, or 128 and the signal.
+    /// What a shell makes of it, and srun returns: the code, or 128 and the signal; 1 for want of memory (`srun.c`).
     pub fn shell_code(self) -> u8 {
         match self.signal() {
+            _ if self == Self::OUT_OF_MEMORY => 1,
             0 => self.code(),
             signal => 128 + signal,
         }
@@ -60,5 +64,7 @@ mod tests {
         assert_eq!(ExitStatus::signaled(9).pair(), "0:9");
         assert_eq!(ExitStatus::signaled(15).shell_code(), 143); // srun.txt
         assert!(ExitStatus::default().is_success());
+        let oom = ExitStatus::OUT_OF_MEMORY;
+        assert_eq!((oom.pair().as_str(), oom.shell_code(), oom.is_success()), ("0:125", 1, false)); // slurm.h: SIG_OOM
     }
 }

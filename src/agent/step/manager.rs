@@ -450,8 +450,9 @@ impl Agent {
     }
 }
 
+/// `DerivedExitCode`, as slurmctld's `_internal_step_complete` has it: a step for want of memory takes the place of what was.
 fn worse_code(a: ExitStatus, b: ExitStatus) -> ExitStatus {
-    if b.code() > a.code() || (a.is_success() && !b.is_success()) { b } else { a }
+    if b == ExitStatus::OUT_OF_MEMORY || b.code() > a.code() || (a.is_success() && !b.is_success()) { b } else { a }
 }
 
 fn record(step: u32, request: &StepRequest, plan: &Plan, nodes: &[String]) -> Step {

@@ -328,9 +328,10 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// What a step comes to when its tasks end: the signal that ended one, else the highest exit code.
+/// What a step comes to when its tasks end: want of memory, else the signal that ended one, else the highest exit code.
 pub(super) fn worse(a: ExitStatus, b: ExitStatus) -> ExitStatus {
     match (a.signal(), b.signal()) {
+        _ if b == ExitStatus::OUT_OF_MEMORY => b,
         (0, 0) if b.code() > a.code() => b,
         (0, s) if s > 0 => b,
         _ => a,
@@ -343,5 +344,19 @@ pub(crate) fn error_text(error: &std::io::Error) -> String {
     match text.rfind(" (os error ") {
         Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_memory_is_the_worst_that_can_be() {
+        let (killed, oom) = (ExitStatus::signaled(9), ExitStatus::OUT_OF_MEMORY);
+        for other in [ExitStatus::default(), ExitStatus::exited(255), killed] {
+            assert_eq!((worse(other, oom), worse(oom, other)), (oom, oom), "{other:?}");
+        }
+        assert_eq!((worse(ExitStatus::exited(2), killed), worse(killed, ExitStatus::exited(2))), (killed, killed));
     }
 }

@@ -9,10 +9,11 @@ use crate::{
         agent::{Agent, Role},
         batch,
         link::Link,
+        oom,
         processes::{self, Tree},
         wire::Request,
     },
-    job::{ExitStatus, Usage},
+    job::{ExitStatus, StepId, Usage},
 };
 use nix::{
     libc::{self, SIGCONT, SIGKILL},
@@ -49,6 +50,12 @@ pub(in crate::agent) struct Part {
     input_due: bool,
     /// What the tasks left behind was looked for.
     cleaned: bool,
+    /// We have killed tasks.
+    killed: bool,
+    /// The kernel's count of what it killed for want of memory, as the part began.
+    oom_before: Option<u64>,
+    /// It has killed something of ours.
+    out_of_memory: bool,
 }
 
 impl Part {
@@ -75,7 +82,14 @@ impl Part {
         self.tasks.iter().filter(|t| t.exit.is_none()).map(|t| t.pid)
     }
 
-    fn signal(&self, signal: i32) {
+    /// How many tasks were killed of which nothing was told yet, and not by us.
+    fn newly_killed(&self, oom: &oom::Counter) -> u64 {
+        let news = |t: &&Task| !self.killed && !t.told && t.exit.is_some_and(|exit| oom.may_be(exit));
+        self.tasks.iter().filter(news).count() as u64
+    }
+
+    fn signal(&mut self, signal: i32) {
+        self.killed |= signal == SIGKILL;
         let running: Vec<i32> = self.running().collect();
         if running.is_empty() {
             return;
@@ -103,8 +117,17 @@ impl Agent {
         let mut lines = Vec::new();
         let directory = String::from_utf8_lossy(&directory(&self.launch, &launching)).into_owned();
         batch::change_directory(&directory, |line| lines.push(line.to_owned()));
-        let mut part =
-            Part { step, connection, tasks: Vec::new(), usage: Usage::default(), input_due: false, cleaned: false };
+        let mut part = Part {
+            step,
+            connection,
+            tasks: Vec::new(),
+            usage: Usage::default(),
+            input_due: false,
+            cleaned: false,
+            killed: false,
+            oom_before: self.oom.read(),
+            out_of_memory: false,
+        };
         let starter = Starter::new(&self.launch, &launching);
         for (local, id) in launching.layout.get(launching.node).into_iter().flatten().enumerate() {
             let (task, line) = starter.start(*id, local);
@@ -211,17 +234,27 @@ impl Agent {
         }
     }
 
-    /// Tells of tasks that ended, after what they wrote, and together of those that ended alike.
+    /// Tells of tasks that ended, after what they wrote, and together of those that ended alike. Once there was not enough
+    /// memory, that is how all end that have not ended before (slurmstepd's `oom_error`).
     pub(in crate::agent) fn report_exits(&mut self) {
         for at in 0..self.parts.len() {
             let Some(part) = self.parts.get_mut(at) else {
                 break;
             };
             let (step, connection) = (part.step, part.connection);
+            let kills = {
+                let killed = part.newly_killed(&self.oom);
+                self.oom.claim(part.oom_before, killed)
+            };
+            let first = kills > 0 && !part.out_of_memory;
+            part.out_of_memory |= first;
             let mut alike: Vec<(ExitStatus, Vec<u32>)> = Vec::new();
             let mut ended = Vec::new();
             for (index, task) in part.tasks.iter_mut().enumerate().filter(|(_, t)| !t.told) {
-                let Some(exit) = task.exit else { continue };
+                let Some(mut exit) = task.exit else { continue };
+                if part.out_of_memory {
+                    exit = ExitStatus::OUT_OF_MEMORY;
+                }
                 task.told = true;
                 task.input = None;
                 task.pending = Vec::new();
@@ -237,6 +270,10 @@ impl Agent {
                         && self.pump(step, index, error)
                     {}
                 }
+            }
+            if first {
+                let line = oom::message(kills, self.launch.job.id, StepId::Number(step));
+                self.send(connection, &FromPart::Message(line));
             }
             for (exit, tasks) in alike {
                 self.send(connection, &FromPart::Exited { tasks, exit });
@@ -289,12 +326,12 @@ impl Agent {
 
     /// Passes a signal on to all tasks here.
     pub(in crate::agent) fn signal_parts(&mut self, signal: i32) {
-        self.parts.iter().for_each(|part| part.signal(signal));
+        self.parts.iter_mut().for_each(|part| part.signal(signal));
     }
 
     /// The first node's agent is gone, or has no use for the part: its tasks end.
     pub(in crate::agent) fn part_cut_off(&mut self, step: u32) {
-        if let Some(part) = self.parts.iter().find(|p| p.step == step) {
+        if let Some(part) = self.parts.iter_mut().find(|p| p.step == step) {
             part.signal(SIGKILL);
         }
     }

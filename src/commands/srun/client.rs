@@ -297,11 +297,11 @@ impl Client {
             FromPart::Message(text) => self.stderr().put(format!("slurmstepd: error: {text}\n").as_bytes()),
             FromPart::Exited { tasks, exit } => {
                 let said = self.tasks.as_mut().map(|t| t.ended(node, &tasks, exit));
-                let said = said.unwrap_or_default();
-                if exit.is_success() {
-                    self.verbose(&said);
-                } else if !(self.interrupted && (self.aborted || !self.plan.disable_status) && exit.signal() > 0) {
-                    eprint(&format!("srun: error: {said}"));
+                let hushed = self.interrupted && (self.aborted || !self.plan.disable_status) && exit.signal() > 0;
+                match said.flatten() {
+                    Some(said) if exit.is_success() => self.verbose(&said),
+                    Some(said) if !hushed => eprint(&format!("srun: error: {said}")),
+                    _ => {}
                 }
                 self.first_exit.get_or_insert_with(Instant::now);
                 let bad = self.plan.request.kill_on_bad_exit && !exit.is_success();

@@ -15,12 +15,14 @@ pub(super) struct Tasks {
     /// Whether to say `Force Terminated` at the end.
     forced: bool,
     highest: u8,
+    /// There was not enough memory for one.
+    out_of_memory: bool,
 }
 
 impl Tasks {
     pub fn new(step: String, nodes: Vec<String>, layout: &[Vec<u32>]) -> Self {
         let running = layout.iter().flatten().copied().collect();
-        Self { step, nodes, running, exited: IdSet::new(), forced: false, highest: 0 }
+        Self { step, nodes, running, exited: IdSet::new(), forced: false, highest: 0, out_of_memory: false }
     }
 
     /// `StepId=190.0`
@@ -52,13 +54,14 @@ impl Tasks {
         self.forced
     }
 
-    /// The highest exit code, a signal as 128 and its number.
+    /// The highest exit code, a signal as 128 and its number; 1 where there was not enough memory.
     pub fn exit_code(&self) -> u8 {
-        self.highest
+        if self.out_of_memory { ExitStatus::OUT_OF_MEMORY.shell_code() } else { self.highest }
     }
 
     /// Tasks ended. What there is to say of it: `node1: tasks 0-2: Exited with exit code 1`, or `Completed`.
-    pub fn ended(&mut self, node: usize, ids: &[u32], exit: ExitStatus) -> String {
+    /// That there was not enough memory is said once.
+    pub fn ended(&mut self, node: usize, ids: &[u32], exit: ExitStatus) -> Option<String> {
         let ids: IdSet = ids.iter().copied().collect();
         for id in ids.iter() {
             self.running.remove(id);
@@ -66,6 +69,12 @@ impl Tasks {
         }
         self.highest = self.highest.max(exit.shell_code());
         let what = match i32::from(exit.signal()) {
+            _ if exit == ExitStatus::OUT_OF_MEMORY => {
+                if std::mem::replace(&mut self.out_of_memory, true) {
+                    return None;
+                }
+                "Out Of Memory".to_owned()
+            }
             0 if exit.is_success() => "Completed".to_owned(),
             0 => format!("Exited with exit code {}", exit.code()),
             signal => {
@@ -75,7 +84,7 @@ impl Tasks {
             }
         };
         let node = self.nodes.get(node).map_or("", String::as_str);
-        format!("{node}: {}: {what}", named(&ids))
+        Some(format!("{node}: {}: {what}", named(&ids)))
     }
 
     /// `StepId=190.0 tasks 0-1: running`, and those that have ended.
@@ -104,19 +113,29 @@ mod tests {
     #[test]
     fn messages_are_those_of_the_captures() {
         let mut t = tasks();
-        let said = t.ended(0, &[0, 1, 2], ExitStatus::exited(1));
+        let said = t.ended(0, &[0, 1, 2], ExitStatus::exited(1)).unwrap();
         assert_eq!(said, "node1: tasks 0-2: Exited with exit code 1");
         assert_eq!(t.status(), ["StepId=190.0 task 3: running", "StepId=190.0 tasks 0-2: exited"]);
         assert!(t.some_wait_for_others() && !t.was_forced());
-        assert_eq!(t.ended(1, &[3], ExitStatus::signaled(9)), "node2: task 3: Killed");
+        assert_eq!(t.ended(1, &[3], ExitStatus::signaled(9)).unwrap(), "node2: task 3: Killed");
         assert_eq!((t.exit_code(), t.was_forced()), (137, true));
+    }
+
+    #[test]
+    fn want_of_memory_is_said_once_and_is_all_that_counts() {
+        let mut t = tasks();
+        assert_eq!(t.ended(1, &[3], ExitStatus::signaled(9)).unwrap(), "node2: task 3: Killed");
+        let oom = ExitStatus::OUT_OF_MEMORY;
+        assert_eq!(t.ended(0, &[1, 2], oom).unwrap(), "node1: tasks 1-2: Out Of Memory");
+        assert_eq!(t.ended(0, &[0], oom), None);
+        assert_eq!((t.exit_code(), t.count()), (1, 4));
     }
 
     #[test]
     fn a_fault_is_not_forced() {
         let mut t = tasks();
-        assert_eq!(t.ended(1, &[3], ExitStatus(11)), "node2: task 3: Segmentation fault");
-        assert_eq!(t.ended(0, &[0], ExitStatus::default()), "node1: task 0: Completed");
+        assert_eq!(t.ended(1, &[3], ExitStatus(11)).unwrap(), "node2: task 3: Segmentation fault");
+        assert_eq!(t.ended(0, &[0], ExitStatus::default()).unwrap(), "node1: task 0: Completed");
         assert!(!t.was_forced());
     }
 }

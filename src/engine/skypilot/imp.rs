@@ -26,8 +26,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, mpsc::UnboundedSender};
+
+/// How long the server's first answer is waited for.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// Jobs of an array that are submitted in one request, at most.
 const TOGETHER: u32 = 2000;
@@ -243,6 +247,8 @@ impl SkyPilot {
         let key_file = state.join("skypilot.key");
         let key = key(&key_file).map_err(fail(&key_file))?;
         let client = Client::new(&endpoint)?;
+        // Its version is known when the first array is handed over, if it answers at all.
+        let _ = tokio::time::timeout(FIRST, client.clone().with_patience(Duration::ZERO).health()).await;
         let inventory = Inventory::start(config, client.clone(), &state.join("skypilot.infra")).await;
         let shared = Arc::new(Shared {
             poll: Poll::start(client.clone()),
@@ -359,10 +365,13 @@ impl Engine for SkyPilot {
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, _now: i64) -> Schedule {
         // The server has a queue of its own: all that may start is handed over.
         let handed = queue.filter_map(|c| {
-            let partition = c.partitions.iter().find(|p| self.shared.partition(p).is_some())?;
-            Some((c.id, partition.clone(), c.count.min(TOGETHER)))
+            let (name, partition) = c.partitions.iter().find_map(|p| Some((p, self.shared.partition(p)?)))?;
+            let together = partition.pool.is_some() || self.shared.client.takes_arrays();
+            let count = c.count.min(TOGETHER);
+            let (times, each) = if together { (1, count) } else { (count, 1) };
+            Some(std::iter::repeat_n((c.id, name.clone(), each), times as usize))
         });
-        Schedule { handed: handed.collect(), ..Schedule::default() }
+        Schedule { handed: handed.flatten().collect(), ..Schedule::default() }
     }
 
     fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, String, Placement)> {

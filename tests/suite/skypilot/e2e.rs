@@ -73,6 +73,26 @@ fn time_limit_fake() {
     time_limit(&lab)();
 }
 
+/// A server of SkyPilot 0.11: files go the older way, an array in single requests.
+#[test]
+fn an_older_server() {
+    let lab = SkyLab::fake();
+    lab.server().set(|s| s.api_version = 30);
+    let checks = [work_directory(&lab), a_signal_reaches_a_trap(&lab), array(&lab)];
+    checks.into_iter().for_each(|check| check());
+    // The same directory once more: nothing that must be sent.
+    let at = lab.place("tree");
+    let again = |n: u32| at.sbatch(&format!("-o /dev/null --wrap 'cat link # {n}'"));
+    let first = again(1);
+    lab.until_accounted(first, "COMPLETED|0:0");
+    let sent = lab.server().requests("/upload").len();
+    let second = again(2);
+    lab.until_accounted(second, "COMPLETED|0:0");
+    assert_eq!(lab.server().requests("/upload").len(), sent);
+    assert!(lab.server().requests("/upload_v2").is_empty());
+    assert!(lab.server().requests("/jobs/launch").iter().all(|r| !r.body.windows(8).any(|w| w == b"num_jobs")));
+}
+
 fn output_is_exact(lab: &SkyLab) -> Check<'_> {
     let at = lab.place("single");
     // Blanks, a carriage return, an escape, what looks like a framing line, no end of line.

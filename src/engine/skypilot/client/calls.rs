@@ -3,6 +3,12 @@
 use super::{Client, Error, Health, JobEvent, Launch, QueueRow, Rows, http::Again, request::understood, text::plain};
 use serde_json::{Value, json};
 
+/// API version that takes `num_jobs` outside of a pool: 0.12.3 (50) refuses it, 0.11.0 (24) forgets it.
+const ARRAYS: u32 = 56;
+
+/// API version whose queue has `cluster_name_on_cloud`; one without (24) refuses to be asked for it.
+const CLUSTER_NAMES: u32 = 31;
+
 /// Who the server is. Needs no credentials.
 pub(super) async fn health(client: &Client) -> Result<Health, Error> {
     let answer: Value = client.inline("/api/health", &[]).await?;
@@ -23,22 +29,39 @@ pub(super) async fn health(client: &Client) -> Result<Health, Error> {
     })
 }
 
+/// Whether jobs outside of a pool can be submitted together, as far as the server has told its version.
+pub(super) fn takes_arrays(client: &Client) -> bool {
+    client.version_heard() >= ARRAYS
+}
+
 /// `POST /jobs/launch`
 pub(super) async fn launch(client: &Client, launch: &Launch<'_>) -> Result<Vec<u32>, Error> {
-    let mut body = json!({
-        "task": launch.task,
-        "name": null,
-        "pool": launch.pool,
-        "file_mounts_blob_id": launch.blob,
-    });
-    if let Some(fields) = body.as_object_mut().filter(|_| launch.count > 1) {
-        fields.insert("num_jobs".into(), launch.count.into());
+    let mut body = json!({"name": null, "pool": launch.pool});
+    if launch.count > 1 {
+        if launch.pool.is_none() {
+            client.at_least(ARRAYS, "an array in one request").await?;
+        }
+        body["num_jobs"] = launch.count.into();
     }
-    let answer: Value = client.call("/jobs/launch", body, Again::Twice).await?;
+    let answer = with_files(client, "/jobs/launch", launch.task, launch.blob, body).await?;
     let wanted = launch.count.max(1) as usize;
     ids(answer.get("job_id"))
         .filter(|ids| ids.len() == wanted)
         .ok_or_else(|| Error::Nonsense(format!("/jobs/launch does not tell the ids of {wanted} jobs")))
+}
+
+/// Posts a task whose files are on the server already.
+async fn with_files(
+    client: &Client,
+    path: &str,
+    task: &str,
+    blob: Option<&str>,
+    mut body: Value,
+) -> Result<Value, Error> {
+    let (task, id) = client.sent.place(task, blob);
+    body["task"] = task.into();
+    body["file_mounts_blob_id"] = id.into();
+    client.sent.learn(blob, client.call(path, body, Again::Twice).await)
 }
 
 /// One id, or a list of them; ascending.
@@ -63,15 +86,17 @@ pub(super) async fn cancel(client: &Client, jobs: &[u32]) -> Result<(), Error> {
 
 /// `POST /jobs/queue/v2`
 pub(super) async fn queue(client: &Client, rows: Rows<'_>) -> Result<Vec<QueueRow>, Error> {
-    let mut body = json!({"refresh": false, "skip_finished": false, "fields": QueueRow::FIELDS});
     let (key, value) = match rows {
         Rows::Jobs([]) => return Ok(Vec::new()),
         Rows::Jobs(ids) => ("job_ids", json!(ids)),
         Rows::Named(name) => ("name_match", json!(name)),
     };
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert(key.into(), value);
+    let mut fields = QueueRow::FIELDS.to_vec();
+    if client.version().await? < CLUSTER_NAMES {
+        fields.retain(|field| *field != "cluster_name_on_cloud");
     }
+    let mut body = json!({"refresh": false, "skip_finished": false, "fields": fields});
+    body[key] = value;
     let path = "/jobs/queue/v2";
     let mut answer: Value = client.call(path, body, Again::Harmless).await?;
     let jobs = match answer.get_mut("jobs") {
@@ -89,8 +114,7 @@ pub(super) async fn events(client: &Client, job: u32) -> Result<Vec<JobEvent>, E
 
 /// `POST /exec`
 pub(super) async fn exec(client: &Client, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
-    let body = json!({"cluster_name": cluster, "task": task, "file_mounts_blob_id": blob});
-    client.call::<Value>("/exec", body, Again::Twice).await.map(drop)
+    with_files(client, "/exec", task, blob, json!({"cluster_name": cluster})).await.map(drop)
 }
 
 #[cfg(test)]

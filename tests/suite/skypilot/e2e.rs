@@ -80,15 +80,17 @@ fn an_older_server() {
     lab.server().set(|s| s.api_version = 30);
     let checks = [work_directory(&lab), a_signal_reaches_a_trap(&lab), array(&lab)];
     checks.into_iter().for_each(|check| check());
-    // The same directory once more: nothing that must be sent.
+    // The same directory again: nothing is sent, until the server has lost it.
     let at = lab.place("tree");
-    let again = |n: u32| at.sbatch(&format!("-o /dev/null --wrap 'cat link # {n}'"));
-    let first = again(1);
-    lab.until_accounted(first, "COMPLETED|0:0");
-    let sent = lab.server().requests("/upload").len();
-    let second = again(2);
-    lab.until_accounted(second, "COMPLETED|0:0");
-    assert_eq!(lab.server().requests("/upload").len(), sent);
+    let job = || {
+        let job = at.sbatch("-o /dev/null --wrap 'cat link'");
+        lab.until_accounted(job, "COMPLETED|0:0");
+        lab.server().requests("/upload").len()
+    };
+    let sent = job();
+    assert_eq!(job(), sent);
+    lab.server().lose_files();
+    assert_eq!(job(), sent + 1);
     assert!(lab.server().requests("/upload_v2").is_empty());
     assert!(lab.server().requests("/jobs/launch").iter().all(|r| !r.body.windows(8).any(|w| w == b"num_jobs")));
 }

@@ -1,6 +1,8 @@
 //! The calls that have to do with jobs.
 
-use super::{Client, Error, Health, JobEvent, Launch, QueueRow, Rows, http::Again, request::understood, text::plain};
+use super::{
+    Client, Error, Health, JobEvent, Launch, QueueRow, Rows, http::Again, request::understood, text::plain, upload_v1,
+};
 use serde_json::{Value, json};
 
 /// API version that takes `num_jobs` outside of a pool: 0.12.3 (50) refuses it, 0.11.0 (24) forgets it.
@@ -58,10 +60,13 @@ async fn with_files(
     blob: Option<&str>,
     mut body: Value,
 ) -> Result<Value, Error> {
-    let (task, id) = client.sent.place(task, blob);
-    body["task"] = task.into();
-    body["file_mounts_blob_id"] = id.into();
-    client.sent.learn(blob, client.call(path, body, Again::Twice).await)
+    let Some((id, directory)) = blob.zip(client.sent.directory(blob)) else {
+        body["task"] = task.into();
+        body["file_mounts_blob_id"] = blob.into();
+        return client.call(path, body, Again::Twice).await;
+    };
+    body["task"] = upload_v1::placed(task, &directory).into();
+    client.sent.learn(id, &directory, client.call(path, body, Again::Twice).await)
 }
 
 /// One id, or a list of them; ascending.

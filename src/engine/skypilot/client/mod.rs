@@ -9,7 +9,7 @@
 //! | API version (release) | not there | here |
 //! |---|---|---|
 //! | below 56 (up to 0.12.3) | `num_jobs` outside of a pool | the elements of an array are submitted one by one ([`Client::takes_arrays`]) |
-//! | below 41 (up to 0.11.2) | `/upload_v2` | `/upload` ([`upload_v1`]); a restarted controller sends all files anew |
+//! | below 41 (up to 0.11.2) | `/upload_v2` | `/upload` (`upload_v1`); a restarted controller sends all files anew |
 //! | below 31 (0.11.0, 0.11.1) | `cluster_name_on_cloud` in `/jobs/queue/v2` (it refuses the question) | not asked for: a log is opened only once the job is RUNNING |
 //! | below 31 | `/slurm_node_info`, `/slurm_gpu_availability`, infra `slurm` | an error that names the path |
 //! | below 31 | `/jobs/events` | the same; the engine does not need it |

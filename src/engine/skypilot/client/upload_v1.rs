@@ -7,8 +7,8 @@
 //! (`_upload_files_to_controller`).
 //!
 //! Such a server cannot be asked what it has: what this process has sent is remembered, and believed until a request is
-//! refused in words that name the directory. Nor can it be told to remove anything: whoever runs it may empty
-//! `~/.sky/api_server/clients/*/file_mounts` while nothing is being submitted.
+//! refused in words that name the directory. Nor can it be told to remove anything: whoever runs it may remove
+//! `~/.sky/api_server/clients/*/file_mounts/sky-*`; what is still needed is sent again.
 
 use super::{Client, Error, blob};
 use std::{
@@ -25,7 +25,6 @@ use zip::{ZipArchive, ZipWriter, result::ZipResult};
 #[derive(Default)]
 pub(super) struct Sent(Mutex<HashMap<String, Directory>>);
 
-#[derive(Clone)]
 struct Directory {
     name: String,
     /// A request has found its files there.
@@ -42,28 +41,25 @@ impl Sent {
         self.all().contains_key(id)
     }
 
-    /// `task` as it finds the files of blob `id` where they are, and the id if that is all that it needs.
-    pub(super) fn place<'a>(&self, task: &str, id: Option<&'a str>) -> (String, Option<&'a str>) {
-        match id.and_then(|id| self.all().get(id).cloned()) {
-            Some(directory) => (placed(task, &directory.name), None),
-            None => (task.to_owned(), id),
-        }
+    /// Where the files of blob `id` are, if they were sent this way.
+    pub(super) fn directory(&self, id: Option<&str>) -> Option<String> {
+        id.and_then(|id| self.all().get(id).map(|directory| directory.name.clone()))
     }
 
-    /// What became of a request with the files of blob `id`. Files that were there once and are not any more are forgotten,
-    /// so that they will be sent again.
-    pub(super) fn learn<T>(&self, id: Option<&str>, answer: Result<T, Error>) -> Result<T, Error> {
+    /// What became of a request with the files of blob `id` in directory `name`. Files that are not there are forgotten;
+    /// unless nobody has found them there yet, they will be sent again.
+    pub(super) fn learn<T>(&self, id: &str, name: &str, answer: Result<T, Error>) -> Result<T, Error> {
         let mut all = self.all();
-        let Some((id, directory)) = id.and_then(|id| Some((id, all.get_mut(id)?))) else { return answer };
+        let known = all.get_mut(id).filter(|directory| directory.name == name);
         match answer {
             Ok(value) => {
-                directory.is_proven = true;
+                known.into_iter().for_each(|directory| directory.is_proven = true);
                 Ok(value)
             }
-            Err(Error::Refused { kind, message }) if message.contains(&directory.name) => {
-                let was_there = directory.is_proven;
-                all.remove(id);
-                Err(if was_there { Error::FilesLost(message) } else { Error::Refused { kind, message } })
+            Err(Error::Refused { kind, message }) if message.contains(name) => {
+                let is_new = known.is_some_and(|directory| !directory.is_proven);
+                all.retain(|_, directory| directory.name != name);
+                Err(if is_new { Error::Refused { kind, message } } else { Error::FilesLost(message) })
             }
             Err(error) => Err(error),
         }
@@ -71,7 +67,7 @@ impl Sent {
 }
 
 /// Leads the lines of the mapping, the last key of every task of ours, below `directory`.
-fn placed(task: &str, directory: &str) -> String {
+pub(super) fn placed(task: &str, directory: &str) -> String {
     const KEY: &str = "\nfile_mounts_mapping:\n";
     let Some((head, mapping)) = task.rsplit_once(KEY) else { return task.to_owned() };
     let line = |line: &str| match line.rsplit_once(": ") {

@@ -98,6 +98,10 @@ pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut ord
         let now = stage.borrow_and_update().clone();
         match now {
             Stage::Taken(numbers) => break numbers.get(rank as usize).copied(),
+            Stage::Apart => {
+                let end = wanted.iter().rev().find_map(ended_by);
+                return shared.tell(job.id, end.map_or(News::NeverStarted, |state| gone(state, None)));
+            }
             Stage::Failed(why) => {
                 let end = wanted.iter().rev().find_map(ended_by);
                 match end {

@@ -19,6 +19,8 @@ pub enum Stage {
     Underway,
     /// It was taken: SkyPilot's numbers, by rank.
     Taken(Arc<Vec<u32>>),
+    /// The server takes its jobs only one by one.
+    Apart,
     /// It will never be: why.
     Failed(String),
 }
@@ -76,7 +78,7 @@ impl Group {
 
     /// Whether its files are being looked at or sent.
     pub fn is_on_its_way(&self) -> bool {
-        let is_settled = matches!(*self.stage.borrow(), Stage::Taken(_) | Stage::Failed(_));
+        let is_settled = matches!(*self.stage.borrow(), Stage::Taken(_) | Stage::Apart | Stage::Failed(_));
         !is_settled && !self.files_done.load(Ordering::Relaxed)
     }
 

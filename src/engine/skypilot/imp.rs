@@ -230,10 +230,13 @@ impl Engine for SkyPilot {
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, _now: i64) -> Schedule {
         // The server has a queue of its own: all that may start is handed over.
         let handed = queue.filter_map(|c| {
-            let partition = c.partitions.iter().find(|p| self.shared.partition(p).is_some())?;
-            Some((c.id, partition.clone(), c.count.min(TOGETHER)))
+            let (name, partition) = c.partitions.iter().find_map(|p| Some((p, self.shared.partition(p)?)))?;
+            let together = partition.pool.is_some() || self.shared.client.may_take_arrays();
+            let count = c.count.min(TOGETHER);
+            let (times, each) = if together { (1, count) } else { (count, 1) };
+            Some(std::iter::repeat_n((c.id, name.clone(), each), times as usize))
         });
-        Schedule { handed: handed.collect(), ..Schedule::default() }
+        Schedule { handed: handed.flatten().collect(), ..Schedule::default() }
     }
 
     fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, String, Placement)> {

@@ -101,10 +101,14 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -
         *may_be_there = false;
     }
     let members = group.close();
+    let partition = members.first().and_then(|m| shared.partition(&m.job.partition));
+    let pool = partition.and_then(|p| p.pool);
+    if group.count > 1 && pool.is_none() && !client.takes_arrays().await? {
+        return Ok(Stage::Apart);
+    }
     let Some(first) = members.first() else { return Ok(Stage::Failed("withdrawn".into())) };
     let (task, blob) = prepare(shared, group, first, &members).await?;
     group.files_are_done();
-    let pool = shared.partition(&first.job.partition).and_then(|p| p.pool);
     let launch = Launch { task: &task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
     let answer = client.launch(&launch).await;
     *may_be_there = matches!(answer, Err(Error::MayHaveHappened(_) | Error::Nonsense(_)));

@@ -87,6 +87,11 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
             stream.write(said.as_bytes())?;
             stream.end()
         }
+        "/upload_v2/blob" | "/upload_v2" if version < 41 => reply(to, 404, json!({ "detail": "Not Found" })),
+        "/upload" => match upload_v1(shared, request) {
+            Ok(answer) => reply(to, 200, answer),
+            Err(why) => reply(to, 500, json!({ "detail": why })),
+        },
         "/upload_v2/blob" => match blob_path(shared, request.query("blob_id")) {
             Some(path) => reply(to, 200, json!({ "exists": path.is_dir() })),
             None => reply(to, 400, json!({ "detail": format!("Invalid blob_id: {}", request.query("blob_id")) })),
@@ -215,16 +220,18 @@ fn launch(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal>
         let text = "Slurm only supports cluster names as regions. Available clusters: ['lab']";
         return Err(("ValueError", format!("Cluster {cluster} not found in Slurm config. {text}")));
     }
-    let blob = match body["file_mounts_blob_id"].as_str() {
-        None => None,
-        Some(id) => match blob_path(shared, id).filter(|p| p.is_dir()) {
-            None => return Err(("ValueError", format!("File mounts blob {id} not found"))),
-            found => found,
-        },
-    };
+    let version = shared.lock().settings.api_version;
+    if version < 56 && !body["num_jobs"].is_null() && body["pool"].is_null() {
+        return Err(("ValueError", "Cannot specify num_jobs without pool.".into()));
+    }
+    let blob = files_of(shared, body)?;
+    if let Some((_, from)) = task.files.iter().find(|(_, from)| !blob.join(from).exists()) {
+        let from = blob.join(from);
+        return Err(("ValueError", format!("File mount source '{}' does not exist locally.", from.display())));
+    }
     let count = body["num_jobs"].as_u64().unwrap_or(1) as u32;
-    let ids: Vec<u32> =
-        shared.with(|s| (0..count).map(|rank| jobs::add(s, task.clone(), rank, count, body, blob.clone())).collect());
+    let ids: Vec<u32> = shared
+        .with(|s| (0..count).map(|rank| jobs::add(s, task.clone(), rank, count, body, Some(blob.clone()))).collect());
     jobs::begin(shared, &ids);
     Ok(json!({ "job_id": ids, "handle": "gASV" }))
 }
@@ -254,6 +261,10 @@ fn events(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal>
 
 fn queue(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
     let state = shared.lock();
+    let newer = json!("cluster_name_on_cloud");
+    if state.settings.api_version < 31 && body["fields"].as_array().is_some_and(|f| f.contains(&newer)) {
+        return Err(("ValueError", "Unknown field: cluster_name_on_cloud".into()));
+    }
     let has = |list: &Value, item: Value| list.as_array().is_none_or(|l| l.contains(&item));
     let all_users = body["all_users"].as_bool() == Some(true);
     let wanted = |job: &&Job| {
@@ -316,14 +327,24 @@ fn row(job: &Job, fields: Option<&Vec<Value>>) -> Value {
 fn exec(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
     let task = Task::parse(body["task"].as_str().unwrap_or_default())?;
     let homes = on_cluster(&shared.lock(), &body["cluster_name"])?.homes.clone();
-    let blob = body["file_mounts_blob_id"].as_str().and_then(|id| blob_path(shared, id));
+    let blob = files_of(shared, body)?;
     for (to, from) in task.files.iter().filter(|(to, _)| to == "sky_workdir") {
         for home in &homes {
-            let from = blob.clone().unwrap_or_default().join(from);
+            let from = blob.join(from);
             nodes::copy(&from, &home.join(to)).map_err(|e| ("CommandError", format!("rsync failed: {e}")))?;
         }
     }
     Ok(json!({ "job_id": if task.run.is_empty() { Value::Null } else { json!(2) }, "handle": "gASV" }))
+}
+
+/// The directory that `file_mounts_mapping` leads into: a blob's, or the one for all that the user ever sent the older way.
+fn files_of(shared: &Shared, body: &Value) -> Result<PathBuf, Refusal> {
+    let id = body["file_mounts_blob_id"].as_str().filter(|_| shared.lock().settings.api_version >= 41);
+    let Some(id) = id else {
+        return Ok(client_files(shared, body["env_vars"]["SKYPILOT_USER_ID"].as_str().unwrap_or("5e57e700")));
+    };
+    let found = blob_path(shared, id).filter(|p| p.is_dir());
+    found.ok_or_else(|| ("ValueError", format!("File mounts blob {id} not found")))
 }
 
 /// The job whose cluster this is.
@@ -376,6 +397,27 @@ fn slurm_nodes() -> Value {
 fn blob_path(shared: &Shared, id: &str) -> Option<PathBuf> {
     let is_id = id.len() == 64 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     is_id.then(|| shared.root.join("blobs").join(id))
+}
+
+/// Where all of a user's files are that came the older way.
+fn client_files(shared: &Shared, user: &str) -> PathBuf {
+    shared.root.join("blobs/clients").join(user)
+}
+
+/// The older way, of one chunk: unpacked over what is there.
+fn upload_v1(shared: &Shared, request: &Request) -> Result<Value, String> {
+    let id = request.query("upload_id");
+    let shape: String = id.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).take(31).collect();
+    if shape != "sky-0000-00-00-00-00-00-000000-" || id.len() != 39 {
+        return Err(format!("Invalid upload_id: {id}. Please use a valid uuid."));
+    }
+    if request.query("total_chunks") != "1" {
+        return Err("this server takes one chunk".into());
+    }
+    let mut whole = tempfile::tempfile_in(&shared.root).map_err(|e| e.to_string())?;
+    io::Write::write_all(&mut whole, &request.body).map_err(|e| e.to_string())?;
+    unpack(whole, &client_files(shared, request.query("user_hash")))?;
+    Ok(json!({ "status": "completed", "missing_chunks": null }))
 }
 
 /// A chunk of a blob; with the last one the blob is unpacked, modes forgotten.

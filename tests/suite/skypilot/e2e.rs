@@ -79,6 +79,28 @@ fn time_limit_fake() {
     time_limit(&SkyLab::fake().patient())();
 }
 
+/// A server of SkyPilot 0.11: files go the older way, an array in single requests.
+#[test]
+fn an_older_server() {
+    let lab = SkyLab::fake();
+    lab.server().set(|s| s.api_version = 30);
+    let checks = [work_directory(&lab), a_signal_reaches_a_trap(&lab), array(&lab)];
+    checks.into_iter().for_each(|check| check());
+    // The same directory again: nothing is sent, until the server has lost it.
+    let at = lab.place("tree");
+    let job = || {
+        let job = at.sbatch("-o /dev/null --wrap 'cat link'");
+        lab.until_accounted(job, "COMPLETED|0:0");
+        lab.server().requests("/upload").len()
+    };
+    let sent = job();
+    assert_eq!(job(), sent);
+    lab.server().lose_files();
+    assert_eq!(job(), sent + 1);
+    assert!(lab.server().requests("/upload_v2").is_empty());
+    assert!(lab.server().requests("/jobs/launch").iter().all(|r| !r.body.windows(8).any(|w| w == b"num_jobs")));
+}
+
 fn output_is_exact(lab: &SkyLab) -> Check<'_> {
     let at = lab.place("single");
     // Blanks, a carriage return, an escape, what looks like a framing line, no end of line.

@@ -380,6 +380,19 @@ fn all_elements_of_an_array_run_whatever_ends_first() {
 }
 
 #[test]
+fn an_older_server_that_was_not_there_gets_an_array_one_by_one() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.server().set(|s| s.api_version = 30);
+    lab.server().down();
+    let job = at.sbatch(&format!("--array=0-3 -o out.%a --wrap '{}'", mark(&lab)));
+    lab.until_true("an attempt", || lab.sh("squeue -h -o %r").stdout.contains("PartitionDown"));
+    lab.server().up();
+    lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | sort | uniq -c"), "4 COMPLETED|0:0");
+    assert_eq!((lab.server().requests("/jobs/launch").len(), marks(&lab)), (4, 4));
+}
+
+#[test]
 fn a_job_cancelled_in_a_submission_is_not_sent_again() {
     // Heard by the server, or not, before the controller was killed.
     for is_heard in [true, false] {

@@ -20,7 +20,7 @@ use std::{
 /// What the server is like. May be changed while it runs; whoever waits for a delay looks again.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `X-SkyPilot-API-Version` of its answers.
+    /// `X-SkyPilot-API-Version` of its answers; what that version does not have it has not.
     pub api_version: u32,
     /// How long a request takes behind its POST.
     pub work: Duration,
@@ -338,6 +338,11 @@ impl Server {
         for file in files(&self.shared.root.join("blobs")) {
             assert!(!fs::read(&file).is_ok_and(|b| has(&b)), "the secret is in {}", file.display());
         }
+    }
+
+    /// Loses all files that came the older way.
+    pub fn lose_files(&self) {
+        fs::remove_dir_all(self.shared.root.join("blobs/clients")).unwrap();
     }
 
     fn listen(&self, listener: TcpListener) {

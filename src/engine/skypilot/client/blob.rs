@@ -1,4 +1,5 @@
-//! Uploads: a file in chunks, each read as it is sent.
+//! Uploads: a file in chunks, each read as it is sent. To a blob that the server knows by its content, where it has such
+//! (`/upload_v2`); else the older way ([`upload_v1`]).
 
 use super::{
     Client, Error,
@@ -6,6 +7,7 @@ use super::{
     http::{Again, Ask, Body, WHENEVER},
     request::parsed,
     rows::or_default,
+    upload_v1,
 };
 use futures_core::Stream;
 use reqwest::{
@@ -34,13 +36,15 @@ const ROUNDS: u32 = 3;
 /// API version that has `/upload_v2`.
 const UPLOAD_V2: u32 = 41;
 
-/// `GET /upload_v2/blob`
+/// `GET /upload_v2/blob`; of an older server, whether it was sent.
 pub(super) async fn has(client: &Client, id: &str, size: u64) -> Result<bool, Error> {
     #[derive(Deserialize)]
     struct Answer {
         exists: bool,
     }
-    client.at_least(UPLOAD_V2, "copying files").await?;
+    if client.version().await? < UPLOAD_V2 {
+        return Ok(client.sent.has(id));
+    }
     let size = size.to_string();
     let query = [("user_hash", client.endpoint.user_id.as_str()), ("blob_id", id), ("size_bytes", &size)];
     client.inline::<Answer>("/upload_v2/blob", &query).await.map(|answer| answer.exists)
@@ -113,19 +117,32 @@ struct Progress {
     missing_chunks: Vec<String>,
 }
 
-/// `POST /upload_v2`, for every chunk.
+/// `POST /upload_v2`, for every chunk; to an older server the older way.
 pub(super) async fn upload(client: &Client, id: &str, path: &Path, sent: &(dyn Fn(u64) + Sync)) -> Result<(), Error> {
-    client.at_least(UPLOAD_V2, "copying files").await?;
+    match client.version().await? {
+        UPLOAD_V2.. => upload_to(client, "/upload_v2", id, path, sent).await,
+        _ => upload_v1::upload(client, id, path, sent).await,
+    }
+}
+
+/// The same to `endpoint`, as upload `id`.
+pub(super) async fn upload_to(
+    client: &Client,
+    endpoint: &str,
+    id: &str,
+    path: &Path,
+    sent: &(dyn Fn(u64) + Sync),
+) -> Result<(), Error> {
     let size = tokio::fs::metadata(path)
         .await
         .map_err(|e| Error::File { file: path.display().to_string(), why: e.to_string() })?
         .len();
-    upload_in(client, id, path, size, CHUNK, sent).await
+    upload_in(client, (endpoint, id), path, size, CHUNK, sent).await
 }
 
 pub(super) async fn upload_in(
     client: &Client,
-    id: &str,
+    to: (&str, &str),
     path: &Path,
     size: u64,
     chunk: u64,
@@ -139,7 +156,7 @@ pub(super) async fn upload_in(
             let from = index * chunk;
             let (gone, mut news) = watch::channel(0);
             let part = Chunk { path, from, length: chunk.min(size.saturating_sub(from)), sent: &gone };
-            let answer = send(client, id, index, total, &part);
+            let answer = send(client, to, index, total, &part);
             tokio::pin!(answer);
             let progress = loop {
                 tokio::select! {
@@ -160,11 +177,17 @@ pub(super) async fn upload_in(
             break;
         }
     }
-    Err(Error::Nonsense("/upload_v2 has all chunks and does not say that it is complete".into()))
+    Err(Error::Nonsense(format!("{} has all chunks and does not say that it is complete", to.0)))
 }
 
-async fn send(client: &Client, id: &str, index: u64, total: u64, part: &Chunk<'_>) -> Result<Progress, Error> {
-    let (path, index, total) = ("/upload_v2", index.to_string(), total.to_string());
+async fn send(
+    client: &Client,
+    (path, id): (&str, &str),
+    index: u64,
+    total: u64,
+    part: &Chunk<'_>,
+) -> Result<Progress, Error> {
+    let (index, total) = (index.to_string(), total.to_string());
     let query = [
         ("user_hash", client.endpoint.user_id.as_str()),
         ("upload_id", id),

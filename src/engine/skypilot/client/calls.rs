@@ -1,7 +1,15 @@
 //! The calls that have to do with jobs.
 
-use super::{Client, Error, Health, JobEvent, Launch, QueueRow, Rows, http::Again, request::understood, text::plain};
+use super::{
+    Client, Error, Health, JobEvent, Launch, QueueRow, Rows, http::Again, request::understood, text::plain, upload_v1,
+};
 use serde_json::{Value, json};
+
+/// API version that takes `num_jobs` outside of a pool: 0.12.3 (50) refuses it, 0.11.0 (24) forgets it.
+const ARRAYS: u32 = 56;
+
+/// API version whose queue has `cluster_name_on_cloud`; one without (24) refuses to be asked for it.
+const CLUSTER_NAMES: u32 = 31;
 
 /// Who the server is. Needs no credentials.
 pub(super) async fn health(client: &Client) -> Result<Health, Error> {
@@ -23,22 +31,47 @@ pub(super) async fn health(client: &Client) -> Result<Health, Error> {
     })
 }
 
+/// Whether jobs outside of a pool can be submitted together, as far as is known.
+pub(super) fn may_take_arrays(client: &Client) -> bool {
+    !(1..ARRAYS).contains(&client.version_heard())
+}
+
+/// The same, asked for if it is not known.
+pub(super) async fn takes_arrays(client: &Client) -> Result<bool, Error> {
+    client.version().await.map(|version| version >= ARRAYS)
+}
+
 /// `POST /jobs/launch`
 pub(super) async fn launch(client: &Client, launch: &Launch<'_>) -> Result<Vec<u32>, Error> {
-    let mut body = json!({
-        "task": launch.task,
-        "name": null,
-        "pool": launch.pool,
-        "file_mounts_blob_id": launch.blob,
-    });
-    if let Some(fields) = body.as_object_mut().filter(|_| launch.count > 1) {
-        fields.insert("num_jobs".into(), launch.count.into());
+    let mut body = json!({"name": null, "pool": launch.pool});
+    if launch.count > 1 {
+        if launch.pool.is_none() {
+            client.at_least(ARRAYS, "an array in one request").await?;
+        }
+        body["num_jobs"] = launch.count.into();
     }
-    let answer: Value = client.call("/jobs/launch", body, Again::Twice).await?;
+    let answer = with_files(client, "/jobs/launch", launch.task, launch.blob, body).await?;
     let wanted = launch.count.max(1) as usize;
     ids(answer.get("job_id"))
         .filter(|ids| ids.len() == wanted)
         .ok_or_else(|| Error::Nonsense(format!("/jobs/launch does not tell the ids of {wanted} jobs")))
+}
+
+/// Posts a task whose files are on the server already.
+async fn with_files(
+    client: &Client,
+    path: &str,
+    task: &str,
+    blob: Option<&str>,
+    mut body: Value,
+) -> Result<Value, Error> {
+    let Some((id, directory)) = blob.zip(client.sent.directory(blob)) else {
+        body["task"] = task.into();
+        body["file_mounts_blob_id"] = blob.into();
+        return client.call(path, body, Again::Twice).await;
+    };
+    body["task"] = upload_v1::placed(task, &directory).into();
+    client.sent.learn(id, &directory, client.call(path, body, Again::Twice).await)
 }
 
 /// One id, or a list of them; ascending.
@@ -63,15 +96,17 @@ pub(super) async fn cancel(client: &Client, jobs: &[u32]) -> Result<(), Error> {
 
 /// `POST /jobs/queue/v2`
 pub(super) async fn queue(client: &Client, rows: Rows<'_>) -> Result<Vec<QueueRow>, Error> {
-    let mut body = json!({"refresh": false, "skip_finished": false, "fields": QueueRow::FIELDS});
     let (key, value) = match rows {
         Rows::Jobs([]) => return Ok(Vec::new()),
         Rows::Jobs(ids) => ("job_ids", json!(ids)),
         Rows::Named(name) => ("name_match", json!(name)),
     };
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert(key.into(), value);
+    let mut fields = QueueRow::FIELDS.to_vec();
+    if client.version().await? < CLUSTER_NAMES {
+        fields.retain(|field| *field != "cluster_name_on_cloud");
     }
+    let mut body = json!({"refresh": false, "skip_finished": false, "fields": fields});
+    body[key] = value;
     let path = "/jobs/queue/v2";
     let mut answer: Value = client.call(path, body, Again::Harmless).await?;
     let jobs = match answer.get_mut("jobs") {
@@ -89,8 +124,7 @@ pub(super) async fn events(client: &Client, job: u32) -> Result<Vec<JobEvent>, E
 
 /// `POST /exec`
 pub(super) async fn exec(client: &Client, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
-    let body = json!({"cluster_name": cluster, "task": task, "file_mounts_blob_id": blob});
-    client.call::<Value>("/exec", body, Again::Twice).await.map(drop)
+    with_files(client, "/exec", task, blob, json!({"cluster_name": cluster})).await.map(drop)
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub enum Error {
         /// What it said, without colours.
         message: String,
     },
+    /// It has lost files that were sent to it, and did nothing: send them again.
+    #[error("the SkyPilot API server has lost the files that were sent to it: {0}")]
+    FilesLost(String),
     /// It answered something that makes no sense.
     #[error("the SkyPilot API server gave an answer that is not understood: {0}")]
     Nonsense(String),

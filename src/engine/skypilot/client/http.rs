@@ -184,9 +184,14 @@ fn is_tls(error: &reqwest::Error) -> bool {
 }
 
 impl Client {
+    /// The server's API version by its last answer; 0: none yet.
+    pub(super) fn version_heard(&self) -> u32 {
+        self.wire.version.load(Ordering::Relaxed)
+    }
+
     /// The server's API version, asked for if no answer has told it yet.
     pub(super) async fn version(&self) -> Result<u32, Error> {
-        match self.wire.version.load(Ordering::Relaxed) {
+        match self.version_heard() {
             0 => Ok(self.health().await?.api_version),
             version => Ok(version),
         }

@@ -3,6 +3,21 @@
 //! One [`Client`] holds the connections to one server. What it asks is a request of the server's own: posted, given an
 //! id, and waited for at `/api/get`. Broken connections and an overloaded server are waited out with growing pauses;
 //! whether a submission whose answer was lost has happened is for the caller to look up.
+//!
+//! What servers that are older than [`API_VERSION`] do not have (read in the releases' sources):
+//!
+//! | API version (release) | not there | here |
+//! |---|---|---|
+//! | below 56 (up to 0.12.3) | `num_jobs` outside of a pool | the elements of an array are submitted one by one ([`Client::takes_arrays`]) |
+//! | below 41 (up to 0.11.2) | `/upload_v2` | `/upload` (`upload_v1`); a restarted controller sends all files anew |
+//! | below 31 (0.11.0, 0.11.1) | `cluster_name_on_cloud` in `/jobs/queue/v2` (it refuses the question) | not asked for: a log is opened only once the job is RUNNING |
+//! | below 31 | `/slurm_node_info`, `/slurm_gpu_availability`, infra `slurm` | an error that names the path |
+//! | below 31 | `/jobs/events` | the queue is asked instead |
+//! | below 24 | | refused |
+//!
+//! `/jobs/launch` (a pool and `num_jobs` too), `/jobs/cancel`, `/jobs/queue/v2`, `/jobs/logs`, `/logs`, `/exec`, `/optimize`,
+//! `/enabled_clouds`, `/kubernetes_node_info`, `/realtime_kubernetes_gpu_availability`, `/list_accelerators` and `/api/*` are
+//! there from 24 on, with all fields that are sent. Fields that a server does not know it ignores.
 
 mod answer;
 mod blob;
@@ -21,6 +36,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod text;
+mod upload_v1;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::Error;
@@ -40,6 +56,7 @@ pub const OLDEST_API_VERSION: u32 = 24;
 pub struct Client {
     endpoint: Arc<Endpoint>,
     wire: Arc<http::Wire>,
+    sent: Arc<upload_v1::Sent>,
     patience: Duration,
 }
 
@@ -86,6 +103,7 @@ impl Client {
         Ok(Self {
             endpoint: Arc::new(endpoint.clone()),
             wire: Arc::new(http::Wire::new(endpoint)?),
+            sent: Arc::default(),
             patience: PATIENCE,
         })
     }
@@ -156,7 +174,18 @@ impl Client {
         infra::accelerators(self, infra).await
     }
 
-    /// Whether the server has a blob of `size` bytes; asking keeps it.
+    /// Whether jobs outside of a pool can be submitted together, as far as the server has told its version.
+    pub fn may_take_arrays(&self) -> bool {
+        calls::may_take_arrays(self)
+    }
+
+    /// The same, asked for if it is not known.
+    pub async fn takes_arrays(&self) -> Result<bool, Error> {
+        calls::takes_arrays(self).await
+    }
+
+    /// Whether the server has a blob of `size` bytes; asking keeps it. A server that cannot be asked has what this client
+    /// has sent to it.
     pub async fn has_blob(&self, id: &str, size: u64) -> Result<bool, Error> {
         blob::has(self, id, size).await
     }

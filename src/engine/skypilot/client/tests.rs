@@ -52,6 +52,23 @@ fn health() -> Reply {
     says(200, &json!({"status": "healthy", "api_version": "62", "version": "0.14.1", "user": null}))
 }
 
+/// An answer of an older server.
+fn of_version(version: u32, body: &Value) -> Reply {
+    let header = match version {
+        30 => "X-SkyPilot-API-Version: 30\r\n",
+        _ => "X-SkyPilot-API-Version: 40\r\n",
+    };
+    Reply::Says(200, header, body.to_string().into())
+}
+
+fn posted_by(version: u32) -> Reply {
+    let header = match version {
+        30 => "X-SkyPilot-API-Version: 30\r\nX-SkyPilot-Request-ID: id-1\r\n",
+        _ => "X-SkyPilot-API-Version: 40\r\nX-SkyPilot-Request-ID: id-1\r\n",
+    };
+    Reply::Says(200, header, b"null".to_vec())
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -91,7 +108,7 @@ fn answers_that_are_not_what_was_asked() {
         let error = run(server.client().launch(&LAUNCH)).unwrap_err();
         assert!(matches!(error, Error::Nonsense(_)), "{error:?}");
     }
-    let server = Server::new(vec![posted(), gave(&json!("text")), says(200, &json!(null))]);
+    let server = Server::new(vec![health(), posted(), gave(&json!("text")), says(200, &json!(null))]);
     let client = server.client();
     assert!(matches!(run(client.queue(Rows::Named("x"))), Err(Error::Nonsense(_))));
     assert!(matches!(run(client.events(1)), Err(Error::Nonsense(_))), "an answer without an id");
@@ -237,11 +254,16 @@ fn a_server_that_is_too_old() {
     assert!(matches!(&error, Error::Version(text) if text.contains("upgrade")), "{error:?}");
     assert_eq!(server.lines(), ["GET /api/health"], "nothing was submitted");
 
-    let middle = Reply::Says(200, "X-SkyPilot-API-Version: 40\r\n", br#"{"api_version": 40}"#.to_vec());
-    let server = Server::new(vec![middle]);
-    let error = run(server.client().has_blob("b", 1)).unwrap_err();
-    let expected = "the SkyPilot API server speaks API version 40; copying files needs 41: upgrade the server";
+    // One outside of a pool would forget `num_jobs`, or have made rows of them when it refuses.
+    let server = Server::new(vec![of_version(40, &json!({"api_version": "40"}))]);
+    let client = server.client();
+    let error = run(client.launch(&LAUNCH)).unwrap_err();
+    let expected =
+        "the SkyPilot API server speaks API version 40; an array in one request needs 56: upgrade the server";
     assert_eq!(error, Error::Version(expected.into()));
+    assert!(!client.may_take_arrays());
+    assert_eq!(run(client.takes_arrays()), Ok(false));
+    assert_eq!(server.lines(), ["GET /api/health"], "nothing was submitted");
 }
 
 #[test]
@@ -260,19 +282,26 @@ fn who_the_server_is() {
 fn rows() {
     let row = json!({"job_id": 5, "task_id": 0, "job_name": null, "status": "RUNNING", "end_at": -1.0});
     let answer = json!({"jobs": [row], "total": 1});
-    let server = Server::new(vec![posted(), gave(&answer), posted(), gave(&json!([row]))]);
+    let server = Server::new(vec![health(), posted(), gave(&answer), posted(), gave(&json!([row]))]);
     let client = server.client();
     let expected = vec![QueueRow { job_id: 5, status: "RUNNING".into(), ..QueueRow::default() }];
     assert_eq!(run(client.queue(Rows::Jobs(&[]))), Ok(vec![]));
     assert_eq!(server.lines(), [""; 0], "nobody was asked about nothing");
     assert_eq!(run(client.queue(Rows::Jobs(&[5]))), Ok(expected.clone()));
-    let body = server.seen.lock().unwrap()[0].json();
+    let body = server.seen.lock().unwrap()[1].json();
     assert_eq!(
         (&body["job_ids"], &body["refresh"], &body["skip_finished"]),
         (&json!([5]), &json!(false), &json!(false))
     );
+    assert_eq!(body["fields"], json!(QueueRow::FIELDS));
     assert_eq!(run(client.queue(Rows::Named("sky-1"))), Ok(expected));
-    assert_eq!(server.seen.lock().unwrap()[2].json()["name_match"], "sky-1");
+    assert_eq!(server.seen.lock().unwrap()[3].json()["name_match"], "sky-1");
+
+    // Older servers do not take a question for a column that they do not have.
+    let server = Server::new(vec![of_version(30, &json!({"api_version": "30"})), posted_by(30), gave(&json!([]))]);
+    assert_eq!(run(server.client().queue(Rows::Jobs(&[5]))), Ok(vec![]));
+    let fields = server.seen.lock().unwrap()[1].json()["fields"].clone();
+    assert!(!fields.as_array().unwrap().contains(&json!("cluster_name_on_cloud")), "{fields}");
 }
 
 #[test]
@@ -390,7 +419,7 @@ fn a_file_in_chunks() {
     let told = Mutex::new(Vec::new());
     let sent = |bytes: u64| told.lock().unwrap().push(bytes);
     let client = server.client();
-    run(blob::upload_in(&client, "b", &path, 4000, 1500, &sent)).unwrap();
+    run(blob::upload_in(&client, ("/upload_v2", "b"), &path, 4000, 1500, &sent)).unwrap();
     let seen = server.seen.lock().unwrap().clone();
     let shown: Vec<_> =
         seen.iter().map(|s| (s.line.rsplit_once("&chunk_").unwrap().1.to_owned(), s.body.len())).collect();
@@ -409,11 +438,11 @@ fn a_file_in_chunks() {
         (says(507, &json!({"detail": "9 GB"})), "the SkyPilot API server's disk is full: 9 GB"),
     ] {
         let client = Server::new(vec![reply]).client();
-        let error = run(blob::upload_in(&client, "b", &path, 4000, 9000, &|_| {})).unwrap_err();
+        let error = run(blob::upload_in(&client, ("/upload_v2", "b"), &path, 4000, 9000, &|_| {})).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
     let client = Server::new(vec![]).client();
-    let error = run(blob::upload_in(&client, "b", &path, 5000, 9000, &|_| {})).unwrap_err();
+    let error = run(blob::upload_in(&client, ("/upload_v2", "b"), &path, 5000, 9000, &|_| {})).unwrap_err();
     assert!(error.to_string().ends_with("blob: it became shorter while it was sent"), "{error}");
 }
 
@@ -424,6 +453,60 @@ fn a_blob_that_is_there() {
     assert_eq!(run(client.has_blob("b", 7)), Ok(true));
     assert_eq!(server.lines()[1], "GET /upload_v2/blob?user_hash=0123abcd&blob_id=b&size_bytes=7");
     assert!(matches!(run(client.has_blob("b", 7)), Err(Error::Nonsense(_))));
+}
+
+/// What a server without `/upload_v2` is sent and asked, and that what it lost is sent again.
+#[test]
+fn files_for_an_older_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("upload.zip");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    zip.start_file("agent/key", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(b"secret").unwrap();
+    zip.finish().unwrap();
+    let old = |body: &Value| of_version(40, body);
+    let launched = || old(&json!({"status": "SUCCEEDED", "return_value": json!({"job_id": 4}).to_string()}));
+    let completed = || old(&json!({"status": "completed"}));
+    let server = Server::new(vec![old(&json!({"api_version": "40"})), completed(), posted_by(40), launched()]);
+    let client = server.client();
+    assert_eq!(run(client.has_blob("b", 7)), Ok(false));
+    run(client.upload("b", &path, &|_| {})).unwrap();
+    assert_eq!(run(client.clone().has_blob("b", 7)), Ok(true), "all clones know it");
+    assert!(path.exists() && std::fs::read_dir(&dir).unwrap().count() == 1, "only what was there before");
+    let task = "name: x\n---\nrun: y\nfile_mounts_mapping:\n  /agent: agent\n";
+    let launch = Launch { task, pool: None, count: 1, blob: Some("b") };
+    assert_eq!(run(client.launch(&launch)), Ok(vec![4]));
+
+    let seen = server.seen.lock().unwrap().clone();
+    let query = seen[1].line.strip_prefix("POST /upload?user_hash=0123abcd&upload_id=").unwrap();
+    let directory = query.strip_suffix("&chunk_index=0&total_chunks=1").unwrap();
+    let zip = zip::ZipArchive::new(std::io::Cursor::new(seen[1].body.clone())).unwrap();
+    assert_eq!(
+        zip.file_names().map(|name| name.unwrap().into_owned()).collect::<Vec<_>>(),
+        [format!("{directory}/agent/key")]
+    );
+    let body = seen[2].json();
+    assert_eq!(body.get("file_mounts_blob_id"), None);
+    let wanted = format!("name: x\n---\nrun: y\nfile_mounts_mapping:\n  /agent: {directory}/agent\n");
+    assert_eq!(body["task"], wanted);
+    assert_eq!(seen.len(), 4, "{:?}", server.lines());
+
+    // Files that it had and has not any more are sent again, whoever finds out; those that nobody ever found are not.
+    let refused = |message: String| Err(Error::Refused { kind: "ValueError".into(), message });
+    let gone = |directory: &str| refused(format!("File mount source '/x/{directory}/agent' does not exist"));
+    let learn = |directory: &str, answer: Result<(), Error>| client.sent.learn("b", directory, answer);
+    assert_eq!(learn(directory, refused("no".into())), refused("no".into()));
+    assert!(client.sent.has("b"));
+    for _ in 0..2 {
+        assert!(matches!(learn(directory, gone(directory)), Err(Error::FilesLost(_))));
+        assert_eq!(run(client.has_blob("b", 7)), Ok(false));
+    }
+    let server = Server::new(vec![old(&json!({"api_version": "40"})), completed()]);
+    let client = server.client();
+    run(client.upload("b", &path, &|_| {})).unwrap();
+    let directory = client.sent.directory(Some("b")).unwrap();
+    assert_eq!(client.sent.learn::<()>("b", &directory, gone(&directory)), gone(&directory));
+    assert!(!client.sent.has("b"));
 }
 
 /// A peer that speaks no TLS will not learn it: it is not waited for.

@@ -20,7 +20,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +41,16 @@ pub enum Call {
     Change(Vec<JobIdSpec>, Change),
     /// Wait until the job (or the whole array) is over. Answer: [`Reply::Jobs`] with all its records.
     Wait(JobId),
+    /// Wait until an interactive allocation has its nodes and its agent answers, or it is over; or, unless `knows`, until
+    /// it was looked at and has to wait. Who hangs up gives up an allocation that waits. Answer: [`Reply::Jobs`].
+    Granted {
+        /// Which.
+        id: JobId,
+        /// Only what comes after waiting is of interest.
+        knows: bool,
+    },
+    /// Who waited for an allocation has hung up. Answer: [`Reply::Done`].
+    GiveUp(JobId),
     /// How far a handed job's files are on their way. Answer: [`Reply::Sending`].
     Sending(JobId),
     /// A job's script. Answer: [`Reply::Script`].

@@ -89,6 +89,9 @@ impl Core {
                 self.save(id);
             }
             EventKind::Started { .. } => {
+                if job.request.kind != Kind::Batch {
+                    self.ready.insert(id);
+                }
                 if job.flag == Some(JobState::Configuring) {
                     job.flag = None;
                     self.save(id);

@@ -67,8 +67,10 @@ impl Owner {
 impl Agent {
     /// The owner has come.
     pub(super) fn on_own(&mut self, connection: u64) {
-        self.set_role(connection, Role::Owner);
-        self.owner = Owner { connection: Some(connection), due: None };
+        if self.launch.job.request.kind == Kind::Interactive {
+            self.set_role(connection, Role::Owner);
+            self.owner = Owner { connection: Some(connection), due: None };
+        }
         let yours = Yours {
             job: self.launch.job.clone(),
             cluster: self.launch.cluster.clone(),

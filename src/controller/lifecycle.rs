@@ -7,7 +7,7 @@ use super::{
 use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, JobList, Step, StepId},
+    job::{ExitStatus, Job, JobId, JobList, Kind, Step, StepId},
     slurm::{reason::Reason, state::JobState},
 };
 

@@ -369,7 +369,7 @@ const FIELDS: &[Field<Jobs>] = &[
     none!(None, &["siblingsviableraw"], "VIALBLE_SIBLINGS_RAW", "NA"), // Slurm's spelling
     none!(None, &["sperboard"], "SOCKETS_PER_BOARD", "0"),
     row(None, &["stderr"], "STDERR", |r, o| match (&r.job.request.error, r.job.request.kind) {
-        (None, _) => o.push_str("N/A"),
+        (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("N/A"),
         (error, _) => values::write_output(r.job, error.as_deref().or(r.job.request.output.as_deref()), o),
     }),
     row(None, &["stdin"], "STDIN", |r, o| match (&r.job.request.input, r.job.request.kind) {

@@ -26,6 +26,8 @@ mod controller;
 mod dependencies;
 #[path = "suite/install.rs"]
 mod install;
+#[path = "suite/interactive.rs"]
+mod interactive;
 #[path = "suite/job_steps.rs"]
 mod job_steps;
 #[path = "suite/limits.rs"]

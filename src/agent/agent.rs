@@ -18,7 +18,9 @@ use super::{
     log::Log,
     namespace,
     noise::Key,
-    oom, output, processes,
+    oom, output,
+    owner::{Owner, ToOwner},
+    processes,
     remote::{self, Delivery, Inbox, Litter},
     step::{manager::Manager, part::Part},
     wire::Order,
@@ -120,6 +122,7 @@ pub(super) struct Agent {
     pub parts: Vec<Part>,
     pub manager: Manager,
     pub limits: Limits,
+    pub owner: Owner,
     pub ending: Option<Ending>,
     /// The script has ended (or an interactive allocation is given up): how.
     outcome: Option<ExitStatus>,
@@ -166,10 +169,12 @@ impl Agent {
             namespace::enter(name, launch.etc_hosts.as_deref());
         }
         let made = launch.made.is_some();
+        let owner = if index == 0 { Owner::of(&launch.job) } else { Owner::default() };
         let manager = Manager::new(&launch.job);
         let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
             limits: if index == 0 { Limits::new(&launch) } else { Limits::default() },
+            owner,
             launch,
             layout,
             index,
@@ -230,6 +235,7 @@ impl Agent {
                 self.on_due(due);
             }
             self.kill_overdue_steps();
+            self.miss_owner();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();
@@ -295,6 +301,13 @@ impl Agent {
             exit => batch::state_of(exit),
         };
         self.note(EventKind::StepEnded { id: StepId::Batch, state, exit, usage, cancelled_by });
+    }
+
+    /// An interactive allocation is given back.
+    pub(super) fn relinquish(&mut self, exit: ExitStatus) {
+        if self.launch.script.is_none() && !self.closing {
+            self.outcome.get_or_insert(exit);
+        }
     }
 
     fn on_due(&mut self, due: Due) {
@@ -369,6 +382,7 @@ impl Agent {
             self.code = if self.ending.is_some() { 1 } else { exit.shell_code() };
         }
         self.note(EventKind::Ended { state, exit, derived_exit, cancelled_by });
+        self.tell_owner(&ToOwner::Over);
         self.outcome = None;
     }
 

@@ -2,7 +2,9 @@
 
 use super::{
     agent::{Agent, Ending},
-    clock, processes,
+    clock,
+    owner::ToOwner,
+    processes,
     processes::Tree,
     wire::{Answer, Control, Target},
 };
@@ -37,6 +39,7 @@ impl Agent {
         }
         self.ending = Some(Ending { state, cancelled_by: uid.filter(|_| state == JobState::Cancelled) });
         self.limits.kill_after(self.launch.kill_wait);
+        self.tell_owner(&ToOwner::Revoked(state));
         let words = cancelled(state);
         if state != JobState::Completed {
             self.say_cancelled(words);

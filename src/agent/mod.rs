@@ -25,6 +25,7 @@ mod namespace;
 mod noise;
 mod oom;
 mod output;
+pub mod owner;
 mod path;
 mod processes;
 pub mod remote;

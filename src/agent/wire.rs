@@ -12,6 +12,8 @@ use std::{io, path::Path, time::Duration};
 pub enum Request {
     /// The engine asks one thing. Answer: [`Answer`], then the end.
     Control(Control),
+    /// The client of an interactive allocation. Answers: [`super::owner::ToOwner`].
+    Own,
     /// srun asks for a step. Answers: [`super::step::ToClient`].
     Step(Box<StepRequest>),
     /// An agent tells the first node's that it is there. What comes back: [`Order`].

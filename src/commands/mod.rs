@@ -1,5 +1,6 @@
 //! One file per command: parse, ask, print. What a second command needs stands lower down.
 
+mod allocation;
 pub mod ask;
 mod common;
 pub mod controller;

@@ -1,19 +1,283 @@
-//! salloc(1): not there yet. It says so, and answers `--help` and `--version` as ever.
+//! salloc(1): an allocation, and a command here that works in it.
 
-use super::{asked_for, terminal};
-use crate::slurm::options::{Command, Refusal, parse};
-use std::ffi::OsString;
+use super::{
+    allocation::{Allocation, Wanted},
+    asked_for,
+    terminal::{self, eprint},
+};
+use crate::{
+    agent::{link::Link, owner::ToOwner, submitter::environment},
+    host::user,
+    job::{ExitStatus, env::Environment},
+    slurm::{
+        options::{Command, Options, Refusal, parse},
+        state::JobState,
+    },
+};
+use nix::{
+    errno::Errno,
+    libc,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigHandler, SigSet, Signal, killpg, signal},
+        signalfd::{SfdFlags, SignalFd},
+    },
+    unistd::{Pid, getpgrp, isatty, setpgid, tcgetpgrp, tcsetpgrp},
+};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    os::{
+        fd::AsFd,
+        unix::{
+            ffi::OsStringExt,
+            process::{CommandExt, ExitStatusExt},
+        },
+    },
+    process::{Child, Command as Process},
+    time::{Duration, Instant},
+};
+
+/// `--bell` is rung without being asked for after so long a wait.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Runs salloc; `args` without the program's name.
 pub fn run(args: Vec<OsString>) -> u8 {
-    let asked = parse(Command::Salloc, &args, &|name| std::env::var(name).ok());
-    match asked.map(|parsed| asked_for(&parsed, Command::Salloc)) {
-        Ok(Some(text)) => terminal::print(&text),
-        Ok(None) => terminal::refuse(&Refusal::error(
-            Command::Salloc,
-            1,
-            "salloc is not supported yet; submit a batch script with sbatch",
-        )),
+    match allocate(&args) {
+        Ok(code) => code,
         Err(refusal) => terminal::refuse(&refusal),
     }
+}
+
+fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
+    let parsed = parse(Command::Salloc, args, &|name| std::env::var(name).ok())?;
+    if let Some(text) = asked_for(&parsed, Command::Salloc) {
+        return Ok(terminal::print(&text));
+    }
+    let options = &parsed.options;
+    if let Some(dir) = options.get("chdir") {
+        let refusal = |e: io::Error| {
+            let why = crate::agent::step::error_text(&e);
+            Refusal::error(Command::Salloc, 1, format!("chdir({dir}): {why}"))
+        };
+        std::env::set_current_dir(dir).map_err(refusal)?;
+    }
+    let wanted = Wanted { command: Command::Salloc, options, args, program: None, nodes: None };
+    let begun = Instant::now();
+    let allocation = wanted.allocate()?;
+    let id = allocation.yours.job.id;
+    wanted.say(&format!("Granted job allocation {id}"));
+    if options.is_set("bell") || (begun.elapsed() > LONG && !options.is_set("no-bell")) {
+        ring();
+    }
+    if allocation.link.is_none() {
+        return Ok(0); // --no-shell
+    }
+    let command = match parsed.operands.is_empty() {
+        true => vec![shell()],
+        false => parsed.operands.clone(),
+    };
+    match Session::begin(options, &allocation, &command) {
+        Ok(session) => Ok(session.run(allocation, &wanted)),
+        Err(why) => {
+            eprint(&format!("salloc: error: {why}"));
+            wanted.say(&format!("Relinquishing job allocation {id}"));
+            allocation.relinquish(ExitStatus::exited(1));
+            Ok(1)
+        }
+    }
+}
+
+fn ring() {
+    if isatty(io::stdout()).unwrap_or(false) {
+        let _ = io::stdout().write_all(b"\x07").and_then(|()| io::stdout().flush());
+    }
+}
+
+/// The user's shell.
+fn shell() -> OsString {
+    std::env::var_os("SHELL")
+        .filter(|s| !s.is_empty())
+        .or_else(|| user::by_uid(user::uid()).map(|u| u.shell.into()))
+        .unwrap_or_else(|| "/bin/sh".into())
+}
+
+/// The command at work.
+struct Session {
+    child: Child,
+    signals: SignalFd,
+    /// Our process group, if the terminal is the command's meanwhile.
+    terminal_of: Option<Pid>,
+    /// What the command is sent when the allocation is taken away.
+    last_signal: Option<Signal>,
+    revoked: Option<JobState>,
+}
+
+impl Session {
+    /// Starts the command.
+    fn begin(options: &Options, allocation: &Allocation, command: &[OsString]) -> Result<Self, String> {
+        let (program, arguments) = command.split_first().ok_or("no command")?;
+        let wanted: SigSet = [
+            Signal::SIGCHLD,
+            Signal::SIGHUP,
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGPIPE,
+            Signal::SIGTERM,
+            Signal::SIGUSR1,
+            Signal::SIGUSR2,
+        ]
+        .into_iter()
+        .collect();
+        let signals = wanted
+            .thread_block()
+            .and_then(|()| SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
+        let signals = signals.map_err(|e| e.to_string())?;
+        let is_interactive = isatty(io::stdin()).unwrap_or(false);
+        let terminal_of = (is_interactive && tcgetpgrp(io::stdin()).ok() == Some(getpgrp())).then(getpgrp);
+        let takes_terminal = terminal_of.is_some();
+        let mut process = Process::new(program);
+        process.args(arguments).env_clear();
+        for (name, value) in variables(options, allocation) {
+            process.env(name, value);
+        }
+        // SAFETY: only calls that may be made between fork and exec.
+        unsafe {
+            process.pre_exec(move || {
+                SigSet::empty().thread_set_mask()?;
+                setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+                if takes_terminal {
+                    // Who is not in front is stopped for this, unless it does not listen.
+                    signal(Signal::SIGTTOU, SigHandler::SigIgn)?;
+                    tcsetpgrp(io::stdin(), Pid::from_raw(libc::getpid()))?;
+                    signal(Signal::SIGTTOU, SigHandler::SigDfl)?;
+                }
+                Ok(())
+            });
+        }
+        let child = process.spawn().map_err(|error| {
+            take_terminal(terminal_of);
+            let program = program.to_string_lossy();
+            match error.kind() {
+                io::ErrorKind::NotFound => format!("_fork_command: Unable to find command \"{program}\""),
+                _ => format!("Unable to exec command \"{program}\""),
+            }
+        })?;
+        let asked = options.is_set("kill-command");
+        let default = if is_interactive { Signal::SIGHUP } else { Signal::SIGTERM };
+        let named = options.get("kill-command").and_then(|text| crate::slurm::signal::parse_signal(text).ok());
+        let named = named.and_then(|number| Signal::try_from(number).ok());
+        let last_signal = asked.then(|| named.unwrap_or(default));
+        Ok(Self { child, signals, terminal_of, last_signal, revoked: None })
+    }
+
+    /// Waits for the command's end, and gives the allocation back.
+    fn run(mut self, mut allocation: Allocation, wanted: &Wanted) -> u8 {
+        let id = allocation.yours.job.id;
+        let exit = loop {
+            match self.child.try_wait() {
+                Ok(None) => {}
+                Ok(Some(status)) => break ExitStatus(status.into_raw().unsigned_abs()),
+                Err(_) => break ExitStatus::exited(1),
+            }
+            match self.turn(allocation.link.as_mut(), id, wanted) {
+                Ok(true) => {}
+                Ok(false) => break ExitStatus::exited(1), // we are to go
+                Err(error) => {
+                    eprint(&format!("salloc: error: {error}"));
+                    break ExitStatus::exited(1);
+                }
+            }
+        };
+        take_terminal(self.terminal_of);
+        if self.revoked.is_none() {
+            wanted.say(&format!("Relinquishing job allocation {id}"));
+            allocation.relinquish(exit);
+        }
+        match exit.signal() {
+            0 => exit.code(),
+            // Most likely the user's own doing.
+            signal if [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGKILL].contains(&i32::from(signal)) => 0,
+            _ => 1,
+        }
+    }
+
+    /// Waits for something; `false`: the terminal is gone.
+    fn turn(&mut self, link: Option<&mut Link>, id: u32, wanted: &Wanted) -> io::Result<bool> {
+        let mut link = link.filter(|link| !link.closed);
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        fds.extend(link.as_ref().map(|link| PollFd::new(link.fd(), PollFlags::POLLIN)));
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => return Ok(true),
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
+        }
+        drop(fds);
+        while let Some(info) = self.signals.read_signal()? {
+            let group = Pid::from_raw(self.child.id() as i32);
+            match Signal::try_from(info.ssi_signo as i32) {
+                Ok(hup @ Signal::SIGHUP) => {
+                    let _ = killpg(group, hup);
+                    return Ok(false);
+                }
+                Ok(term @ Signal::SIGTERM) => drop(killpg(group, term)),
+                _ => {}
+            }
+        }
+        if let Some(link) = link.as_mut() {
+            link.fill();
+            while let Some(said) = link.receive::<ToOwner>() {
+                if let ToOwner::Revoked(state) = said {
+                    self.on_revoked(state, id, wanted);
+                }
+            }
+            if link.closed && self.revoked.is_none() {
+                self.on_revoked(JobState::NodeFail, id, wanted);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The allocation is taken away; the command may go on without it, unless something else was asked for.
+    fn on_revoked(&mut self, state: JobState, id: u32, wanted: &Wanted) {
+        self.revoked = Some(state);
+        wanted.say(&match state {
+            JobState::Timeout => format!("Job {id} has exceeded its time limit and its allocation has been revoked."),
+            _ => format!("Job allocation {id} has been revoked."),
+        });
+        let command = Pid::from_raw(self.child.id() as i32);
+        if self.terminal_of.is_some()
+            && let Ok(front) = tcgetpgrp(io::stdin())
+            && front != command
+            && front != getpgrp()
+        {
+            // What the shell has in front now is told.
+            let _ = killpg(front, Signal::SIGHUP);
+        }
+        if let Some(signal) = self.last_signal {
+            let _ = killpg(command, signal);
+        }
+    }
+}
+
+/// Puts us in front again.
+fn take_terminal(group: Option<Pid>) {
+    if let Some(group) = group {
+        // SAFETY: no handler is set, the signal is only ignored while we come back from behind.
+        unsafe {
+            let _ = signal(Signal::SIGTTOU, SigHandler::SigIgn);
+            let _ = tcsetpgrp(io::stdin(), group);
+            let _ = signal(Signal::SIGTTOU, SigHandler::SigDfl);
+        }
+    }
+}
+
+/// The command's environment.
+fn variables(options: &Options, allocation: &Allocation) -> Vec<(OsString, OsString)> {
+    let mut environment = Environment::parse(&environment());
+    allocation.describe(options, &mut environment);
+    environment
+        .iter()
+        .map(|(name, value)| (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())))
+        .collect()
 }

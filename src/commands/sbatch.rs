@@ -13,7 +13,6 @@ use crate::{
     job::{Job, batch, resolve},
     slurm::{
         errno::Errno,
-        hostlist,
         options::{Command, Options, Parsed, Place, Refusal, Script, help, parse_batch, refusals, usage, version},
         state::JobState,
     },
@@ -69,13 +68,8 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
                 false => Ok(printed),
             }
         }
-        Reply::WouldStart { id, start, cpus, nodes, partition } => {
-            let start = chrono::DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&chrono::Local);
-            terminal::eprint(&format!(
-                "sbatch: Job {id} to start at {} using {cpus} processors on nodes {} in partition {partition}",
-                start.format("%Y-%m-%dT%H:%M:%S"),
-                hostlist::compress(&nodes),
-            ));
+        Reply::WouldStart(would) => {
+            terminal::eprint(&format!("sbatch: {would}"));
             Ok(0)
         }
         Reply::Forecast(Ok(lines)) => {

@@ -12,15 +12,17 @@ use crate::{
     slurm::{
         array::{ArraySpec, JobIdSpec},
         errno::Errno,
+        hostlist,
         options::{Place, Refusal},
         state::JobState,
         time::TimeLimit,
     },
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +43,16 @@ pub enum Call {
     Change(Vec<JobIdSpec>, Change),
     /// Wait until the job (or the whole array) is over. Answer: [`Reply::Jobs`] with all its records.
     Wait(JobId),
+    /// Wait until an interactive allocation has its nodes and its agent answers, or it is over; or, unless `knows`, until
+    /// it was looked at and has to wait. Who hangs up gives up an allocation that waits. Answer: [`Reply::Jobs`].
+    Granted {
+        /// Which.
+        id: JobId,
+        /// Only what comes after waiting is of interest.
+        knows: bool,
+    },
+    /// Who waited for an allocation has hung up. Answer: [`Reply::Done`].
+    GiveUp(JobId),
     /// How far a handed job's files are on their way. Answer: [`Reply::Sending`].
     Sending(JobId),
     /// A job's script. Answer: [`Reply::Script`].
@@ -177,18 +189,7 @@ pub enum Reply<J = Job> {
         hint: Option<String>,
     },
     /// `--test-only`.
-    WouldStart {
-        /// The id it used up.
-        id: JobId,
-        /// Epoch seconds.
-        start: i64,
-        /// CPUs over all nodes.
-        cpus: u32,
-        /// Node names in order.
-        nodes: Vec<String>,
-        /// Partition it would run in.
-        partition: String,
-    },
+    WouldStart(WouldStart),
     /// `--test-only` of a job that would be handed to another system: what that would make of it, line by line; or
     /// why not.
     Forecast(Result<Vec<String>, String>),
@@ -204,6 +205,31 @@ pub enum Reply<J = Job> {
     Script(Vec<u8>),
     /// Who answers.
     Status(Status),
+}
+
+/// When and where a job would start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WouldStart {
+    /// The id it used up.
+    pub id: JobId,
+    /// Epoch seconds.
+    pub start: i64,
+    /// CPUs over all nodes.
+    pub cpus: u32,
+    /// Node names in order.
+    pub nodes: Vec<String>,
+    /// Partition it would run in.
+    pub partition: String,
+}
+
+/// As sbatch and srun say it.
+impl fmt::Display for WouldStart {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { id, start, cpus, nodes, partition } = self;
+        let start = chrono::DateTime::from_timestamp(*start, 0).unwrap_or_default().with_timezone(&chrono::Local);
+        let (start, nodes) = (start.format("%Y-%m-%dT%H:%M:%S"), hostlist::compress(nodes));
+        write!(f, "Job {id} to start at {start} using {cpus} processors on nodes {nodes} in partition {partition}")
+    }
 }
 
 impl<J> Reply<J> {

@@ -4,7 +4,10 @@ use super::api::{Call, PROTOCOL, Reply};
 use crate::host::{directory, ipc};
 use std::{
     io,
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     path::{Path, PathBuf},
 };
 
@@ -36,6 +39,13 @@ pub enum ClientError {
 pub struct Client {
     stream: UnixStream,
     path: PathBuf,
+}
+
+impl AsFd for Client {
+    /// Can be read when there is an answer.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
 }
 
 /// The controller's socket in a state directory.
@@ -71,8 +81,18 @@ impl Client {
 
     /// Asks one thing.
     pub fn ask(&mut self, call: &Call) -> Result<Reply, ClientError> {
+        self.pose(call)?;
+        self.answer()
+    }
+
+    /// Asks one thing, whose answer may take a while.
+    pub fn pose(&mut self, call: &Call) -> Result<(), ClientError> {
         let talk = |source| ClientError::Talk { path: self.path.clone(), source };
-        ipc::send(&mut self.stream, &(PROTOCOL, call)).map_err(talk)?;
+        ipc::send(&mut self.stream, &(PROTOCOL, call)).map_err(talk)
+    }
+
+    /// The answer to what was asked.
+    pub fn answer(&mut self) -> Result<Reply, ClientError> {
         match ipc::receive::<(u16, Option<Reply>)>(&mut self.stream) {
             Ok((PROTOCOL, Some(reply))) => Ok(reply),
             Ok(_) => Err(ClientError::Version),

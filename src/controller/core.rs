@@ -6,6 +6,7 @@
 
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
+    grant::Waiter,
     store::{Store, StoreError},
     table::Table,
 };
@@ -14,7 +15,7 @@ use crate::{
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
-    job::{Job, JobId, JobList, Request},
+    job::{Job, JobId, JobList, Kind, Request},
     slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
 use std::{
@@ -67,6 +68,12 @@ pub struct Core {
     pub(super) submitted: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
     /// Who waits for the end of a job or an array.
     pub(super) waiting: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
+    /// Who waits for an interactive allocation.
+    pub(super) granting: Vec<Waiter>,
+    /// Interactive allocations whose agents answer.
+    pub(super) ready: HashSet<JobId>,
+    /// Allocations of a former controller that wait, and for which nobody has come yet.
+    pub(super) orphans: Vec<JobId>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
     /// Whether the queue must be looked at.
@@ -116,6 +123,9 @@ impl Core {
             answers: Vec::new(),
             submitted: Vec::new(),
             waiting: Vec::new(),
+            granting: Vec::new(),
+            ready: HashSet::new(),
+            orphans: Vec::new(),
             due: BTreeMap::new(),
             reschedule: true,
             files: HashSet::new(),
@@ -140,7 +150,12 @@ impl Core {
         self.table.insert(job, needs);
         let away = self.table.get(id).is_some_and(Job::is_away);
         match state {
-            JobState::Pending if !away => self.look_at(id, self.since),
+            JobState::Pending if !away => {
+                if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive) {
+                    self.await_owner(id);
+                }
+                self.look_at(id, self.since);
+            }
             JobState::Pending | JobState::Running | JobState::Suspended => {
                 let Some(job) = self.table.get(id) else { return };
                 let untold = job.remote.as_ref().is_some_and(|r| r.id.is_none());
@@ -153,6 +168,9 @@ impl Core {
                     self.again.insert(id);
                     self.launching.push_back(id);
                     return;
+                }
+                if job.request.kind != Kind::Batch {
+                    self.ready.insert(id);
                 }
                 self.engine.adopt(job);
                 self.end_again(id);
@@ -235,6 +253,7 @@ impl Core {
         if self.launching.is_empty() {
             self.engine.started_all();
         }
+        self.tell_granted();
     }
 
     fn handle(&mut self, message: Message, now: i64) {
@@ -260,6 +279,11 @@ impl Core {
             Call::Signal(list) => Reply::Done(list.iter().map(|one| self.signal(one, uid, now)).collect()),
             Call::Change(ids, change) => Reply::Done(ids.iter().map(|id| self.change(id, &change, uid, now)).collect()),
             Call::Wait(id) => return self.wait(id, answer),
+            Call::Granted { id, knows } => return self.grant(id, knows, answer),
+            Call::GiveUp(id) => {
+                self.give_up(id, uid, now);
+                Reply::Done(vec![Ok(())])
+            }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
             Call::Script(id) => self.script(id),
             Call::Status => Reply::Status(Status {
@@ -340,6 +364,7 @@ impl Core {
                 self.launching.extend(self.unlaunched.drain(..));
                 self.retry = false;
                 self.tell_waiting();
+                self.tell_granted();
             }
             Err(error) => {
                 tracing::error!(%error, "commit failed");
@@ -377,12 +402,10 @@ impl Core {
 
     fn launch_now(&mut self, id: JobId) {
         let Some(job) = self.table.get(id).cloned() else { return };
-        let files = self
-            .spool_file("script", job.script, "slurm_script")
-            .and_then(|script| Ok((script, self.spool_file("environment", job.environment, "environment")?)));
+        let files = self.files_of(&job);
         let again = self.again.remove(&id);
         let started = files.and_then(|(script, environment)| {
-            self.engine.start(Start { job, script: Some(script), environment, again }).map_err(|e| e.to_string())
+            self.engine.start(Start { job, script, environment, again }).map_err(|e| e.to_string())
         });
         match started {
             Ok(()) if again => self.end_again(id),
@@ -392,6 +415,15 @@ impl Core {
                 self.fail_to_start(id, &error);
             }
         }
+    }
+
+    /// The script, if it has one, and the environment of a job, as files.
+    fn files_of(&mut self, job: &Job) -> Result<(Option<PathBuf>, PathBuf), String> {
+        let script = match job.request.kind {
+            Kind::Batch => Some(self.spool_file("script", job.script, "slurm_script")?),
+            _ => None,
+        };
+        Ok((script, self.spool_file("environment", job.environment, "environment")?))
     }
 
     /// A script or an environment of the store, as a file in the spool directory.
@@ -427,8 +459,12 @@ impl Core {
                         if job.is_finished() && job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) =>
                     {
                         self.table.remove(id);
+                        self.ready.remove(&id);
                     }
-                    Some(job) if job.state == JobState::Pending => self.look_at(id, now),
+                    Some(job) if job.state == JobState::Pending => {
+                        self.look_at(id, now);
+                        self.miss_owner(id, now);
+                    }
                     _ => {}
                 }
             }

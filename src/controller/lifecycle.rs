@@ -7,7 +7,7 @@ use super::{
 use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, JobList, Step, StepId},
+    job::{ExitStatus, Job, JobId, JobList, Kind, Step, StepId},
     slurm::{reason::Reason, state::JobState},
 };
 
@@ -89,6 +89,9 @@ impl Core {
                 self.save(id);
             }
             EventKind::Started { .. } => {
+                if job.request.kind != Kind::Batch {
+                    self.ready.insert(id);
+                }
                 if job.flag == Some(JobState::Configuring) {
                     job.flag = None;
                     self.save(id);

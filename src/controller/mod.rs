@@ -7,6 +7,7 @@ pub mod start;
 mod change;
 mod core;
 mod daemon;
+mod grant;
 mod lifecycle;
 mod query;
 mod queue;

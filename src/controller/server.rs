@@ -46,6 +46,10 @@ async fn converse(mut stream: UnixStream, uid: u32, core: UnboundedSender<Messag
         let reply = match ipc::parse::<(u16, Call)>(&body) {
             Ok((PROTOCOL, call)) => {
                 drop(body);
+                let allocation = match &call {
+                    Call::Granted { id, .. } => Some(*id),
+                    _ => None,
+                };
                 let (answer, coming) = oneshot::channel();
                 if core.send(Message { call, uid, answer }).is_err() {
                     return;
@@ -56,7 +60,13 @@ async fn converse(mut stream: UnixStream, uid: u32, core: UnboundedSender<Messag
                         Err(_) => return,
                     },
                     // Nobody waits for the answer any more.
-                    () = closed(&stream) => return,
+                    () = closed(&stream) => {
+                        if let Some(id) = allocation {
+                            let (answer, _) = oneshot::channel();
+                            let _ = core.send(Message { call: Call::GiveUp(id), uid, answer });
+                        }
+                        return;
+                    }
                 }
             }
             // Another version, or no client of ours.

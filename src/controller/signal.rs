@@ -56,9 +56,25 @@ impl Core {
             None => true,
             Some(signal) => signal == SIGKILL && asked.target == Target::Steps,
         };
+        if kills {
+            return self.cancel(id, uid, now);
+        }
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
-            JobState::Pending if kills && !job.is_away() => {
+            JobState::Running => {
+                let signal = asked.signal.unwrap_or(SIGKILL);
+                self.engine.control(id, Control::Signal { uid, signal, target: asked.target });
+                Ok(())
+            }
+            _ => Err(Errno::InvalidJobId),
+        }
+    }
+
+    /// Cancels a job.
+    pub(super) fn cancel(&mut self, id: JobId, uid: u32, now: i64) -> Result<(), Errno> {
+        let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
+        match job.state {
+            JobState::Pending if !job.is_away() => {
                 job.state = JobState::Cancelled;
                 job.hold = Hold::None;
                 job.cancelled_by = Some(uid);
@@ -70,20 +86,14 @@ impl Core {
                 self.save(id);
                 Ok(())
             }
-            JobState::Pending | JobState::Running | JobState::Suspended if kills => {
+            JobState::Pending | JobState::Running | JobState::Suspended => {
                 job.cancelled_by = Some(uid);
                 job.flag = Some(JobState::Completing);
                 self.save(id);
                 self.terminate(id, JobState::Cancelled, uid, now);
                 Ok(())
             }
-            JobState::Running => {
-                let signal = asked.signal.unwrap_or(SIGKILL);
-                self.engine.control(id, Control::Signal { uid, signal, target: asked.target });
-                Ok(())
-            }
-            _ if kills => Err(Errno::AlreadyDone),
-            _ => Err(Errno::InvalidJobId),
+            _ => Err(Errno::AlreadyDone),
         }
     }
 

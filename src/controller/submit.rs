@@ -1,7 +1,7 @@
 //! From a submission to a job in the queue; and the refusals on the way.
 
 use super::{
-    api::{Reply, Submission},
+    api::{Reply, Submission, WouldStart},
     core::{Core, refused_by_store},
 };
 use crate::{
@@ -51,13 +51,13 @@ impl Core {
         }
         let candidate = self.candidate(&job, &Arc::new(self.needs_of(&job)), 1);
         let reply = match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
-            Some((start, partition, placement)) => Reply::WouldStart {
+            Some((start, partition, placement)) => Reply::WouldStart(WouldStart {
                 id: job.id,
                 start,
                 cpus: placement.cpus(),
                 nodes: placement.names().map(str::to_owned).collect(),
                 partition,
-            },
+            }),
             None => refuse(Errno::NodeConfigurationUnavailable),
         };
         Ok(reply.at(place))

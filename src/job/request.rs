@@ -9,8 +9,10 @@ pub enum Kind {
     /// sbatch: a script runs on the first node.
     #[default]
     Batch,
-    /// salloc, or srun outside an allocation: steps come from a client.
+    /// salloc, or srun outside an allocation: steps come from clients, and it lives as long as the one that asked for it.
     Interactive,
+    /// `salloc --no-shell`: the same, and it lives until it is cancelled.
+    NoShell,
 }
 
 /// Who asked.

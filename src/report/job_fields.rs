@@ -369,13 +369,13 @@ const FIELDS: &[Field<Jobs>] = &[
     none!(None, &["siblingsviableraw"], "VIALBLE_SIBLINGS_RAW", "NA"), // Slurm's spelling
     none!(None, &["sperboard"], "SOCKETS_PER_BOARD", "0"),
     row(None, &["stderr"], "STDERR", |r, o| match (&r.job.request.error, r.job.request.kind) {
-        (None, job::Kind::Interactive) => o.push_str("N/A"),
+        (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("N/A"),
         (error, _) => values::write_output(r.job, error.as_deref().or(r.job.request.output.as_deref()), o),
     }),
     row(None, &["stdin"], "STDIN", |r, o| match (&r.job.request.input, r.job.request.kind) {
         (Some(input), _) => values::write_output(r.job, Some(input), o),
         (None, job::Kind::Batch) => o.push_str("/dev/null"),
-        (None, job::Kind::Interactive) => o.push_str("(null)"),
+        (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("(null)"),
     }),
     row(None, &["stdout"], "STDOUT", |r, o| values::write_output(r.job, r.job.request.output.as_deref(), o)),
     none!(None, &["system_comment"], "SYSTEM_COMMENT", "(null)"),

@@ -134,7 +134,7 @@ pub fn batch_host(job: &Job) -> Option<&str> {
     let placement = allocation(job)?;
     match job.request.kind {
         Kind::Batch => placement.names().next(),
-        Kind::Interactive => Some(&job.request.submit_host),
+        Kind::Interactive | Kind::NoShell => Some(&job.request.submit_host),
     }
 }
 

@@ -22,6 +22,8 @@ pub(in crate::agent) enum Role {
     New,
     /// srun.
     Client,
+    /// The client of the allocation itself.
+    Owner,
     /// Another node's agent, here on the first node.
     Node(usize),
     /// The first node's agent, there on another node.
@@ -144,6 +146,7 @@ impl Agent {
                 }
                 Role::New => link.receive().map(|request| self.on_request(id, request)).is_some(),
                 Role::Client => link.receive().map(|said| self.on_client(id, said)).is_some(),
+                Role::Owner => link.receive().map(|said| self.on_owner(said)).is_some(),
                 Role::First => link.receive().map(|order| self.on_order(order)).is_some(),
                 Role::PartOf { step, node } => link.receive().map(|said| self.on_part_of(step, node, said)).is_some(),
                 Role::Part(step) => link.receive().map(|told| self.on_part(step, told)).is_some(),
@@ -174,6 +177,7 @@ impl Agent {
                 }
             }
             Role::Client => self.client_lost(id),
+            Role::Owner => self.owner_lost(),
             Role::PartOf { step, node } => self.part_lost(step, node),
             Role::Part(step) => self.part_cut_off(step),
             Role::First => self.closing = true,
@@ -191,6 +195,7 @@ impl Agent {
                 let answer = self.on_control(control);
                 self.send(id, &answer);
             }
+            Request::Own => self.on_own(id),
             Request::Step(request) => self.on_step_request(id, *request),
             Request::Node { index } => {
                 self.set_role(id, Role::Node(index));

@@ -79,7 +79,8 @@ impl Agent {
         let telling = self.events.as_ref().and_then(Events::wait);
         let orders = self.elsewhere.as_ref().and_then(|e| e.inbox.as_ref()).map(Inbox::wait);
         let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
-        let waits = [self.limits.wait(), self.manager.wait(), self.retry_first, telling, orders, strangers];
+        let waits =
+            [self.limits.wait(), self.manager.wait(), self.owner.wait(), self.retry_first, telling, orders, strangers];
         let timeout = waits.into_iter().flatten().min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.

@@ -75,6 +75,8 @@ pub struct StepRequest {
     pub kill_on_bad_exit: bool,
     /// `--label`
     pub label: bool,
+    /// The job was made for this step, by its srun.
+    pub own_job: bool,
     /// `--pty`: rows and columns of srun's terminal, for task 0.
     pub terminal: Option<(u16, u16)>,
     /// The whole command line, for sacct's SubmitLine.

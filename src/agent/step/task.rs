@@ -1,6 +1,6 @@
 //! One task of a step: its files, its environment, its start.
 
-use super::{Binding, Bytes, Launching, Programs, Sink, Source};
+use super::{Binding, Bytes, Launching, Ordering, Programs, Sink, Source};
 use crate::{
     agent::{
         Launch, batch, output,
@@ -292,7 +292,9 @@ impl<'a> Starter<'a> {
             step: launching.step,
             nodes: &launching.nodes,
             layout: &launching.layout,
-            distribution: Some(&launching.distribution),
+            // Of a job of its own srun tells only what was asked for (env.txt).
+            distribution: Some(launching.distribution.as_str())
+                .filter(|_| !launching.request.own_job || launching.request.order != Ordering::Unset),
             node: launching.node,
             cpus: launching.cpus,
             id,

@@ -2,26 +2,43 @@
 
 use crate::{
     agent::Layout,
+    controller::{
+        api::{Call, Filter, Reply},
+        client::Client,
+    },
     host::{directory, ipc},
     job::JobId,
-    slurm::hostlist,
+    slurm::{array::JobIdSpec, errno::Errno, hostlist, options::Refusal, state::JobState},
 };
 use std::{env, os::unix::net::UnixStream};
 
 /// Connects to the agent of job `id` on this node, else to that on the job's first.
 ///
 /// # Errors
-/// The lines srun says when there is none.
-pub(super) fn agent(id: JobId) -> Result<UnixStream, Vec<String>> {
+/// What srun says when there is none.
+pub(super) fn agent(id: JobId) -> Result<UnixStream, Refusal> {
     let layout = Layout::new(&directory::state().join("spool"), id);
     let mut indices = vec![own_index(id), 0];
     indices.dedup();
-    indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok()).ok_or_else(|| {
-        vec![
-            format!("srun: error: Unable to confirm allocation for job {id}: Invalid job id specified"),
+    let found = indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok());
+    found.ok_or_else(|| {
+        let why = if is_pending(id) { Errno::JobPending } else { Errno::InvalidJobId };
+        let lines = vec![
+            format!("srun: error: Unable to confirm allocation for job {id}: {why}"),
             format!("srun: Check SLURM_JOB_ID environment variable. Expired or invalid job {id}"),
-        ]
+        ];
+        Refusal { lines, exit: 1 }
     })
+}
+
+/// Whether the job waits, as far as a controller tells.
+fn is_pending(id: JobId) -> bool {
+    let filter = Filter { ids: vec![JobIdSpec::job(id)], ..Filter::default() };
+    let asked = Client::running(&directory::state()).and_then(|mut client| client.ask(&Call::Jobs(filter)).ok());
+    match asked {
+        Some(Reply::Jobs(jobs)) => jobs.into_jobs().iter().any(|job| job.state == JobState::Pending),
+        _ => false,
+    }
 }
 
 /// This node's place in the job, if we are in it. `SLURM_NODEID` would be its place in the step.

@@ -1,9 +1,10 @@
-//! srun: runs a step in the allocation it was called in.
+//! srun: runs a step in the allocation it was called in, or in one of its own.
 
 mod client;
 mod find;
 mod multi_prog;
 mod output;
+mod outside;
 mod request;
 mod tasks;
 mod terminal;
@@ -35,11 +36,12 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&refusal),
     };
+    if parsed.options.get("jobid").is_none() {
+        let program = &parsed.operands[0]; // without one there is no plan
+        return outside::run(plan, &parsed.options, program, &args);
+    }
     match find::agent(plan.request.job) {
         Ok(stream) => client::run(plan, stream),
-        Err(lines) => {
-            lines.iter().for_each(|line| eprint(line));
-            1
-        }
+        Err(refusal) => refuse(&refusal),
     }
 }

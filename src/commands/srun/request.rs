@@ -52,11 +52,8 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
     let Some(command) = operands.first() else {
         return Err(Refusal::fatal(Command::Srun, "No command given to execute."));
     };
-    let Some(job) = options.get("jobid") else {
-        return Err(error(
-            "skyslurm: srun outside a job is not supported yet; put the line into a script and submit it with sbatch",
-        ));
-    };
+    // Without one the job is yet to be made.
+    let job = options.get("jobid").unwrap_or("0");
     let job = job.parse().map_err(|_| error(&format!("Invalid value for jobid: {job}")))?;
     let number = |name: &str| options.get(name).and_then(|text| text.parse::<u32>().ok());
     let typed = |name: &str| options.source(name) == Some(options::Source::CommandLine);

@@ -16,7 +16,7 @@ use crate::{
     config::{Config, PartitionConfig},
     engine::{Candidate, Engine, Forecast, Report, Schedule, Sending, Start, Unfit},
     host::directory,
-    job::{Job, JobId, Needs, Node, Partition, Placement, Request, Shape},
+    job::{Job, JobId, Kind, Needs, Node, Partition, Placement, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
 };
 use std::{
@@ -190,6 +190,9 @@ impl Engine for SkyPilot {
 
     fn accepts(&self, request: &Request, partition: &str) -> Result<(), String> {
         let Some(partition) = self.shared.partition(partition) else { return Ok(()) };
+        if request.kind != Kind::Batch {
+            return Err("skyslurm: interactive allocations on SkyPilot are not supported yet: use sbatch, or a partition on this machine".into());
+        }
         let shape = self.shape(&Needs::of(request, None), &partition)?;
         // Which types there are is asked when the job is submitted.
         let any = [("any".to_owned(), vec![shape.gpus])];

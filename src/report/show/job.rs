@@ -113,7 +113,7 @@ fn places(record: &mut Record, job: &Job) {
         record.put("SchedNodeList", hostlist::compress_sorted(planned.names()));
     }
     record.line();
-    if let Some(first) = placed.and_then(|p| p.names().next()).filter(|_| request.kind == Kind::Batch) {
+    if let Some(first) = placed.and_then(|p| p.names().next()) {
         record.put("BatchHost", first).line();
     }
 }

@@ -76,6 +76,9 @@ pub(super) fn refuse_by(options: &Options, class: &dyn Fn(&Row) -> Option<Class>
     Ok(())
 }
 
+/// What the words of the table begin with, as they are shared.
+const SBATCH_S: &str = "Batch job submission failed: ";
+
 fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     let option = setting.row.display_name();
     if setting.row.kind == Kind::RootOnly {
@@ -83,7 +86,12 @@ fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     }
     // Behind `=` stands the whole message: Slurm's own words, mostly.
     if let Some(words) = instead.strip_prefix('=') {
-        return Refusal::error(command, 1, words);
+        let instead_of_sbatch_s = match command {
+            Command::Salloc => "Job submit/allocate failed: ",
+            Command::Srun => "Unable to allocate resources: ",
+            _ => SBATCH_S,
+        };
+        return Refusal::error(command, 1, words.replacen(SBATCH_S, instead_of_sbatch_s, 1));
     }
     let message = match setting.variable {
         Some(variable) => format!("{variable} ({option}): {instead}"),

@@ -1,7 +1,7 @@
 //! The places where a job may run. What becomes of sbatch's options depends on it, and only the controller knows which
 //! place a partition is.
 
-use super::{Class, Command, Options, Refusal, Row, Setting, parse, skypilot};
+use super::{Class, Command, Options, Refusal, Row, Setting, parse, skypilot, table::ALLOCATIONS};
 use serde::{Deserialize, Serialize};
 
 /// Where the nodes of a partition are.
@@ -61,6 +61,21 @@ pub fn refusals(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
         }
         _ => Ok(said),
     }
+}
+
+/// What becomes of an option of srun that makes an allocation: what belongs to that is as sbatch's.
+pub(super) fn class_of_allocation(row: &Row) -> Option<Class> {
+    let own = Place::Here.class(Command::Srun, row)?;
+    let of_sbatch = || Place::Here.class(Command::Sbatch, row);
+    if own == ALLOCATIONS { of_sbatch().or(Some(Class::Honoured)) } else { Some(own) }
+}
+
+/// Whether one of the options is refused to srun as it makes an allocation.
+///
+/// # Errors
+/// The first one that was read.
+pub fn refuse_of_allocation(options: &Options) -> Result<(), Refusal> {
+    parse::refuse_by(options, &class_of_allocation)
 }
 
 #[cfg(test)]

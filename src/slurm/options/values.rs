@@ -1,6 +1,6 @@
 //! The options that are set, and by whom.
 
-use super::{Class, Command, Place, Row, table};
+use super::{Class, Command, Place, Row, place, table};
 use crate::slurm::time::TimeLimit;
 
 /// Who set an option. A later one overrides an earlier one (sbatch(1), INPUT ENVIRONMENT VARIABLES).
@@ -127,6 +127,20 @@ impl Options {
             }
         }
         lines
+    }
+
+    /// The warnings of what belongs to the allocation that srun makes.
+    pub fn warnings_of_allocation(&self) -> Vec<String> {
+        let is_of_it = |setting: &&Setting| {
+            place::class_of_allocation(setting.row) != Place::Here.class(self.command, setting.row)
+        };
+        let line = |setting: &Setting| match place::class_of_allocation(setting.row) {
+            Some(Class::Approximated(how)) => {
+                Some(format!("{}: warning: {}: {how}", self.command.name(), setting.row.display_name()))
+            }
+            _ => None,
+        };
+        self.iter().filter(is_of_it).filter_map(line).collect()
     }
 
     pub(super) fn push(&mut self, setting: Setting) {

@@ -154,7 +154,7 @@ fn alike(a: &Token, b: &Token, ids: &mut Ids) -> bool {
 
 /// The job ids in what a command printed.
 pub fn job_ids(line: &str, text: &str) -> BTreeSet<u64> {
-    const BEFORE: [&str; 12] = [
+    const BEFORE: [&str; 13] = [
         "Submitted batch job ",
         "Job ",
         "JOB ",
@@ -164,6 +164,7 @@ pub fn job_ids(line: &str, text: &str) -> BTreeSet<u64> {
         "SLURM_JOB_ID=",
         "SLURM_ARRAY_JOB_ID=",
         "job ",
+        "job allocation ",
         "job id ",
         "ArrayJobId=",
         "slurm-",

@@ -13,8 +13,20 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 11] =
-    ["env", "sbatch", "directives", "files", "scancel", "squeue", "sacct", "sinfo", "srun", "extra", "enforced"];
+const CAPTURES: [&str; 12] = [
+    "env",
+    "sbatch",
+    "directives",
+    "files",
+    "scancel",
+    "squeue",
+    "sacct",
+    "sinfo",
+    "srun",
+    "salloc",
+    "extra",
+    "enforced",
+];
 
 /// In these nothing may differ without a reason.
 const COMPLETE: [&str; 4] = ["env", "sbatch", "directives", "files"];
@@ -117,7 +129,7 @@ fn replay(name: &str) -> Report {
                 if let Some(first) = next_id(name, &entries[at..]) {
                     use_up_ids(&lab, first);
                 }
-                drop(lab.sh(&normal::command(&line)));
+                drop(lab.sh(&normal::command(&line, 0)));
             }
             Entry::Command { line, printed } => {
                 report.commands += 1;
@@ -145,7 +157,7 @@ fn replay(name: &str) -> Report {
 fn next_id(capture: &str, entries: &[Entry]) -> Option<u64> {
     entries.iter().find_map(|entry| match entry {
         Entry::Command { line, printed } => {
-            let (printed, _) = normal::recorded(capture, printed);
+            let (printed, _) = normal::recorded(capture, line, printed);
             compare::job_ids(line, &printed.stdout).first().copied()
         }
         _ => None,
@@ -169,10 +181,9 @@ fn one(lab: &Lab, capture: &str, line: &str, printed: &Printed) -> Option<String
     if let Some(first) = ids.recorded.first() {
         use_up_ids(lab, *first);
     }
-    let stand_ins = if tolerated::STOOD_IN.contains(&capture) { tolerated::STAND_INS } else { "" };
-    let out = lab.sh(&format!("{stand_ins}{}", normal::command(line)));
-    let ours = normal::ours(lab, capture, &Printed { stdout: out.stdout, stderr: out.stderr, code: out.code });
-    let (recorded, dropped) = normal::recorded(capture, printed);
+    let out = lab.sh(&normal::command(line, printed.code));
+    let ours = normal::ours(lab, capture, line, &Printed { stdout: out.stdout, stderr: out.stderr, code: out.code });
+    let (recorded, dropped) = normal::recorded(capture, line, printed);
     compare::difference(&recorded, &ours, if line.contains("tail") { dropped } else { 0 }, &mut ids)
 }
 

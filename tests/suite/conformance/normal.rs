@@ -4,7 +4,7 @@ use super::{capture::Printed, tolerated::*};
 use crate::harness::{Lab, user_name};
 
 /// The recorded output as this user on this machine would have seen it; also how many lines of it were left out.
-pub fn recorded(capture: &str, printed: &Printed) -> (Printed, usize) {
+pub fn recorded(capture: &str, command: &str, printed: &Printed) -> (Printed, usize) {
     let mut dropped = 0;
     let mut side = |text: &str| {
         let mut text = text.to_owned();
@@ -31,14 +31,14 @@ pub fn recorded(capture: &str, printed: &Printed) -> (Printed, usize) {
             let line = word(line, "alice", &user_name());
             lines.push(word(&line, "2001", &nix::unistd::geteuid().to_string()));
         }
-        common(&nodes(capture, lines.concat()))
+        common(&nodes(capture, command, lines.concat()))
     };
     let printed = Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), code: printed.code };
     (printed, dropped)
 }
 
 /// What the program printed, in the same form.
-pub fn ours(lab: &Lab, capture: &str, printed: &Printed) -> Printed {
+pub fn ours(lab: &Lab, capture: &str, line: &str, printed: &Printed) -> Printed {
     let host = nix::unistd::gethostname().unwrap().to_string_lossy().into_owned();
     let side = |text: &str| {
         let mut text = text.replace(&*lab.home().to_string_lossy(), "~");
@@ -46,9 +46,10 @@ pub fn ours(lab: &Lab, capture: &str, printed: &Printed) -> Printed {
         text = text.replace(&format!("SLURM_SUBMIT_HOST={host}\n"), "SLURM_SUBMIT_HOST=HOST\n");
         text = text.replace(&format!("{host:<40}\n"), &format!("{:<40}\n", "localhost"));
         text = since_24_05(&text);
+        text = text.split_inclusive('\n').filter(|l| !is_line_out(capture, l)).collect();
         text = masked_until(&text, "AllocNode:Sid=", " \n", "X");
         text = masked_until(&text, "24.11.", " |\n", "V");
-        common(&nodes(capture, text))
+        common(&nodes(capture, line, text))
     };
     Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), code: printed.code }
 }
@@ -71,20 +72,24 @@ fn since_24_05(text: &str) -> String {
     text.replace(" ReqTRES=", " TRES=")
 }
 
-/// The line of shell as this user would type it.
-pub fn command(line: &str) -> String {
+/// The line of shell as this user would type it; one that never ended was ended when it was recorded, too.
+pub fn command(line: &str, code: i32) -> String {
+    let line = if code == 124 { &format!("timeout 3 {line}") } else { line };
     let user = user_name();
     // Another user than this one, whoever this is.
     let line = if user == "root" { word(line, "root", "daemon") } else { line.to_owned() };
     word(&line, "alice", &user)
 }
 
-/// In the capture of srun every command had a job of its own, on nodes that depended on the one before.
-fn nodes(capture: &str, text: String) -> String {
-    match capture {
-        "srun" => ["node1", "node2", "node3", "node4"].iter().fold(text, |text, node| text.replace(node, "node*")),
-        _ => text,
+/// Where every command had a job of its own, its nodes depended on the one before.
+fn nodes(capture: &str, line: &str, text: String) -> String {
+    let own = ["srun ", "salloc "].iter().any(|command| line.starts_with(command));
+    if !own && !["srun", "salloc"].contains(&capture) && !line.contains("; srun ") {
+        return text;
     }
+    let text =
+        ["[1-2]", "[2-3]", "[3-4]"].iter().fold(text, |text, two| text.replace(&format!("node{two}"), "node[*]"));
+    ["1", "2", "3", "4"].iter().fold(text, |text, node| text.replace(&format!("node{node}"), "node*"))
 }
 
 /// The step that `PrologFlags=Contain` makes, which is not set here: `188.extern    COMPLETED`.
@@ -93,14 +98,19 @@ fn is_extern(line: &str) -> bool {
     first.strip_suffix(".extern").is_some_and(|j| !j.is_empty() && j.bytes().all(|b| b.is_ascii_digit() || b == b'_'))
 }
 
+/// A line that one of both may have.
+fn is_line_out(capture: &str, line: &str) -> bool {
+    let is = |(of, start, end, _): &(&str, &str, &str, &str)| {
+        *of == capture && line.starts_with(start) && line.ends_with(end)
+    };
+    LINES_OUT.iter().any(is)
+}
+
 /// A row of a job that is not there: `121_1.batch  ...`.
 fn is_left_out(capture: &str, line: &str) -> bool {
     let digits = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
     let id = line[..digits].parse::<u64>().ok().filter(|_| line[digits..].starts_with(['_', '.', ' ', '|', ',', ';']));
-    let out = |(of, start, end, _): &(&str, &str, &str, &str)| {
-        *of == capture && line.starts_with(start) && line.ends_with(end)
-    };
-    LINES_OUT.iter().any(out)
+    is_line_out(capture, line)
         || LEFT_OUT.iter().any(|(of, ids, _)| *of == capture && id.is_some_and(|id| ids.contains(&id)))
 }
 

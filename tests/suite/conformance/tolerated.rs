@@ -84,15 +84,19 @@ pub const PRIORITIES: [&str; 2] = ["42949", "0.99998"];
 pub const SECONDS: u64 = 45;
 
 /// Jobs whose rows are left out: capture, ids, reason.
-pub const LEFT_OUT: &[(&str, std::ops::RangeInclusive<u64>, &str)] = &[
-    ("sacct", 60..=111, "of the captures recorded before"),
-    ("sacct", 120..=121, "srun and salloc outside of a job come later"),
-];
+pub const LEFT_OUT: &[(&str, std::ops::RangeInclusive<u64>, &str)] =
+    &[("sacct", 60..=111, "of the captures recorded before")];
 
 /// Lines that are left out of a capture: how they begin and end.
 pub const LINES_OUT: &[(&str, &str, &str, &str)] = &[
-    ("srun", "srun: job ", " queued and waiting for resources\n", "of srun outside of a job"),
-    ("srun", "srun: job ", " has been allocated resources\n", "of srun outside of a job"),
+    ("srun", "srun: job ", " queued and waiting for resources\n", "nodes of the job before were not cleared yet"),
+    ("srun", "srun: job ", " has been allocated resources\n", "the same"),
+    ("salloc", "salloc: Waiting for resource configuration", "\n", "of PrologFlags=Alloc, which takes three seconds"),
+    ("salloc", "salloc: Nodes ", " are ready for job\n", "the same"),
+    ("env", "salloc: Waiting for resource configuration", "\n", "the same"),
+    ("env", "salloc: Nodes ", " are ready for job\n", "the same"),
+    ("salloc", "salloc: Job allocation ", " has been revoked.\n", "said or not said of one that was just given back"),
+    ("env", "salloc: Job allocation ", " has been revoked.\n", "the same"),
 ];
 
 /// Words for other words in one capture.
@@ -114,46 +118,3 @@ pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
 
 /// Lines of two programs that write to one file, in no order that could be relied on.
 pub const WRITERS: [&str; 2] = ["srun: ", "slurmstepd: "];
-
-/// Captures in which [`STAND_INS`] are used.
-pub const STOOD_IN: [&str; 4] = ["env", "files", "srun", "enforced"];
-
-/// Until salloc, and srun outside of a job, are there: batch jobs that do the same, as functions of the shell
-/// that types the commands. Inside the job it is the real srun. The first option that is no allocation's ends
-/// what goes to sbatch; srun gets all of them again.
-pub const STAND_INS: &str = r#"
-_job() {
-    local code
-    cat >.stdin
-    sbatch --wait -Q -i .stdin -o .stdout -e .stderr -J "$name" "${alloc[@]}" --wrap "$1"; code=$?
-    cat .stdout; cat .stderr >&2
-    rm -f .stdin .stdout .stderr
-    return $code
-}
-_options() {
-    alloc=() rest=() bad=
-    while [ $# -gt 0 ]; do
-        case $1 in
-            -[Nnc]) [[ $2 =~ ^[1-9] ]] || bad=1; alloc+=("$1" "$2"); shift 2 ;;
-            -[Nnc]?*|--gres=*|--ntasks-per-node=*|--gpus-per-node=*|--mem=*|-O) alloc+=("$1"); shift ;;
-            -[Qlu]|-K?*|-[IK]) shift ;;
-            -[oeipDJ]) shift 2 ;;
-            -*) shift ;;
-            *) break ;;
-        esac
-    done
-    rest=("$@")
-}
-salloc() {
-    [ "$1" = -Q ] && shift
-    _options "$@"
-    name=interactive
-    _job "$(printf '%q ' "${rest[@]}")"
-}
-srun() {
-    _options "$@"
-    [ "$bad" ] && { command srun "$@"; return; }
-    name=${rest[0]##*/}
-    _job "srun $(printf '%q ' "$@")"
-}
-"#;

@@ -5,13 +5,12 @@ use crate::slurm::options::Class;
 pub(super) const HONOURED: Class = Class::Honoured;
 
 /// A thing of an allocation, given to srun.
-pub(super) const ALLOCATIONS: Class = Class::Inert(
-    "it belongs to the allocation: inside one Slurm's srun ignores it as well, and srun outside of one is not supported yet",
+pub(in crate::slurm::options) const ALLOCATIONS: Class = Class::Inert(
+    "it belongs to the allocation: inside one it is ignored, as Slurm does; outside of one it is as sbatch's",
 );
 pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail one without the others");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
-pub(super) const SALLOC: Class = Class::Refused("=salloc is not supported yet; submit a batch script with sbatch");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
 pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");

@@ -12,6 +12,8 @@ mod scontrol;
 mod sinfo;
 mod squeue;
 
+pub(super) use classes::ALLOCATIONS;
+
 use super::{Command, Row};
 
 /// Everything in a command's table, second names too.

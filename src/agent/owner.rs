@@ -1,0 +1,110 @@
+//! The client of an interactive allocation: salloc, or srun outside a job. The allocation lives as long as it is connected.
+
+use super::agent::{Agent, Role};
+use crate::{
+    job::{ExitStatus, Job, Kind, whole},
+    slurm::state::JobState,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// So long an allocation waits for its client, which may have died while the nodes were given.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What an allocation's client is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToOwner {
+    /// The allocation is yours.
+    Yours(Box<Yours>),
+    /// It is being taken away; the state it will end in.
+    Revoked(JobState),
+    /// It is over. Nothing follows.
+    Over,
+}
+
+/// An allocation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Yours {
+    /// The job with its placement.
+    #[serde(with = "whole")]
+    pub job: Job,
+    /// `SLURM_CLUSTER_NAME`
+    pub cluster: String,
+    /// `SLURM_CONF`
+    pub slurm_conf: PathBuf,
+}
+
+/// What an allocation's client says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromOwner {
+    /// It is not needed any more: how the command ended.
+    Relinquish(ExitStatus),
+}
+
+/// The owner of an allocation, as its agent knows it.
+#[derive(Debug, Default)]
+pub(super) struct Owner {
+    connection: Option<u64>,
+    due: Option<Instant>,
+}
+
+impl Owner {
+    /// Who is to own `job`.
+    pub fn of(job: &Job) -> Self {
+        let due = (job.request.kind == Kind::Interactive).then(|| Instant::now() + PATIENCE);
+        Self { connection: None, due }
+    }
+
+    /// How long the owner is still waited for.
+    pub fn wait(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Agent {
+    /// The owner has come.
+    pub(super) fn on_own(&mut self, connection: u64) {
+        if self.launch.job.request.kind == Kind::Interactive {
+            self.set_role(connection, Role::Owner);
+            self.owner = Owner { connection: Some(connection), due: None };
+        }
+        let yours = Yours {
+            job: self.launch.job.clone(),
+            cluster: self.launch.cluster.clone(),
+            slurm_conf: self.launch.slurm_conf.clone(),
+        };
+        self.send(connection, &ToOwner::Yours(Box::new(yours)));
+        if let Some(ending) = self.ending {
+            self.send(connection, &ToOwner::Revoked(ending.state));
+        }
+    }
+
+    pub(super) fn on_owner(&mut self, said: FromOwner) {
+        match said {
+            FromOwner::Relinquish(exit) => self.relinquish(exit),
+        }
+    }
+
+    /// The owner is gone without a word, or has not come.
+    pub(super) fn owner_lost(&mut self) {
+        self.owner = Owner::default();
+        let user = self.launch.job.request.user.uid;
+        self.terminate(Some(user), JobState::Cancelled);
+    }
+
+    /// Waits no longer for an owner who does not come.
+    pub(super) fn miss_owner(&mut self) {
+        if self.owner.wait() == Some(Duration::ZERO) {
+            self.owner_lost();
+        }
+    }
+
+    pub(super) fn tell_owner(&mut self, what: &ToOwner) {
+        if let Some(connection) = self.owner.connection {
+            self.send(connection, what);
+        }
+    }
+}

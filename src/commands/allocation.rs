@@ -1,0 +1,429 @@
+//! An allocation for a command that works in it: salloc, or srun outside a job.
+
+use super::{check_cluster, terminal::eprint};
+use crate::{
+    agent::{
+        Layout,
+        link::Link,
+        owner::{FromOwner, ToOwner, Yours},
+        submitter::submitter,
+        wire::Request,
+    },
+    controller::{
+        api::{Call, Reply, SignalJob, Submission},
+        client::{Client, ClientError},
+    },
+    host::{directory, ipc},
+    job::{
+        ExitStatus, Job, JobId, Kind, Request as JobRequest,
+        env::{self, Environment},
+        resolve,
+    },
+    slurm::{
+        array::JobIdSpec,
+        count::NodeCount,
+        errno::Errno,
+        options::{Command, Options, Place, Refusal, refusals, refuse_of_allocation},
+        reason::Reason,
+        state::JobState,
+    },
+};
+use nix::{
+    errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+    },
+};
+use std::{
+    ffi::OsString,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+/// So long a controller that went away is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is wanted.
+pub(super) struct Wanted<'a> {
+    /// Who wants it.
+    pub command: Command,
+    /// With these options.
+    pub options: &'a Options,
+    /// Said in these words.
+    pub args: &'a [OsString],
+    /// srun's command, by which the job is called where nothing else says how.
+    pub program: Option<&'a OsString>,
+    /// Fewest and most nodes, where the command knows better than its options.
+    pub nodes: Option<(u32, u32)>,
+}
+
+/// What was got. Dropping it without a word ends it, as when we were killed.
+pub(super) struct Allocation {
+    /// The job, and where it is.
+    pub yours: Yours,
+    /// To the agent that keeps it; `None`: nobody has to (`salloc --no-shell`).
+    pub link: Option<Link>,
+}
+
+/// Signals that end the wait for an allocation.
+const ENDING: [Signal; 7] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGPIPE,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
+impl Wanted<'_> {
+    /// Gets it, however long that takes.
+    ///
+    /// # Errors
+    /// Slurm's refusal; or the lines that belong to an end by a signal or by scancel.
+    pub fn allocate(&self) -> Result<Allocation, Refusal> {
+        let (controller, reply) = self.put(Call::Submit)?;
+        match reply {
+            Reply::Submitted(id) => self.take(&self.wait(controller, id)?),
+            other => Err(self.unasked(&other)),
+        }
+    }
+
+    /// `--test-only`: says when and where it would start.
+    ///
+    /// # Errors
+    /// Slurm's refusal.
+    pub fn test_only(&self) -> Result<u8, Refusal> {
+        match self.put(Call::TestOnly)?.1 {
+            Reply::WouldStart(would) => eprint(&format!("{}: {would}", self.command.name())),
+            Reply::Forecast(Ok(lines)) => {
+                lines.iter().for_each(|line| eprint(&format!("{}: {line}", self.command.name())));
+            }
+            Reply::Forecast(Err(why)) => {
+                let lines: Vec<String> = why.lines().map(str::to_owned).collect();
+                return Err(self.refused(Errno::NodeConfigurationUnavailable, &lines, None));
+            }
+            other => return Err(self.unasked(&other)),
+        }
+        Ok(0)
+    }
+
+    /// Puts the job before the controller; refusals are errors.
+    fn put(&self, call: fn(Box<Submission>) -> Call) -> Result<(Client, Reply), Refusal> {
+        let submission = self.submission()?;
+        let mut controller = Client::connect_at(&directory::state()).map_err(|e| self.unreachable(&e))?;
+        if self.options.get("clusters").is_some()
+            && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(|e| self.unreachable(&e))?
+        {
+            check_cluster(self.command, self.options.get("clusters"), &cluster)?;
+        }
+        let reply = controller.ask(&call(Box::new(submission))).map_err(|e| self.unreachable(&e))?;
+        let reply = match reply {
+            Reply::At(_, reply) => *reply,
+            reply => reply,
+        };
+        match reply {
+            Reply::Declined(refusal) => Err(refusal),
+            Reply::Refused { errno, before, hint } => Err(self.refused(errno, &before, hint)),
+            reply => {
+                // srun says of the step what it has to say of that.
+                let lines = match self.command {
+                    Command::Srun => self.options.warnings_of_allocation(),
+                    _ => self.options.warnings(Place::Here),
+                };
+                lines.iter().for_each(|line| eprint(line));
+                Ok((controller, reply))
+            }
+        }
+    }
+
+    fn unasked(&self, reply: &Reply) -> Refusal {
+        self.error(format!("the controller answered what was not asked: {reply:?}"))
+    }
+
+    /// `srun: `, `salloc: ` and words, unless nothing is to be said.
+    pub fn say(&self, words: &str) {
+        if !self.options.is_set("quiet") {
+            eprint(&format!("{}: {words}", self.command.name()));
+        }
+    }
+
+    fn error(&self, text: impl Into<String>) -> Refusal {
+        Refusal::error(self.command, 1, text.into())
+    }
+
+    fn unreachable(&self, error: &ClientError) -> Refusal {
+        self.error(error.to_string())
+    }
+
+    fn submission(&self) -> Result<Submission, Refusal> {
+        let line: Vec<OsString> =
+            std::iter::once(self.command.name().into()).chain(self.args.iter().cloned()).collect();
+        let refusals = match self.command {
+            Command::Srun => refuse_of_allocation(self.options).map(|()| Vec::new())?,
+            _ => refusals(self.options)?,
+        };
+        let request = resolve::resolve(self.command, self.options, submitter(&line))?;
+        let program = self.program.map(|p| p.to_string_lossy().into_owned());
+        let base = program.as_deref().map(|p| p.rsplit('/').next().unwrap_or(p).to_owned());
+        let request = JobRequest {
+            kind: if self.options.is_set("no-shell") { Kind::NoShell } else { Kind::Interactive },
+            name: match request.name.is_empty() {
+                true => base.unwrap_or_else(|| "interactive".into()),
+                false => request.name.clone(),
+            },
+            command: program,
+            nodes: match self.nodes {
+                Some((min, max)) => Some(NodeCount { min, max: Some(max) }),
+                None => request.nodes,
+            },
+            ..request
+        };
+        Ok(Submission { request, array: None, script: Vec::new(), environment: Vec::new(), refusals })
+    }
+
+    /// Slurm's way to say that the controller refused.
+    fn refused(&self, errno: Errno, before: &[String], hint: Option<String>) -> Refusal {
+        let name = self.command.name();
+        let mut lines: Vec<String> = before.iter().map(|line| format!("{name}: error: {line}")).collect();
+        lines.push(match self.command {
+            Command::Salloc => format!("{name}: error: Job submit/allocate failed: {errno}"),
+            _ => format!("{name}: error: Unable to allocate resources: {errno}"),
+        });
+        lines.extend(hint.map(|hint| format!("{name}: {hint}")));
+        Refusal { lines, exit: 1 }
+    }
+
+    /// Waits until the job has its nodes.
+    fn wait(&self, controller: Client, id: JobId) -> Result<Job, Refusal> {
+        let immediate = self.options.is_set("immediate");
+        let patience = self.options.get("immediate").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let deadline = immediate.then(|| Instant::now() + Duration::from_secs(patience));
+        let signals = take_signals().map_err(|e| self.error(e.to_string()))?;
+        let mut controller = Some(controller);
+        let mut knows = false;
+        loop {
+            let job = match self.ask(&mut controller, id, knows, deadline.filter(|_| knows), &signals)? {
+                Answer::Job(job) => job,
+                Answer::Gone => return Err(self.error(Errno::InvalidJobId.to_string())),
+                Answer::Signal => {
+                    self.cancel(id);
+                    return Err(self.interrupted(id));
+                }
+                Answer::Late => return Err(self.busy(id)),
+            };
+            match job.state {
+                JobState::Pending if immediate && patience == 0 => return Err(self.busy(id)),
+                JobState::Pending => {
+                    knows = true;
+                    self.say_waiting(&job);
+                }
+                state if state.is_finished() => return Err(self.ended(&job)),
+                _ => {
+                    if knows {
+                        self.say(&format!("job {id} has been allocated resources"));
+                    }
+                    return Ok(*job);
+                }
+            }
+        }
+    }
+
+    /// One question, asked again of the next controller when this one goes away.
+    fn ask(
+        &self,
+        controller: &mut Option<Client>,
+        id: JobId,
+        knows: bool,
+        deadline: Option<Instant>,
+        signals: &SignalFd,
+    ) -> Result<Answer, Refusal> {
+        let gone = Instant::now() + PATIENCE;
+        loop {
+            let mut client = match controller.take() {
+                Some(client) => client,
+                None => match Client::connect_at(&directory::state()) {
+                    Ok(client) => client,
+                    Err(_) if Instant::now() < gone => {
+                        std::thread::sleep(Duration::from_millis(100));
+                        continue;
+                    }
+                    Err(error) => return Err(self.unreachable(&error)),
+                },
+            };
+            let Ok(()) = client.pose(&Call::Granted { id, knows }) else { continue };
+            if let Some(answer) = first(&client, signals, deadline).map_err(|e| self.error(e.to_string()))? {
+                return Ok(answer);
+            }
+            match client.answer() {
+                Ok(Reply::Jobs(jobs)) => {
+                    *controller = Some(client);
+                    return Ok(jobs.into_jobs().pop().map_or(Answer::Gone, |job| Answer::Job(Box::new(job))));
+                }
+                Ok(_) => return Ok(Answer::Gone),
+                Err(error @ ClientError::Version) => return Err(self.unreachable(&error)),
+                Err(_) if Instant::now() < gone => {}
+                Err(error) => return Err(self.unreachable(&error)),
+            }
+        }
+    }
+
+    fn say_waiting(&self, job: &Job) {
+        let id = job.id;
+        if matches!(
+            job.reason,
+            Reason::PartitionNodeLimit | Reason::PartitionTimeLimit | Reason::PartitionConfig | Reason::PartitionDown
+        ) {
+            self.say(&Errno::PartitionConfigurationUnavailable.to_string());
+        }
+        if self.command == Command::Salloc {
+            self.say(&format!("Pending job allocation {id}"));
+        }
+        self.say(&format!("job {id} queued and waiting for resources"));
+    }
+
+    /// It is not wanted any more.
+    fn cancel(&self, id: JobId) {
+        let one = SignalJob { id: JobIdSpec::job(id), signal: None, target: crate::agent::wire::Target::Steps };
+        if let Ok(mut controller) = Client::connect_at(&directory::state()) {
+            let _ = controller.ask(&Call::Signal(vec![one]));
+        }
+    }
+
+    /// `--immediate`, and it was not.
+    fn busy(&self, id: JobId) -> Refusal {
+        self.cancel(id);
+        self.error("Unable to allocate resources: Requested nodes are busy")
+    }
+
+    fn interrupted(&self, id: JobId) -> Refusal {
+        let lines = match self.command {
+            Command::Salloc => vec![
+                format!("salloc: Job allocation {id} has been revoked."),
+                "salloc: Job aborted due to signal".to_owned(),
+            ],
+            _ => {
+                vec![
+                    format!("srun: Job allocation {id} has been revoked"),
+                    format!("srun: Force Terminated JobId={id}"),
+                ]
+            }
+        };
+        Refusal { lines, exit: 1 }
+    }
+
+    /// It was over before it began.
+    fn ended(&self, job: &Job) -> Refusal {
+        let id = job.id;
+        if job.state != JobState::Cancelled {
+            let why = job.detail.clone().unwrap_or_else(|| job.reason.text().to_owned());
+            return self.error(format!("Unable to allocate resources: job {id} {}: {why}", job.state));
+        }
+        let name = self.command.name();
+        let mut lines = vec![format!("{name}: Job has been cancelled")];
+        if self.command == Command::Salloc {
+            lines.push(format!("salloc: Job allocation {id} has been revoked."));
+        }
+        lines.extend(self.refused(Errno::TransitionStateNoUpdate, &[], None).lines);
+        Refusal { lines, exit: 1 }
+    }
+
+    /// Becomes the owner of what was allocated.
+    fn take(&self, job: &Job) -> Result<Allocation, Refusal> {
+        let gone = |_| self.error(format!("Job allocation {} has been revoked", job.id));
+        let layout = Layout::new(&directory::state().join("spool"), job.id);
+        let mut stream = ipc::connect(&layout.socket(0)).map_err(gone)?;
+        ipc::send(&mut stream, &Request::Own).map_err(gone)?;
+        match ipc::receive(&mut stream).map_err(gone)? {
+            ToOwner::Yours(yours) => {
+                let link = Link::new(stream).map_err(|e| self.error(e.to_string()))?;
+                Ok(Allocation { yours: *yours, link: Some(link).filter(|_| !self.options.is_set("no-shell")) })
+            }
+            _ => Err(self.error(format!("Job allocation {} has been revoked", job.id))),
+        }
+    }
+}
+
+impl Allocation {
+    /// Adds to an environment what describes the allocation.
+    pub fn describe(&self, options: &Options, environment: &mut Environment) {
+        let Yours { job, cluster, slurm_conf } = &self.yours;
+        let conf = slurm_conf.to_string_lossy();
+        env::shell(environment, &env::Batch { job, cluster, conf: &conf, host: &job.request.submit_host });
+        if !["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|name| options.is_set(name)) {
+            environment.unset("SLURM_MEM_PER_CPU"); // the default is not told (env.txt, salloc)
+        }
+    }
+
+    /// Gives it back, and waits until that is done and known.
+    pub fn relinquish(self, exit: ExitStatus) {
+        let id = self.yours.job.id;
+        self.give_back(exit);
+        if let Some(mut controller) = Client::running(&directory::state()) {
+            let _ = controller.ask(&Call::Wait(id));
+        }
+    }
+
+    fn give_back(self, exit: ExitStatus) {
+        let Some(mut link) = self.link else { return };
+        link.send(&FromOwner::Relinquish(exit));
+        while !link.closed {
+            let mut flags = PollFlags::POLLIN;
+            flags.set(PollFlags::POLLOUT, link.waiting() > 0);
+            if matches!(poll(&mut [PollFd::new(link.fd(), flags)], PollTimeout::NONE), Err(e) if e != errno::Errno::EINTR)
+            {
+                return;
+            }
+            link.flush();
+            link.fill();
+            while let Some(said) = link.receive::<ToOwner>() {
+                if matches!(said, ToOwner::Over) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What came first.
+enum Answer {
+    /// The job has got on.
+    Job(Box<Job>),
+    /// There is no such job (any more).
+    Gone,
+    /// A signal.
+    Signal,
+    /// The deadline.
+    Late,
+}
+
+/// Waits for an answer (`None`), a signal or the deadline.
+fn first(client: &Client, signals: &SignalFd, deadline: Option<Instant>) -> std::io::Result<Option<Answer>> {
+    loop {
+        let mut fds = [PollFd::new(client.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let timeout = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => return Ok(Some(Answer::Late)),
+            Some(left) => PollTimeout::try_from(left.as_millis().min(3_600_000) as i32 + 1).unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
+        };
+        match poll(&mut fds, timeout) {
+            Err(errno::Errno::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
+        }
+        if fds[0].any() == Some(true) {
+            return Ok(None);
+        }
+        if fds[1].any() == Some(true) && signals.read_signal()?.is_some() {
+            return Ok(Some(Answer::Signal));
+        }
+    }
+}
+
+fn take_signals() -> nix::Result<SignalFd> {
+    let wanted: SigSet = ENDING.into_iter().collect();
+    wanted.thread_block()?;
+    SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}

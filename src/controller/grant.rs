@@ -1,0 +1,78 @@
+//! Interactive allocations: who waits for one is told when it has its nodes, and one that nobody waits for any more ends.
+
+use super::{
+    api::Reply,
+    core::{Core, respond},
+};
+use crate::{
+    job::{Job, JobId, JobList, Kind},
+    slurm::state::JobState,
+};
+use tokio::sync::oneshot;
+
+/// After a restart of the controller those who wait come back within so many seconds.
+const PATIENCE: i64 = 30;
+
+/// Who waits for an allocation.
+pub(super) struct Waiter {
+    job: JobId,
+    /// That it has to wait was said already.
+    knows: bool,
+    answer: oneshot::Sender<Vec<u8>>,
+}
+
+impl Core {
+    /// Answers when the job has its nodes or is over; before that once, if it has to wait.
+    pub(super) fn grant(&mut self, job: JobId, knows: bool, answer: oneshot::Sender<Vec<u8>>) {
+        self.granting.push(Waiter { job, knows, answer });
+        self.tell_granted();
+    }
+
+    /// Answers those whose allocations came about, or will not.
+    pub(super) fn tell_granted(&mut self) {
+        if self.granting.is_empty() {
+            return;
+        }
+        let looked_at = !self.reschedule;
+        let (table, ready) = (&self.table, &self.ready);
+        let is_due = |waiter: &mut Waiter| match table.get(waiter.job) {
+            None => true,
+            Some(job) if job.is_finished() => true,
+            Some(job) if job.state == JobState::Pending => !waiter.knows && looked_at,
+            Some(job) => ready.contains(&job.id),
+        };
+        let due: Vec<Waiter> = self.granting.extract_if(.., is_due).collect();
+        for waiter in due {
+            let jobs: Vec<&Job> = self.table.get(waiter.job).into_iter().collect();
+            respond(waiter.answer, &Reply::Jobs(JobList::new(jobs)));
+        }
+    }
+
+    /// Who waited for an allocation is gone.
+    pub(super) fn give_up(&mut self, id: JobId, uid: u32, now: i64) {
+        self.granting.retain(|w| !w.answer.is_closed());
+        let is_forsaken = !self.granting.iter().any(|w| w.job == id);
+        let waits = |job: &Job| job.request.kind == Kind::Interactive && job.state == JobState::Pending;
+        if is_forsaken && self.table.get(id).is_some_and(waits) {
+            tracing::info!(job = id, "nobody waits for the allocation any more");
+            let _ = self.cancel(id, uid, now);
+        }
+    }
+
+    /// An allocation of a former controller waits: for nodes, and for who wants it.
+    pub(super) fn await_owner(&mut self, id: JobId) {
+        self.orphans.push(id);
+        self.due_at(self.since + PATIENCE, id);
+    }
+
+    /// Ends it if nobody has come.
+    pub(super) fn miss_owner(&mut self, id: JobId, now: i64) {
+        if now >= self.since + PATIENCE
+            && let Some(at) = self.orphans.iter().position(|orphan| *orphan == id)
+        {
+            self.orphans.swap_remove(at);
+            let uid = self.table.get(id).map_or(0, |job| job.request.user.uid);
+            self.give_up(id, uid, now);
+        }
+    }
+}

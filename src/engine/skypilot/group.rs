@@ -118,10 +118,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{job::Remote, report::samples};
+    use crate::job::{Remote, Request};
 
     fn member(rank: u32) -> Start {
-        let mut job = samples::job(100 + rank, samples::request("a"));
+        let mut job = Job::new(100 + rank, Arc::new(Request::default()), 0);
         job.remote = Some(Remote { name: "a".into(), rank, count: 3, id: None });
         Start { job, script: None, environment: "/e".into(), again: false }
     }

@@ -14,6 +14,7 @@ complete -c srun -l deadline -d 'remove the job if no ending possible before thi
 complete -c srun -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
 complete -c srun -s d -l dependency -d 'defer job until condition on jobid is satisfied (no effect here)' -r
 complete -c srun -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
+complete -c srun -l epilog -d 'run "program" after launching job step' -r -F
 complete -c srun -s e -l error -d 'file for standard error' -r -F
 complete -c srun -s x -l exclude -d 'exclude a specific list of hosts' -r
 complete -c srun -l exclusive -d 'allocate nodes in exclusive mode when cpu consumable resource is enabled' -r
@@ -67,14 +68,19 @@ complete -c srun -l power -d 'power management options (no effect here)' -r
 complete -c srun -l prefer -d 'features desired but not required (no effect here)' -r
 complete -c srun -l priority -d 'set the priority of the job to value (no effect here)' -r
 complete -c srun -l profile -d 'enable acct_gather_profile for detailed data (no effect here)' -r
+complete -c srun -l prolog -d 'run "program" before launching job step' -r -F
 complete -c srun -s q -l qos -d 'quality of service (no effect here)' -r
 complete -c srun -s r -l relative -d 'run job step relative to node n of allocation' -r
 complete -c srun -l reservation -d 'allocate resources from named reservation (no effect here)' -r
 complete -c srun -l segment -d 'segment size of a block topology (no effect here)' -r
+complete -c srun -l signal -d 'send signal when time limit within time seconds (no effect here)' -r
 complete -c srun -l sockets-per-node -d 'number of sockets per node to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c srun -l switches -d 'optimum switches and max time to wait for optimum (no effect here)' -r
+complete -c srun -l task-epilog -d 'run "program" after each task of the step' -r -F
+complete -c srun -l task-prolog -d 'run "program" before each task of the step' -r -F
 complete -c srun -l thread-spec -d 'count of reserved threads (no effect here)' -r
 complete -c srun -l threads-per-core -d 'number of threads per core to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
+complete -c srun -s t -l time -d 'time limit' -r
 complete -c srun -l time-min -d 'minimum time limit (if distinct) (no effect here)' -r
 complete -c srun -l tmp -d 'minimum amount of temporary disk (no effect here)' -r
 complete -c srun -l treewidth -d 'fanout of the launch (no effect here)' -r

@@ -20,7 +20,7 @@ use super::{
     noise::Key,
     output, processes,
     remote::{self, Delivery, Inbox, Litter},
-    step::{manager::Manager, part::Part},
+    step::{manager::Manager, part::Part, prepare},
     wire::Order,
 };
 use crate::{
@@ -70,6 +70,7 @@ fn run(args: &[OsString]) -> io::Result<u8> {
     match args.split_first() {
         None => return remote::run(),
         Some((word, args)) if word == "run" => return remote::run_plain(args),
+        Some((word, args)) if word == prepare::WORD => return Ok(prepare::main(args)),
         _ => {}
     }
     let [spool, index] = args else {
@@ -223,6 +224,7 @@ impl Agent {
                 self.on_due(due);
             }
             self.kill_overdue_steps();
+            self.kill_overdue_epilogs();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();

@@ -80,7 +80,8 @@ impl Agent {
         let orders = self.elsewhere.as_ref().and_then(|e| e.inbox.as_ref()).map(Inbox::wait);
         let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
         let waits = [self.limits.wait(), self.manager.wait(), self.retry_first, telling, orders, strangers];
-        let timeout = waits.into_iter().flatten().min();
+        let epilogs = self.parts.iter().filter_map(step::part::Part::wait);
+        let timeout = waits.into_iter().flatten().chain(epilogs).min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
             Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)

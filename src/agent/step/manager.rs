@@ -1,5 +1,8 @@
 //! The first node's agent as the manager of the job's steps.
 
+mod held;
+mod limit;
+
 use super::{
     FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
     account::{Account, NoPlan, Plan},
@@ -11,7 +14,6 @@ use crate::{
         batch,
         event::EventKind,
         link::Link,
-        wire::Order,
     },
     job::{ExitStatus, Job, Step, StepId, Usage},
     slurm::state::JobState,
@@ -48,6 +50,11 @@ struct Running {
     usage: Usage,
     cancelled_by: Option<u32>,
     kill_at: Option<Instant>,
+    /// When `--time` ends it.
+    end_at: Option<Instant>,
+    timed_out: bool,
+    /// Its tasks wait for srun's word.
+    held: bool,
 }
 
 #[derive(Default)]
@@ -55,7 +62,7 @@ struct PartState {
     connection: Option<u64>,
     /// What is to be said once it is connected.
     pending: Vec<ToPart>,
-    /// What it is to be launched with, while its node's agent is not there yet.
+    /// What it is to be launched with, while its node's agent or srun's word is not there yet.
     launching: Option<Box<Launching>>,
     /// It has not taken the last input yet.
     input_due: bool,
@@ -84,7 +91,7 @@ impl Manager {
 
     /// How long until a step is to be killed.
     pub fn wait(&self) -> Option<Duration> {
-        let next = self.steps.values().filter_map(|s| s.kill_at).min()?;
+        let next = self.steps.values().flat_map(|s| [s.kill_at, s.end_at]).flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 }
@@ -145,9 +152,8 @@ impl Agent {
         self.send(client, &created);
         let launcher = self.launch.hosts.first().map_or("127.0.0.1", |h| &h.address).to_owned();
         let mut parts: Vec<PartState> = plan.nodes.iter().map(|_| PartState::default()).collect();
-        let mut own = None;
         for (place, (share, part)) in plan.nodes.iter().zip(&mut parts).enumerate() {
-            let launching = Box::new(Launching {
+            part.launching = Some(Box::new(Launching {
                 step,
                 request: request.clone(),
                 nodes: nodes.clone(),
@@ -157,12 +163,7 @@ impl Agent {
                 cpus: share.cpus,
                 gpus: share.gpus.clone(),
                 launcher: launcher.clone(),
-            });
-            match (share.index, self.node_connection(share.index)) {
-                (0, _) => own = Some((place, launching)),
-                (_, Some(connection)) => self.send(connection, &Order::Launch(launching)),
-                (_, None) => part.launching = Some(launching),
-            }
+            }));
         }
         let running = Running {
             client: Some(client),
@@ -172,10 +173,13 @@ impl Agent {
             usage: Usage::default(),
             cancelled_by: None,
             kill_at: None,
+            end_at: limit::end(request.time_limit),
+            timed_out: false,
+            held: request.held,
         };
         self.manager.steps.insert(step, running);
-        if let Some((node, launching)) = own {
-            self.launch_own_part(step, node, *launching);
+        if !request.held {
+            self.launch_parts(step);
         }
     }
 
@@ -197,18 +201,10 @@ impl Agent {
 
     /// The agent of node `index` of the job is there: it gets what waited for it.
     pub(in crate::agent) fn node_joined(&mut self, index: usize) {
-        let mut orders = Vec::new();
-        for running in self.manager.steps.values_mut() {
-            for (share, part) in running.plan.nodes.iter().zip(&mut running.parts) {
-                if share.index == index {
-                    orders.extend(part.launching.take().map(Order::Launch));
-                }
-            }
-        }
-        if let Some(connection) = self.node_connection(index) {
-            for order in orders {
-                self.send(connection, &order);
-            }
+        let on_it = |s: &Running| !s.held && s.plan.nodes.iter().any(|share| share.index == index);
+        let steps: Vec<u32> = self.manager.steps.iter().filter(|(_, s)| on_it(s)).map(|(step, _)| *step).collect();
+        for step in steps {
+            self.launch_parts(step);
         }
     }
 
@@ -226,6 +222,9 @@ impl Agent {
 
     /// Says something to every part of a step.
     fn tell_parts(&mut self, step: u32, told: &ToPart) {
+        if matches!(told, ToPart::Cancel(_) | ToPart::Signal(SIGKILL)) && self.drop_held(step) {
+            return;
+        }
         let Some(running) = self.manager.steps.get_mut(&step) else {
             return;
         };
@@ -324,7 +323,11 @@ impl Agent {
         self.manager.highest = worse_code(self.manager.highest, running.exit);
         let (exit, usage) = (running.exit, running.usage);
         let cancelled_by = running.cancelled_by;
-        let state = if cancelled_by.is_some() { JobState::Cancelled } else { batch::state_of(exit) };
+        let state = match (cancelled_by, running.timed_out) {
+            (Some(_), _) => JobState::Cancelled,
+            (None, true) => JobState::Timeout,
+            (None, false) => batch::state_of(exit),
+        };
         self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {
@@ -347,6 +350,7 @@ impl Agent {
                 self.tell_parts(step, &ToPart::Input(bytes));
                 self.input_taken(step); // if there is none left to take it
             }
+            FromClient::Launch => self.launch_parts(step),
             FromClient::InputEnd => self.tell_parts(step, &ToPart::InputEnd),
             FromClient::Signal(signal) => self.tell_parts(step, &ToPart::Signal(signal)),
             FromClient::Resize(rows, columns) => self.tell_parts(step, &ToPart::Resize(rows, columns)),
@@ -379,6 +383,7 @@ impl Agent {
     }
 
     pub(in crate::agent) fn kill_overdue_steps(&mut self) {
+        self.end_overdue_steps();
         let now = Instant::now();
         let overdue = |s: &mut Running| s.kill_at.take_if(|at| *at <= now).is_some();
         let steps: Vec<u32> = self.manager.steps.iter_mut().filter_map(|(n, s)| overdue(s).then_some(*n)).collect();

@@ -4,9 +4,14 @@
 //! the step gets its part of it ([`part`]) and sends what its tasks write through the first node's agent to srun.
 
 pub(super) mod account;
+mod epilog;
 pub(super) mod manager;
 pub(super) mod part;
+pub(super) mod prepare;
+mod setup;
 mod task;
+
+pub use setup::Setup;
 
 use crate::{job::ExitStatus, slurm::idset::IdSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -79,6 +84,12 @@ pub struct StepRequest {
     pub terminal: Option<(u16, u16)>,
     /// The whole command line, for sacct's SubmitLine.
     pub command: String,
+    /// `--time`: minutes.
+    pub time_limit: Option<u32>,
+    /// The tasks wait for [`FromClient::Launch`]: srun has something to do before them.
+    pub held: bool,
+    /// What is done to each task before and behind its program.
+    pub setup: Setup,
 }
 
 /// How tasks go to the nodes of a step.
@@ -210,6 +221,8 @@ pub enum ToClient {
 /// What srun says to the first node's agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromClient {
+    /// The tasks of a step that was held may start.
+    Launch,
     /// Bytes for the tasks' stdin. The next only after [`ToClient::InputTaken`].
     Input(Bytes),
     /// No more bytes for stdin.

@@ -1,6 +1,6 @@
 //! One task of a step: its files, its environment, its start.
 
-use super::{Binding, Bytes, Launching, Programs, Sink, Source};
+use super::{Binding, Bytes, Launching, Programs, Sink, Source, epilog::Epilog, prepare::Preparation};
 use crate::{
     agent::{
         Launch, batch, output,
@@ -31,6 +31,7 @@ use std::{
         unix::{ffi::OsStrExt, fs::PermissionsExt},
     },
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// A task, running or over.
@@ -55,9 +56,32 @@ pub(in crate::agent) struct Task {
     pub error: Option<File>,
     /// Whether these are a terminal.
     pub terminal: bool,
+    /// What runs behind it; then `pid` is its process.
+    pub epilog: Option<Epilog>,
 }
 
 impl Task {
+    /// Its process has ended, or that of its epilog, which comes in between if there is one.
+    pub fn ended(&mut self, exit: ExitStatus) {
+        self.exit = match self.epilog.take() {
+            Some(epilog) if epilog.running.is_some() => Some(epilog.ended(exit)),
+            Some(mut epilog) => match epilog.start(exit) {
+                Some(pid) => {
+                    self.pid = pid;
+                    self.epilog = Some(epilog);
+                    None
+                }
+                None => Some(exit),
+            },
+            None => Some(exit),
+        };
+    }
+
+    /// Until when its epilog has time.
+    pub fn epilog_until(&self) -> Option<Instant> {
+        self.epilog.as_ref()?.running.map(|(_, until)| until)
+    }
+
     /// Hands on what input there is, as far as the task takes it.
     pub fn feed(&mut self) {
         while let Some(input) = self.input.as_mut().filter(|_| !self.pending.is_empty()) {
@@ -148,6 +172,7 @@ impl<'a> Starter<'a> {
             output: None,
             error: None,
             terminal: false,
+            epilog: None,
         };
         let message = match self.try_start(&mut task, local) {
             Ok(pid) => {
@@ -156,7 +181,7 @@ impl<'a> Starter<'a> {
             }
             Err((exit, message)) => {
                 task.exit = Some(exit);
-                (task.input, task.output, task.error) = (None, None, None);
+                (task.input, task.output, task.error, task.epilog) = (None, None, None, None);
                 Some(message)
             }
         };
@@ -230,6 +255,16 @@ impl<'a> Starter<'a> {
         let file = CString::new(file.into_os_string().as_bytes()).unwrap_or_default();
         let mut arguments = vec![file.clone()];
         arguments.extend(command.iter().skip(1).filter_map(|a| CString::new(a.0.as_slice()).ok()));
+        let localized = |path: &Option<String>| {
+            let made = self.launch.made.as_ref();
+            path.as_ref().map(|p| made.map_or(p.clone(), |m| m.localized_text(p)))
+        };
+        let setup = &self.launching.request.setup;
+        let preparation = Preparation { prolog: localized(&setup.prolog) };
+        let (file, arguments) = match preparation.is_empty() {
+            true => (file, arguments),
+            false => preparation.command(arguments),
+        };
         let limits = spawn::limits(&self.launch.job.request.rlimits);
         let program = Program {
             file: &file,
@@ -240,7 +275,15 @@ impl<'a> Starter<'a> {
             terminal,
         };
         match spawn::spawn(&program) {
-            Ok(pid) => Ok(pid.as_raw()),
+            Ok(pid) => {
+                if let Some(path) = localized(&setup.epilog) {
+                    let (directory, mut environment) = (self.directory.to_string_lossy().into_owned(), environment);
+                    environment.set("SLURM_TASK_PID", pid.to_string());
+                    let [_, _, error] = stdio;
+                    task.epilog = Some(Epilog { path, directory, environment, error, running: None });
+                }
+                Ok(pid.as_raw())
+            }
             Err(errno) => {
                 // It is the task's own word: it goes where the task's stderr goes.
                 output::message(&stdio[2], &spawn::execve_message(&file_text, errno));

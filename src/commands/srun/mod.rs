@@ -2,9 +2,11 @@
 
 mod client;
 mod find;
+mod hooks;
 mod multi_prog;
 mod output;
 mod request;
+mod setup;
 mod tasks;
 mod terminal;
 

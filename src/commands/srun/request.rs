@@ -1,6 +1,6 @@
 //! From options to a step.
 
-use super::{multi_prog, terminal};
+use super::{hooks::Hooks, multi_prog, setup, terminal};
 use crate::{
     agent::step::{Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text},
     job::env::{self, Environment},
@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub quit_on_interrupt: bool,
     /// No status on ^C.
     pub disable_status: bool,
+    /// `--prolog`, `--epilog`
+    pub hooks: Hooks,
 }
 
 /// Works out what the options and the command line ask for.
@@ -115,6 +117,8 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         kill_on_bad_exit: options.is_set("kill-on-bad-exit") && options.get("kill-on-bad-exit") != Some("0"),
         label: options.is_set("label"),
         command: command_line(args),
+        time_limit: setup::time_limit(options),
+        setup: setup::resolve(options)?,
         ..StepRequest::default()
     };
     memory(options, &mut request);
@@ -152,7 +156,9 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         immediate: number("immediate").filter(|n| *n > 0),
         quit_on_interrupt: options.is_set("quit-on-interrupt"),
         disable_status: options.is_set("disable-status"),
+        hooks: Hooks::new(options, operands),
     };
+    plan.request.held = plan.hooks.prolog.is_some();
     files(options, &mut plan);
     Ok(plan)
 }

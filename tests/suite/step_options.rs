@@ -1,0 +1,137 @@
+//! What srun's options do to a step: its time, what runs around it and its tasks, where these are bound.
+
+use crate::harness::{FOUR, Lab, ONE};
+use std::{
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
+
+/// What a batch script prints that runs this.
+#[track_caller]
+fn job(lab: &Lab, options: &str, script: &str) -> String {
+    lab.file("x.sh", format!("#!/bin/bash\n{script}\n"));
+    let out = lab.sh(&format!("sbatch --wait -Q -o out {options} x.sh"));
+    assert!(out.stderr.is_empty(), "{out:?}");
+    lab.read("out")
+}
+
+/// A script in the work directory that can be executed.
+fn program(lab: &Lab, name: &str, script: &str) {
+    let path = lab.file(name, format!("#!/bin/bash\n{script}\n"));
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Steps of a state, as sacct tells of them.
+fn steps(lab: &Lab, format: &str) -> String {
+    lab.sh(&format!("sacct -n -P -o jobid,{format} | grep -E '\\.[0-9]'")).stdout
+}
+
+/// The smallest limit is a minute.
+#[test]
+fn a_step_ends_at_its_time_limit() {
+    let lab = Lab::new(FOUR);
+    let start = Instant::now();
+    lab.file("x.sh", "#!/bin/bash\nsrun -t 0:30 sleep 3600; echo rc $?\n");
+    let obeys = lab.submit("-N2 -n2 -o obeys x.sh");
+    lab.file("y.sh", "#!/bin/bash\nSLURM_TIMELIMIT=1 srun bash -c 'trap \"exit 3\" TERM; while :; do sleep 0.05; done'\n");
+    let own = lab.submit("-n1 -o own y.sh");
+    let until = Instant::now() + Duration::from_secs(100);
+    while !lab.sh("squeue -h").stdout.is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(start.elapsed() >= Duration::from_secs(60), "too early: {:?}", start.elapsed());
+    let said = lab.read("obeys");
+    let line = format!("slurmstepd: error: *** STEP {obeys}.0 ON node1 CANCELLED AT ");
+    assert!(said.starts_with(&line) && said.contains(" DUE TO TIME LIMIT ***\n"), "{said}");
+    assert!(!said.contains("aborted") && said.contains("srun: error: node1: task 0: Terminated\n"), "{said}");
+    assert!(said.ends_with(&format!("srun: Force Terminated StepId={obeys}.0\nrc 143\n")), "{said}");
+    assert!(lab.read("own").contains("srun: error: node1: task 0: Exited with exit code 3\n"), "{}", lab.read("own"));
+    let expected = format!("{obeys}.0|TIMEOUT|0:15\n{own}.0|TIMEOUT|3:0\n");
+    assert_eq!(steps(&lab, "state,exitcode"), expected);
+    assert_eq!(lab.sh("sacct -n -X -P -o state").ok(), "COMPLETED\nFAILED\n");
+}
+
+#[test]
+fn a_prolog_of_the_task_changes_what_it_finds() {
+    let lab = Lab::new(FOUR);
+    program(
+        &lab,
+        "tp",
+        "echo \"print prolog of $SLURM_PROCID in $SLURM_SCRIPT_CONTEXT\"\necho 'export FOO=from prolog'\necho unset BAR\necho nonsense\necho noise >&2\necho $SLURM_TASK_PID $$ > pids.$SLURM_PROCID",
+    );
+    program(&lab, "te", "echo unheard; echo \"epilog of $SLURM_PROCID, $FOO\" >&2; echo $SLURM_TASK_PID >> pids.$SLURM_PROCID");
+    let script = "export BAR=1\nsrun -l --task-prolog=$PWD/tp --task-epilog=$PWD/te bash -c 'echo task $FOO$BAR; echo $$ >> pids.$SLURM_PROCID' 2>&1 | sort";
+    assert_eq!(
+        job(&lab, "-N2 -n2", script),
+        "0: epilog of 0, \n0: prolog of 0 in prolog_task\n0: task from prolog\n1: epilog of 1, \n1: prolog of 1 in prolog_task\n1: task from prolog\n"
+    );
+    for task in ["pids.0", "pids.1"] {
+        let text = lab.read(task);
+        let pids: Vec<&str> = text.split_whitespace().collect();
+        assert!(pids.len() == 4 && pids[0] == pids[2] && pids[0] == pids[3] && pids[0] != pids[1], "{pids:?}");
+    }
+    assert_eq!(steps(&lab, "state,exitcode"), "1.0|COMPLETED|0:0\n");
+}
+
+#[test]
+fn programs_around_a_task_that_fail_are_said() {
+    let lab = Lab::new(ONE);
+    program(&lab, "nine", "exit 9");
+    let out = job(
+        &lab,
+        "-n2",
+        "srun --task-prolog=$PWD/nine echo no; echo rc $?\nsrun -n1 --task-prolog=nine echo no; echo rc $?\n\
+         srun -n1 --task-prolog=/no/such echo no; echo rc $?\nsrun -n1 --task-epilog=$PWD/nine bash -c 'echo yes; exit 4'; echo rc $?\n\
+         srun -n1 --task-epilog=none echo yes; echo rc $?",
+    );
+    let said = "slurmstepd: error: --task-prolog failed status=9\n";
+    assert_eq!(out.matches(said).count(), 2, "{out}");
+    for part in [
+        "srun: error: solo: tasks 0-1: Exited with exit code 9\nrc 9\n",
+        "slurmstepd: error: run_command: user task_prolog is not fully qualified pathname (nine)\n\
+         slurmstepd: error: user task_prolog did not exit normally. reason: Run command failed - configuration error\n\
+         slurmstepd: error: --task-prolog failed status=1\nsrun: error: solo: task 0: Exited with exit code 1\nrc 1\n",
+        "run_command: user task_prolog can not be executed (/no/such) No such file or directory\n",
+        "yes\nslurmstepd: error: TaskEpilog failed status=2304\nsrun: error: solo: task 0: Exited with exit code 4\nrc 4\n",
+        "slurmstepd: error: Could not run user task_epilog [none]: access denied\nslurmstepd: error: TaskEpilog failed status=-1\n",
+    ] {
+        // Which of two tasks of a node ends first is theirs to say.
+        let part = part.trim_start_matches("srun: error: solo: tasks 0-1: Exited with exit code 9\n");
+        assert!(out.contains(part), "{part:?} is not in {out}");
+    }
+    assert!(out.ends_with("rc 0\n") && !out.contains("no\n"), "{out}");
+}
+
+#[test]
+fn a_long_epilog_of_a_task_is_killed() {
+    let lab = Lab::new(ONE);
+    program(&lab, "te", "sleep 3600");
+    let out = job(&lab, "-n1", "srun --task-epilog=$PWD/te echo task; echo rc $?");
+    assert_eq!(out, "task\nslurmstepd: error: TaskEpilog failed status=9\nrc 0\n");
+}
+
+#[test]
+fn srun_runs_programs_around_the_step() {
+    let lab = Lab::new(FOUR);
+    program(&lab, "pr", "echo \"prolog $SLURM_STEP_ID $SLURM_NTASKS $SLURM_TASKS_PER_NODE $SLURM_SCRIPT_CONTEXT: $*\"");
+    program(&lab, "ep", "echo \"epilog $SLURM_STEP_ID $SLURM_SCRIPT_CONTEXT: $*\"; exit 6");
+    program(&lab, "five", "exit 5");
+    let out = job(&lab, "-N2", "srun --prolog=pr --epilog=$PWD/ep echo task; echo rc $?\nSLURM_PROLOG=none srun -N1 --epilog=/no/such echo task");
+    assert_eq!(
+        out,
+        "prolog 0 2 1(x2) prolog_srun: echo task\ntask\ntask\nepilog 0 epilog_srun: echo task\n\
+         srun: error: srun epilog failed status=6\nrc 0\ntask\nsrun: Access denied for /no/such: No such file or directory\n"
+    );
+    let out = job(&lab, "-N2", "srun --prolog=five --epilog=ep touch started; echo rc $?; srun echo next");
+    let (cancelled, others): (Vec<&str>, Vec<&str>) = out.lines().partition(|l| l.starts_with("slurmstepd: error: *** STEP 2.0 ON"));
+    assert_eq!(cancelled.len(), 1, "{out}");
+    assert_eq!(
+        others.join("\n") + "\n",
+        "srun: error: srun prolog failed rc = 5. Aborting step.\n\
+         srun: StepId=2.0 aborted before step completely launched.\n\
+         srun: Job step aborted: Waiting up to 3 seconds for job step to finish.\n\
+         epilog 0 epilog_srun: touch started\nsrun: error: srun epilog failed status=6\nrc 1\nnext\nnext\n"
+    );
+    assert!(!lab.work().join("started").exists());
+    assert_eq!(steps(&lab, "state,exitcode").lines().nth(2), Some("2.0|FAILED|1:0"));
+}

@@ -1,4 +1,4 @@
-complete -c srun -l accel-bind -d 'task to accelerator binding (old form of --gpu-bind) (every task sees all GPUs that the step has on its node)' -r
+complete -c srun -l accel-bind -d 'task to accelerator binding (old form of --gpu-bind) (no effect here)' -r
 complete -c srun -s A -l account -d 'charge job to specified account (no effect here)' -r
 complete -c srun -l acctg-freq -d 'accounting and profiling sampling intervals (no effect here)' -r
 complete -c srun -s b -l begin -d 'defer job until HH:MM MM/DD/YY (no effect here)' -r
@@ -7,7 +7,7 @@ complete -c srun -l comment -d 'arbitrary comment (no effect here)' -r
 complete -c srun -s C -l constraint -d 'specify a list of constraints (no effect here)' -r
 complete -c srun -s S -l core-spec -d 'count of reserved cores (no effect here)' -r
 complete -c srun -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
-complete -c srun -l cpu-bind -l cpu_bind -d 'bind tasks to CPUs (no effect here)' -r
+complete -c srun -l cpu-bind -l cpu_bind -d 'bind tasks to CPUs' -r
 complete -c srun -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c srun -s c -l cpus-per-task -d 'number of cpus required per task' -r
 complete -c srun -l deadline -d 'remove the job if no ending possible before this deadline (start > (deadline - time[-min])) (no effect here)' -r
@@ -21,7 +21,7 @@ complete -c srun -l exclusive -d 'allocate nodes in exclusive mode when cpu cons
 complete -c srun -l export -d 'specify environment variables to export' -r
 complete -c srun -l extra -d 'arbitrary string enclosed in single or double quotes (no effect here)' -r
 complete -c srun -s B -l extra-node-info -d 'combine request of sockets per node, cores per socket and threads per core (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
-complete -c srun -l gpu-bind -d 'task to gpu binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c srun -l gpu-bind -d 'task to gpu binding options' -r
 complete -c srun -s G -l gpus -d 'count of GPUs required for the job' -r
 complete -c srun -l gpus-per-node -d 'number of GPUs required per allocated node' -r
 complete -c srun -l gpus-per-task -d 'number of GPUs required per spawned task' -r
@@ -43,7 +43,7 @@ complete -c srun -l mail-user -d 'who to send email notification for job state c
 complete -c srun -s T -l threads -d 'set srun launch fanout (no effect here)' -r
 complete -c srun -l mcs-label -d 'mcs label if mcs plugin mcs/group is used (no effect here)' -r
 complete -c srun -l mem -d 'minimum amount of real memory' -r
-complete -c srun -l mem-bind -d 'bind memory to locality domains (ldom) (no effect here)' -r
+complete -c srun -l mem-bind -d 'bind memory to locality domains (ldom)' -r
 complete -c srun -l mem-per-cpu -d 'maximum amount of real memory per allocated cpu required by the job' -r
 complete -c srun -l mem-per-gpu -d 'real memory required per allocated GPU' -r
 complete -c srun -l mincpus -d 'minimum number of logical processors (threads) per node (no effect here)' -r
@@ -84,7 +84,7 @@ complete -c srun -s t -l time -d 'time limit' -r
 complete -c srun -l time-min -d 'minimum time limit (if distinct) (no effect here)' -r
 complete -c srun -l tmp -d 'minimum amount of temporary disk (no effect here)' -r
 complete -c srun -l treewidth -d 'fanout of the launch (no effect here)' -r
-complete -c srun -l tres-bind -d 'task to tres binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c srun -l tres-bind -d 'task to tres binding options' -r
 complete -c srun -s W -l wait -d 'seconds to wait after first task ends before killing job' -r
 complete -c srun -l wckey -d 'wckey to run job under (no effect here)' -r
 complete -c srun -l contiguous -d 'demand a contiguous range of nodes (no effect here)'

@@ -1,6 +1,6 @@
 //! What srun's options do to a step: its time, what runs around it and its tasks, where these are bound.
 
-use crate::harness::{FOUR, Lab, ONE};
+use crate::harness::{FOUR, Lab, ONE, RECORDED};
 use std::{
     os::unix::fs::PermissionsExt,
     time::{Duration, Instant},
@@ -134,4 +134,61 @@ fn srun_runs_programs_around_the_step() {
     );
     assert!(!lab.work().join("started").exists());
     assert_eq!(steps(&lab, "state,exitcode").lines().nth(2), Some("2.0|FAILED|1:0"));
+}
+
+#[test]
+fn tasks_are_bound_to_cpus() {
+    let lab = Lab::new(ONE);
+    let show = "bash -c 'echo $SLURM_CPU_BIND'";
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let out = job(&lab, "-n2", &format!("srun -l --cpu-bind=verbose,rank {show} 2>&1 | sed 's/\\[[0-9]*\\]/[P]/' | sort"));
+    if cpus > 1 {
+        assert_eq!(
+            out,
+            "0: cpu-bind=RANK - solo, task  0  0 [P]: mask 0x1 set\n0: verbose,rank\n\
+             1: cpu-bind=RANK - solo, task  1  1 [P]: mask 0x2 set\n1: verbose,rank\n"
+        );
+        // What is said is so.
+        let allowed = "bash -c 'grep Cpus_allowed_list /proc/self/status | cut -f2'";
+        assert_eq!(job(&lab, "-n2", &format!("srun -l --cpu-bind=map_cpu:1,0 {allowed} | sort")), "0: 1\n1: 0\n");
+        assert_eq!(job(&lab, "-n2", &format!("srun --cpu-bind=cores -n1 -c2 {allowed}")), "0-1\n");
+    }
+    assert_eq!(job(&lab, "-n2", &format!("srun -n1 {show}; srun -n1 --cpu-bind=none {show}")), "\nquiet,none\n");
+    let out = job(&lab, "-n1", "srun --cpu-bind=map_cpu:1 true; echo rc $?; srun --cpu-bind=bogus true; echo rc $?; srun --cpu-bind=help true | head -n1");
+    assert_eq!(
+        out,
+        "srun: error: CPU binding outside of job step allocation, allocated CPUs are: 0x1.\n\
+         srun: error: Application launch failed: Unable to satisfy cpu bind request\nrc 1\n\
+         srun: error: unrecognized --cpu-bind argument \"bogus\"\nsrun: fatal: Failed to parse --cpu-bind= values.\nrc 1\n\
+         CPU bind options:\n"
+    );
+}
+
+#[test]
+fn tasks_see_the_gpus_they_are_bound_to() {
+    let lab = Lab::new(RECORDED);
+    let script = "show() { srun -l \"$@\" bash -c 'echo ${CUDA_VISIBLE_DEVICES-none} $SLURMD_TRES_BIND' 2>&1 | sort; }\n\
+        show --gpu-bind=single:1; show --gpu-bind=map_gpu:1,3; show --gpu-bind=mask_gpu:0x3,0xc; show --gpu-bind=none\n\
+        show --gpu-bind=verbose,per_task:1; show --accel-bind=g; srun --gpu-bind=bogus true; echo rc $?";
+    assert_eq!(
+        job(&lab, "-n2 --gpus-per-node=4", script),
+        "0: 0 gpu:single:1\n1: 1 gpu:single:1\n0: 1 gpu:map_gpu:1,3\n1: 3 gpu:map_gpu:1,3\n\
+         0: 0,1 gpu:mask_gpu:0x3,0xc\n1: 2,3 gpu:mask_gpu:0x3,0xc\n0: none gpu:none\n1: none gpu:none\n\
+         0: 0 gpu:verbose,per_task:1\n0: gpu-bind: usable_gres=0x1; bit_alloc=0xF; local_inx=0; global_list=0; local_list=0\n\
+         1: 1 gpu:verbose,per_task:1\n1: gpu-bind: usable_gres=0x2; bit_alloc=0xF; local_inx=0; global_list=1; local_list=1\n\
+         0: 0,1,2,3\n1: 0,1,2,3\nsrun: error: Invalid --gpu-bind argument: gpu:bogus\nrc 255\n"
+    );
+}
+
+#[test]
+fn memory_is_bound_or_told_of() {
+    let lab = Lab::new(ONE);
+    let out = job(&lab, "-n1", "srun --mem-bind=v,p,local bash -c 'env | grep MEM_BIND | sort' 2>&1 | sed 's/\\[[0-9]*\\]/[P]/; s/mask.*set/mask set/; s/mask.*FAILED/mask set/'");
+    assert_eq!(
+        out,
+        "mem-bind=LOC - solo, task  0  0 [P]: mask set\nSLURM_MEM_BIND=verbose,prefer,local\nSLURM_MEM_BIND_LIST=\n\
+         SLURM_MEM_BIND_PREFER=prefer\nSLURM_MEM_BIND_TYPE=local\nSLURM_MEM_BIND_VERBOSE=verbose\n"
+    );
+    let out = job(&lab, "-n1", "srun --mem-bind=map_mem:999 true; echo rc $?");
+    assert!(out.starts_with("slurmstepd: error: NUMA node 999 does not exist; cannot bind local task 0 to it (--mem-bind=map_mem)\n") && out.ends_with("rc 1\n"), "{out}");
 }

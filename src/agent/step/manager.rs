@@ -111,7 +111,10 @@ impl Agent {
             return;
         }
         match self.manager.account.plan(&request) {
-            Ok(plan) => self.start_step(client, request, plan, false),
+            Ok(plan) => match plan.outside(&request) {
+                Some(text) => self.send(client, &ToClient::Refused(text)),
+                None => self.start_step(client, request, plan, false),
+            },
             Err(NoPlan::Busy(_)) if !request.immediate => {
                 self.send(client, &ToClient::Busy);
                 self.manager.waiting.push(Waiting { client, request });
@@ -161,6 +164,7 @@ impl Agent {
                 distribution: plan.distribution.clone(),
                 node: place,
                 cpus: share.cpus,
+                cpu_ids: share.cpu_ids.clone(),
                 gpus: share.gpus.clone(),
                 launcher: launcher.clone(),
             }));

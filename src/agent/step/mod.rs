@@ -4,6 +4,8 @@
 //! the step gets its part of it ([`part`]) and sends what its tasks write through the first node's agent to srun.
 
 pub(super) mod account;
+mod binding;
+mod bindings;
 mod epilog;
 pub(super) mod manager;
 pub(super) mod part;
@@ -56,7 +58,7 @@ pub struct StepRequest {
     pub memory_per_gpu: Option<u64>,
     /// GPUs.
     pub gpus: Gpus,
-    /// `--gpus-per-task`, or as many tasks to each GPU as `--ntasks-per-gpu` says.
+    /// `--gpus-per-task`, or as many tasks to each GPU as `--ntasks-per-gpu` says; `--gpu-bind` comes before it.
     pub gpu_binding: Binding,
     /// Do not wait: `--immediate`.
     pub immediate: bool,
@@ -303,6 +305,8 @@ pub struct Launching {
     pub node: usize,
     /// CPUs here.
     pub cpus: u32,
+    /// Which they are, by the numbers of the job's share of the node.
+    pub cpu_ids: IdSet,
     /// GPUs here.
     pub gpus: IdSet,
     /// Address of the node srun runs on.

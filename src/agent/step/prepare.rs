@@ -3,7 +3,10 @@
 //! It is the task's own process that does it, as in slurmstepd, so that it has the task's number, its files, its environment
 //! and its signals. Only a task that something was asked for begins this way.
 
+mod place;
 mod prolog;
+
+pub(in crate::agent) use place::{Affinity, Memory};
 
 use crate::agent::{
     batch, output,
@@ -22,6 +25,12 @@ pub(in crate::agent) const WORD: &str = "task";
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::agent) struct Preparation {
+    /// Its CPUs: `--cpu-bind`
+    pub affinity: Option<Affinity>,
+    /// Its memory: `--mem-bind`
+    pub memory: Option<Memory>,
+    /// Lines for its stderr.
+    pub lines: Vec<String>,
     /// `--task-prolog`
     pub prolog: Option<String>,
 }
@@ -49,6 +58,13 @@ pub(in crate::agent) fn main(args: &[OsString]) -> u8 {
     let Ok(preparation) = serde_json::from_slice::<Preparation>(preparation.as_encoded_bytes()) else {
         return 1;
     };
+    if let Some(affinity) = &preparation.affinity {
+        affinity.enter();
+    }
+    if let Some(memory) = &preparation.memory {
+        memory.enter();
+    }
+    preparation.lines.iter().for_each(|line| place::tell(line));
     let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     if let Some(path) = &preparation.prolog
         && let Err(code) = prolog::run(path, &mut environment)

@@ -1,5 +1,6 @@
 //! What srun's options ask for around each task's program.
 
+use crate::slurm::bind::{Bind, GpuBind};
 use serde::{Deserialize, Serialize};
 
 /// What is done on a node before and behind the program of each task.
@@ -9,4 +10,10 @@ pub struct Setup {
     pub prolog: Option<String>,
     /// `--task-epilog`
     pub epilog: Option<String>,
+    /// `--cpu-bind`
+    pub cpus: Option<Bind>,
+    /// `--mem-bind`
+    pub memory: Option<Bind>,
+    /// `--gpu-bind`; `None`: as [`super::StepRequest::gpu_binding`] says.
+    pub gpus: Option<GpuBind>,
 }

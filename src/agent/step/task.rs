@@ -1,6 +1,6 @@
 //! One task of a step: its files, its environment, its start.
 
-use super::{Binding, Bytes, Launching, Programs, Sink, Source, epilog::Epilog, prepare::Preparation};
+use super::{Bytes, Launching, Programs, Sink, Source, bindings::Bindings, epilog::Epilog, prepare::Preparation};
 use crate::{
     agent::{
         Launch, batch, output,
@@ -11,10 +11,7 @@ use crate::{
         env::{self, Environment},
         files,
     },
-    slurm::{
-        filename::{Vars, expand},
-        idset::IdSet,
-    },
+    slurm::filename::{Vars, expand},
 };
 use nix::{
     errno::Errno,
@@ -142,6 +139,7 @@ pub(super) struct Starter<'a> {
     launching: &'a Launching,
     base: Environment,
     directory: PathBuf,
+    bindings: Bindings,
 }
 
 impl<'a> Starter<'a> {
@@ -156,7 +154,7 @@ impl<'a> Starter<'a> {
                 }
             }
         }
-        Self { launch, launching, base, directory }
+        Self { launch, launching, base, directory, bindings: Bindings::new(launching) }
     }
 
     /// Starts task `id`, the `local`th here. A line for stderr comes with one that could not be started.
@@ -260,7 +258,14 @@ impl<'a> Starter<'a> {
             path.as_ref().map(|p| made.map_or(p.clone(), |m| m.localized_text(p)))
         };
         let setup = &self.launching.request.setup;
-        let preparation = Preparation { prolog: localized(&setup.prolog) };
+        let mut preparation = Preparation { prolog: localized(&setup.prolog), ..Preparation::default() };
+        let gpus = &self.launching.gpus;
+        if let Err(text) = self.bindings.prepare(&mut preparation, gpus, task.id, local) {
+            output::message(&stdio[2], &text);
+            output::message(&stdio[2], "Failed to invoke task plugins: task_p_pre_launch error");
+            task.exit = Some(ExitStatus::exited(1));
+            return Ok(0);
+        }
         let (file, arguments) = match preparation.is_empty() {
             true => (file, arguments),
             false => preparation.command(arguments),
@@ -319,14 +324,7 @@ impl<'a> Starter<'a> {
     fn environment(&self, id: u32, local: usize) -> Environment {
         let launching = self.launching;
         let request = &launching.request;
-        let gpus: IdSet = match request.gpu_binding {
-            Binding::None => launching.gpus.clone(),
-            Binding::PerTask(n) => launching.gpus.iter().skip(local * n as usize).take(n as usize).collect(),
-            Binding::Single(n) => {
-                let count = launching.gpus.len().max(1);
-                launching.gpus.iter().skip(local / (n.max(1) as usize) % count).take(1).collect()
-            }
-        };
+        let gpus = self.bindings.gpus(&launching.gpus, local);
         let mut environment = self.base.clone();
         let facts = env::Task {
             job: &self.launch.job,
@@ -341,11 +339,7 @@ impl<'a> Starter<'a> {
             id,
             local_id: local as u32,
             gpus: &gpus,
-            gpu_binding: match request.gpu_binding {
-                Binding::None => None,
-                Binding::PerTask(n) => Some(format!("gpu:per_task:{n}")),
-                Binding::Single(n) => Some(format!("gpu:single:{n}")),
-            },
+            gpu_binding: self.bindings.gpu_binding(),
             gpus_on_node: launching.gpus.len() as u32,
             cpus_per_task: request.cpus_per_task,
             umask: request.umask,
@@ -353,6 +347,7 @@ impl<'a> Starter<'a> {
             launcher: &launching.launcher,
         };
         env::task(&mut environment, &facts);
+        self.bindings.tell(&mut environment);
         batch::make_tmpdir(&mut environment);
         environment
     }

@@ -30,6 +30,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.is_set("usage") {
         return print(&options::usage(Command::Srun));
     }
+    if let Some((text, code)) = setup::help(&parsed.options).filter(|_| !parsed.operands.is_empty()) {
+        print(text);
+        return code;
+    }
     for line in parsed.options.warnings(Place::Here) {
         eprint(&line);
     }

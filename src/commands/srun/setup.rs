@@ -3,7 +3,8 @@
 use crate::{
     agent::step::Setup,
     slurm::{
-        options::{Options, Refusal},
+        bind::{self, Bind, BindError, GpuBindError},
+        options::{Command, Options, Refusal},
         time::TimeLimit,
     },
 };
@@ -22,5 +23,60 @@ pub(super) fn time_limit(options: &Options) -> Option<u32> {
 /// srun's own refusals.
 pub(super) fn resolve(options: &Options) -> Result<Setup, Refusal> {
     let text = |name: &str| options.get(name).map(str::to_owned);
-    Ok(Setup { prolog: text("task-prolog"), epilog: text("task-epilog") })
+    let cpus = options.get("cpu-bind").map(|text| {
+        text.parse().map_err(|e: BindError| {
+            let fatal = Refusal::fatal(Command::Srun, "Failed to parse --cpu-bind= values.");
+            let mut refusal = Refusal::error(Command::Srun, 1, e.to_string());
+            refusal.lines.extend(fatal.lines);
+            refusal
+        })
+    });
+    let memory = options.get("mem-bind").map(|text| {
+        Bind::memory(text).map_err(|e| Refusal::error(Command::Srun, 255, e.to_string()))
+    });
+    let gpus = options.get("gpu-bind").or(options.get("tres-bind")).map(|text| {
+        text.parse().map_err(|e: GpuBindError| Refusal::error(Command::Srun, 255, e.to_string()))
+    });
+    Ok(Setup {
+        prolog: text("task-prolog"),
+        epilog: text("task-epilog"),
+        cpus: cpus.transpose()?,
+        memory: memory.transpose()?,
+        gpus: gpus.transpose()?,
+    })
+}
+
+/// What `--cpu-bind=help` or `--mem-bind=help` prints, and its exit code.
+pub(super) fn help(options: &Options) -> Option<(&'static str, u8)> {
+    let asked = |name: &str| options.get(name).is_some_and(|text| text.eq_ignore_ascii_case("help"));
+    match (asked("mem-bind"), asked("cpu-bind")) {
+        (true, _) => Some((bind::MEMORY_HELP, 255)),
+        (_, true) => Some((bind::CPU_HELP, 1)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::options;
+    use std::ffi::OsString;
+
+    fn resolved(args: &[&str]) -> Result<Setup, Refusal> {
+        let words: Vec<OsString> = args.iter().map(Into::into).collect();
+        let parsed = options::parse(Command::Srun, &words, &|_| None)?;
+        resolve(&parsed.options)
+    }
+
+    #[test]
+    fn wrong_bindings_are_refused_in_srun_s_words() {
+        let said = |args: &[&str]| resolved(args).map_err(|r| (r.lines.join("\n"), r.exit));
+        let two = "srun: error: unrecognized --cpu-bind argument \"bogus\"\nsrun: fatal: Failed to parse --cpu-bind= values.";
+        assert_eq!(said(&["--cpu-bind=bogus"]), Err((two.into(), 1)));
+        let one = "srun: error: missing list for \"--mem-bind=map_mem:<list>\"";
+        assert_eq!(said(&["--mem-bind=map_mem"]), Err((one.into(), 255)));
+        let gpu = "srun: error: Invalid --gpu-bind argument: gpu:single";
+        assert_eq!(said(&["--gpu-bind=single"]), Err((gpu.into(), 255)));
+        assert!(said(&["--gpu-bind=verbose,single:2", "--cpu-bind=v,cores"]).is_ok());
+    }
 }

@@ -18,6 +18,8 @@ pub enum Arg {
 pub enum Kind {
     /// Anything; what is meant is decided by the command or the controller.
     Text,
+    /// `--accel-bind`.
+    AccelBind,
     /// `--acctg-freq`.
     AcctgFreq,
     /// `--array`; refused by the controller in Slurm, so not here.

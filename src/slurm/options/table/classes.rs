@@ -15,6 +15,7 @@ pub(super) const SALLOC: Class = Class::Refused("=salloc is not supported yet; s
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
 pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");
+pub(super) const NEAR: Class = Class::Inert("all GPUs of a node count as equally near to its tasks");
 pub(super) const PINNING: Class = Class::Inert("tasks are not bound to processors or memory; the system places them");
 pub(super) const TOPOLOGY: Class = Class::Approximated("sockets, cores and threads are not told apart: a CPU is a CPU");
 pub(super) const NETWORK: Class = Class::Inert("the nodes have no network that could be chosen");

@@ -1,9 +1,12 @@
 complete -c srun -l accel-bind -d 'task to accelerator binding (old form of --gpu-bind) (no effect here)' -r
 complete -c srun -s A -l account -d 'charge job to specified account (no effect here)' -r
 complete -c srun -l acctg-freq -d 'accounting and profiling sampling intervals (no effect here)' -r
+complete -c srun -l bcast -d 'copy executable file to compute nodes' -r -F
+complete -c srun -l bcast-exclude -d 'shared object directory paths to exclude' -r -F
 complete -c srun -s b -l begin -d 'defer job until HH:MM MM/DD/YY (no effect here)' -r
 complete -c srun -s D -l chdir -d 'set working directory for batch script or tasks' -r -F
 complete -c srun -l comment -d 'arbitrary comment (no effect here)' -r
+complete -c srun -l compress -d 'data compression library used with --bcast (no effect here)' -r
 complete -c srun -s C -l constraint -d 'specify a list of constraints (no effect here)' -r
 complete -c srun -s S -l core-spec -d 'count of reserved cores (no effect here)' -r
 complete -c srun -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
@@ -73,6 +76,7 @@ complete -c srun -s q -l qos -d 'quality of service (no effect here)' -r
 complete -c srun -s r -l relative -d 'run job step relative to node n of allocation' -r
 complete -c srun -l reservation -d 'allocate resources from named reservation (no effect here)' -r
 complete -c srun -l segment -d 'segment size of a block topology (no effect here)' -r
+complete -c srun -l send-libs -d 'autodetect and broadcast shared objects' -r
 complete -c srun -l signal -d 'send signal when time limit within time seconds (no effect here)' -r
 complete -c srun -l sockets-per-node -d 'number of sockets per node to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c srun -l switches -d 'optimum switches and max time to wait for optimum (no effect here)' -r

@@ -11,6 +11,7 @@ pub(super) use signals::take_signals;
 use super::{
     Launch, Layout,
     batch::{self, Output, Script, Start},
+    broadcast::{Broadcast, Receiving},
     event::EventKind,
     events::Events,
     limit::{Due, Limits},
@@ -120,6 +121,10 @@ pub(super) struct Agent {
     pub script: Option<Script>,
     pub parts: Vec<Part>,
     pub manager: Manager,
+    /// Files that are brought for the nodes, by their bringer's connection.
+    pub broadcasts: BTreeMap<u64, Broadcast>,
+    /// Files that are written here, by connection.
+    pub receiving: BTreeMap<u64, Receiving>,
     pub limits: Limits,
     pub ending: Option<Ending>,
     /// The script has ended (or an interactive allocation is given up): how.
@@ -176,6 +181,8 @@ impl Agent {
             script: None,
             parts: Vec::new(),
             manager,
+            broadcasts: BTreeMap::new(),
+            receiving: BTreeMap::new(),
             ending: None,
             outcome: None,
             closing: false,
@@ -225,6 +232,7 @@ impl Agent {
             }
             self.kill_overdue_steps();
             self.kill_overdue_epilogs();
+            self.drop_stuck_watchers();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();

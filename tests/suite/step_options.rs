@@ -33,7 +33,10 @@ fn a_step_ends_at_its_time_limit() {
     let start = Instant::now();
     lab.file("x.sh", "#!/bin/bash\nsrun -t 0:30 sleep 3600; echo rc $?\n");
     let obeys = lab.submit("-N2 -n2 -o obeys x.sh");
-    lab.file("y.sh", "#!/bin/bash\nSLURM_TIMELIMIT=1 srun bash -c 'trap \"exit 3\" TERM; while :; do sleep 0.05; done'\n");
+    lab.file(
+        "y.sh",
+        "#!/bin/bash\nSLURM_TIMELIMIT=1 srun bash -c 'trap \"exit 3\" TERM; while :; do sleep 0.05; done'\n",
+    );
     let own = lab.submit("-n1 -o own y.sh");
     let until = Instant::now() + Duration::from_secs(100);
     while !lab.sh("squeue -h").stdout.is_empty() && Instant::now() < until {
@@ -59,7 +62,11 @@ fn a_prolog_of_the_task_changes_what_it_finds() {
         "tp",
         "echo \"print prolog of $SLURM_PROCID in $SLURM_SCRIPT_CONTEXT\"\necho 'export FOO=from prolog'\necho unset BAR\necho nonsense\necho noise >&2\necho $SLURM_TASK_PID $$ > pids.$SLURM_PROCID",
     );
-    program(&lab, "te", "echo unheard; echo \"epilog of $SLURM_PROCID, $FOO\" >&2; echo $SLURM_TASK_PID >> pids.$SLURM_PROCID");
+    program(
+        &lab,
+        "te",
+        "echo unheard; echo \"epilog of $SLURM_PROCID, $FOO\" >&2; echo $SLURM_TASK_PID >> pids.$SLURM_PROCID",
+    );
     let script = "export BAR=1\nsrun -l --task-prolog=$PWD/tp --task-epilog=$PWD/te bash -c 'echo task $FOO$BAR; echo $$ >> pids.$SLURM_PROCID' 2>&1 | sort";
     assert_eq!(
         job(&lab, "-N2 -n2", script),
@@ -116,14 +123,19 @@ fn srun_runs_programs_around_the_step() {
     program(&lab, "pr", "echo \"prolog $SLURM_STEP_ID $SLURM_NTASKS $SLURM_TASKS_PER_NODE $SLURM_SCRIPT_CONTEXT: $*\"");
     program(&lab, "ep", "echo \"epilog $SLURM_STEP_ID $SLURM_SCRIPT_CONTEXT: $*\"; exit 6");
     program(&lab, "five", "exit 5");
-    let out = job(&lab, "-N2", "srun --prolog=pr --epilog=$PWD/ep echo task; echo rc $?\nSLURM_PROLOG=none srun -N1 --epilog=/no/such echo task");
+    let out = job(
+        &lab,
+        "-N2",
+        "srun --prolog=pr --epilog=$PWD/ep echo task; echo rc $?\nSLURM_PROLOG=none srun -N1 --epilog=/no/such echo task",
+    );
     assert_eq!(
         out,
         "prolog 0 2 1(x2) prolog_srun: echo task\ntask\ntask\nepilog 0 epilog_srun: echo task\n\
          srun: error: srun epilog failed status=6\nrc 0\ntask\nsrun: Access denied for /no/such: No such file or directory\n"
     );
     let out = job(&lab, "-N2", "srun --prolog=five --epilog=ep touch started; echo rc $?; srun echo next");
-    let (cancelled, others): (Vec<&str>, Vec<&str>) = out.lines().partition(|l| l.starts_with("slurmstepd: error: *** STEP 2.0 ON"));
+    let (cancelled, others): (Vec<&str>, Vec<&str>) =
+        out.lines().partition(|l| l.starts_with("slurmstepd: error: *** STEP 2.0 ON"));
     assert_eq!(cancelled.len(), 1, "{out}");
     assert_eq!(
         others.join("\n") + "\n",
@@ -141,7 +153,8 @@ fn tasks_are_bound_to_cpus() {
     let lab = Lab::new(ONE);
     let show = "bash -c 'echo $SLURM_CPU_BIND'";
     let cpus = std::thread::available_parallelism().unwrap().get();
-    let out = job(&lab, "-n2", &format!("srun -l --cpu-bind=verbose,rank {show} 2>&1 | sed 's/\\[[0-9]*\\]/[P]/' | sort"));
+    let out =
+        job(&lab, "-n2", &format!("srun -l --cpu-bind=verbose,rank {show} 2>&1 | sed 's/\\[[0-9]*\\]/[P]/' | sort"));
     if cpus > 1 {
         assert_eq!(
             out,
@@ -154,7 +167,11 @@ fn tasks_are_bound_to_cpus() {
         assert_eq!(job(&lab, "-n2", &format!("srun --cpu-bind=cores -n1 -c2 {allowed}")), "0-1\n");
     }
     assert_eq!(job(&lab, "-n2", &format!("srun -n1 {show}; srun -n1 --cpu-bind=none {show}")), "\nquiet,none\n");
-    let out = job(&lab, "-n1", "srun --cpu-bind=map_cpu:1 true; echo rc $?; srun --cpu-bind=bogus true; echo rc $?; srun --cpu-bind=help true | head -n1");
+    let out = job(
+        &lab,
+        "-n1",
+        "srun --cpu-bind=map_cpu:1 true; echo rc $?; srun --cpu-bind=bogus true; echo rc $?; srun --cpu-bind=help true | head -n1",
+    );
     assert_eq!(
         out,
         "srun: error: CPU binding outside of job step allocation, allocated CPUs are: 0x1.\n\
@@ -183,12 +200,120 @@ fn tasks_see_the_gpus_they_are_bound_to() {
 #[test]
 fn memory_is_bound_or_told_of() {
     let lab = Lab::new(ONE);
-    let out = job(&lab, "-n1", "srun --mem-bind=v,p,local bash -c 'env | grep MEM_BIND | sort' 2>&1 | sed 's/\\[[0-9]*\\]/[P]/; s/mask.*set/mask set/; s/mask.*FAILED/mask set/'");
+    let out = job(
+        &lab,
+        "-n1",
+        "srun --mem-bind=v,p,local bash -c 'env | grep MEM_BIND | sort' 2>&1 | sed 's/\\[[0-9]*\\]/[P]/; s/mask.*set/mask set/; s/mask.*FAILED/mask set/'",
+    );
     assert_eq!(
         out,
         "mem-bind=LOC - solo, task  0  0 [P]: mask set\nSLURM_MEM_BIND=verbose,prefer,local\nSLURM_MEM_BIND_LIST=\n\
          SLURM_MEM_BIND_PREFER=prefer\nSLURM_MEM_BIND_TYPE=local\nSLURM_MEM_BIND_VERBOSE=verbose\n"
     );
     let out = job(&lab, "-n1", "srun --mem-bind=map_mem:999 true; echo rc $?");
-    assert!(out.starts_with("slurmstepd: error: NUMA node 999 does not exist; cannot bind local task 0 to it (--mem-bind=map_mem)\n") && out.ends_with("rc 1\n"), "{out}");
+    assert!(
+        out.starts_with(
+            "slurmstepd: error: NUMA node 999 does not exist; cannot bind local task 0 to it (--mem-bind=map_mem)\n"
+        ) && out.ends_with("rc 1\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn files_are_brought_to_the_nodes() {
+    let lab = Lab::new(FOUR);
+    let data: Vec<u8> = (0..1_500_000u32).map(|n| (n / 7) as u8).collect();
+    lab.file("data", &data);
+    std::fs::set_permissions(lab.work().join("data"), std::fs::Permissions::from_mode(0o641)).unwrap();
+    let script = "touch -d '2001-02-03 04:05:06' data; umask 077\n\
+        srun -N4 sbcast data copy; echo rc $?\nsbcast data $PWD/mine && cmp data mine && stat -c %a mine\n\
+        sbcast data mine; echo rc $?; sbcast -fp data mine && stat -c '%a %y' mine | cut -c1-23\n\
+        sbcast nosuch x; echo rc $?; sbcast data /no/such/dir; echo rc $?; sbcast data /tmp/; echo rc $?; sbcast data; echo rc $?\n\
+        sbcast -j 99999 data x; echo rc $?; sbcast -j $SLURM_JOB_ID.77 data x; echo rc $?\n\
+        : > none; sbcast none some; echo rc $? $(stat -c %s some); env -u SLURM_JOB_ID -u SLURM_JOBID sbcast data x; echo rc $?";
+    lab.file("x.sh", format!("#!/bin/bash\n{}\n", script.replacen("srun -N4 sbcast data copy; echo rc $?\n", "", 1)));
+    let out = lab.sh("sbatch --wait -Q -o out -N4 x.sh");
+    assert!(out.stderr.is_empty(), "{out:?}");
+    assert_eq!(
+        lab.read("out"),
+        "641\nsbcast: error: REQUEST_FILE_BCAST(node1): File exists\nrc 17\n641 2001-02-03 04:05:06\n\
+         sbcast: error: Can't open `nosuch`: No such file or directory\nrc 255\n\
+         sbcast: error: REQUEST_FILE_BCAST(node1): No such file or directory\nrc 2\n\
+         sbcast: error: Target filename cannot be a directory.\nrc 1\n\
+         Need two file names, have 1 names\nTry \"sbcast --help\" for more information\nrc 1\n\
+         sbcast: error: Slurm job 99999 lookup error: Invalid job id specified\nrc 255\n\
+         sbcast: error: Slurm job 1.77 lookup error: Invalid job id specified\nrc 255\n\
+         sbcast: error: Warning: file `none` is empty.\nrc 0 0\n\
+         sbcast: error: Need a job id to run this command.  Run from within a Slurm job or use the --jobid option.\nrc 1\n"
+    );
+}
+
+#[test]
+fn a_program_is_brought_before_its_step() {
+    let lab = Lab::new(FOUR);
+    program(&lab, "prog", "echo \"I am $0 on $SLURMD_NODENAME\"");
+    let work = lab.work();
+    let work = work.display();
+    let out = job(
+        &lab,
+        "-N2",
+        "srun --bcast=$PWD/there ./prog | sort\nsrun --bcast ./prog | sort\nsrun --bcast=/no/such/x ./prog; echo rc $?\nsrun --bcast=$PWD/t2 nosuch; echo rc $?\n\
+         srun -N1 --bcast=$PWD/t3 --send-libs --bcast-exclude=NONE /bin/true; echo rc $?; ls t3_libs | grep -c libc.so",
+    );
+    assert_eq!(
+        out,
+        format!(
+            "I am {work}/there on node1\nI am {work}/there on node2\nI am {work}/slurm_bcast_1.1_node1 on node1\n\
+             I am {work}/slurm_bcast_1.1_node2 on node2\nsrun: error: REQUEST_FILE_BCAST(node1): No such file or directory\n\
+             srun: fatal: Failed to broadcast '{work}/./prog'. Step launch aborted.\nrc 1\n\
+             srun: error: Can't open `{work}/nosuch`: No such file or directory\n\
+             srun: fatal: Failed to broadcast '{work}/nosuch'. Step launch aborted.\nrc 1\nrc 0\n1\n"
+        )
+    );
+}
+
+#[test]
+fn others_may_look_on_at_a_step() {
+    let lab = Lab::new(FOUR);
+    let id = lab.submit(
+        "-N2 -o out --wrap 'srun bash -c \"until [ -e go ]; do sleep 0.05; done; echo out \\$SLURM_PROCID; echo err \\$SLURM_PROCID >&2; read x < fifo.\\$SLURM_PROCID; read y; echo \\$y; exit 3\" 2>/dev/null'",
+    );
+    lab.sh("mkfifo fifo.0 fifo.1").ok();
+    lab.until(&format!("squeue -h -s -j {id} | grep -c '{id}\\.0 '"), "1");
+    assert_eq!(
+        lab.sh(&format!("sattach --layout {id}.0")).ok(),
+        "Job step layout:\n\t2 tasks, 2 nodes (node[1-2])\n\n\tNode 0 (node1), 1 task(s): 0 \n\tNode 1 (node2), 1 task(s): 1 \n"
+    );
+    let looking = lab.sh(&format!(
+        "sattach -l {id}.0 > all 2>&1 < /dev/null & a=$!\n\
+         sattach --output-filter=1 --error-filter=0 {id}.0 > some 2>&1 < /dev/null & b=$!\n\
+         sleep 0.5; touch go; until grep -q 'err 0' some && grep -q 'out 1' some && grep -q 'out 0' all; do sleep 0.05; done\n\
+         echo > fifo.0; echo > fifo.1; wait $a; echo rc $?; wait $b; echo rc $?; sort all; echo -; sort some"
+    ));
+    assert_eq!(
+        looking.ok(),
+        "rc 3\nrc 3\n0: \n0: err 0\n0: out 0\n1: \n1: err 1\n1: out 1\nsattach: error: task 0 exited with exit code 3\n\
+         sattach: error: task 1 exited with exit code 3\n-\n\nerr 0\nout 1\nsattach: error: task 0 exited with exit code 3\n\
+         sattach: error: task 1 exited with exit code 3\n"
+    );
+    for wrong in [format!("{id}.0"), "99999.0".into()] {
+        assert_eq!(
+            lab.sh(&format!("sattach {wrong}")).fails(1),
+            "sattach: error: Could not get job step info: Invalid job id specified\n"
+        );
+    }
+    assert!(lab.sh("sattach abc").fails(1).ends_with("Usage: sattach [options] <jobid.stepid>\n"));
+}
+
+#[test]
+fn one_who_looks_on_may_have_something_to_say() {
+    let lab = Lab::new(FOUR);
+    // srun's own stdin stays open and says nothing.
+    let id = lab.submit("-N2 -o out --wrap 'sleep 3600 | srun -l bash -c \"touch up.\\$SLURM_PROCID; read x; echo got \\$x\" & wait %1'");
+    for task in ["up.0", "up.1"] {
+        lab.until_true("a task", || lab.work().join(task).exists());
+    }
+    lab.sh(&format!("(echo to one; until grep -q 'to one' out; do sleep 0.05; done) | sattach --input-filter=1 {id}.0 > /dev/null & p=$!; until grep -q 'to one' out; do sleep 0.05; done; kill $p"));
+    lab.sh(&format!("(echo to all; until grep -q 'to all' out; do sleep 0.05; done) | sattach {id}.0"));
+    assert_eq!(lab.until_file("out", "to all"), "1: got to one\n0: got to all\n");
 }

@@ -104,7 +104,7 @@ impl Agent {
         let full = |id: &u64| self.connections.get(id).is_some_and(|c| c.link.is_full());
         match &connection.role {
             Role::Relay(other) => !full(other),
-            Role::PartOf { step, .. } => !self.manager.client_of(*step).is_some_and(|id| full(&id)),
+            Role::PartOf { step, .. } => !self.manager.hearers_of(*step).any(|id| full(&id)),
             _ => true,
         }
     }

@@ -88,9 +88,8 @@ pub(super) fn bind(bind: &Bind, tasks: usize, per_task: usize, cpus: &Cpus, topo
             (each(&of), "LDMAP ", false)
         }
         To::MaskDomain(masks) => {
-            let of = |task| {
-                masks.get(in_turn(task, masks.len())).map_or(IdSet::new(), |m| of_domain(&|at| m.contains(at)))
-            };
+            let of =
+                |task| masks.get(in_turn(task, masks.len())).map_or(IdSet::new(), |m| of_domain(&|at| m.contains(at)));
             (each(&of), "LDMASK", false)
         }
     };

@@ -83,7 +83,6 @@ impl Epilog {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,8 +91,7 @@ mod tests {
     fn epilog(path: &str) -> (Epilog, File) {
         let (read, write) = nix::unistd::pipe().unwrap();
         let environment = Environment::parse(b"SLURM_PROCID=0\0");
-        let epilog =
-            Epilog { path: path.into(), directory: "/".into(), environment, error: write, running: None };
+        let epilog = Epilog { path: path.into(), directory: "/".into(), environment, error: write, running: None };
         (epilog, read.into())
     }
 

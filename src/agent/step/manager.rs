@@ -2,6 +2,7 @@
 
 mod held;
 mod limit;
+mod watch;
 
 use super::{
     FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
@@ -20,10 +21,11 @@ use crate::{
 };
 use nix::libc::{SIGKILL, SIGTERM};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
+use watch::{Input, Watcher};
 
 /// The steps of the job, here on its first node.
 #[derive(Default)]
@@ -33,6 +35,7 @@ pub(in crate::agent) struct Manager {
     waiting: Vec<Waiting>,
     steps: BTreeMap<u32, Running>,
     highest: ExitStatus,
+    watchers: BTreeMap<u64, Watcher>,
 }
 
 /// A step that does not fit yet.
@@ -55,6 +58,10 @@ struct Running {
     timed_out: bool,
     /// Its tasks wait for srun's word.
     held: bool,
+    /// Whose input its tasks are taking.
+    input_from: Option<u64>,
+    /// Input that comes then.
+    inputs: VecDeque<Input>,
 }
 
 #[derive(Default)]
@@ -89,10 +96,16 @@ impl Manager {
         self.steps.get(&step).and_then(|s| s.client)
     }
 
+    /// The nodes of a running step, by their place in the job.
+    pub fn nodes_of(&self, step: u32) -> Option<Vec<usize>> {
+        Some(self.steps.get(&step)?.plan.nodes.iter().map(|share| share.index).collect())
+    }
+
     /// How long until a step is to be killed.
     pub fn wait(&self) -> Option<Duration> {
-        let next = self.steps.values().flat_map(|s| [s.kill_at, s.end_at]).flatten().min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        let next = self.steps.values().flat_map(|s| [s.kill_at, s.end_at]).flatten().min();
+        let next = next.map(|at| at.saturating_duration_since(Instant::now()));
+        next.into_iter().chain(self.patience()).min()
     }
 }
 
@@ -180,6 +193,8 @@ impl Agent {
             end_at: limit::end(request.time_limit),
             timed_out: false,
             held: request.held,
+            input_from: None,
+            inputs: VecDeque::new(),
         };
         self.manager.steps.insert(step, running);
         if !request.held {
@@ -249,6 +264,7 @@ impl Agent {
         if let Some(client) = self.manager.client_of(step) {
             self.send(client, told);
         }
+        self.tell_watchers(step, told);
     }
 
     pub(in crate::agent) fn on_part_of(&mut self, step: u32, node: usize, said: FromPart) {
@@ -296,13 +312,6 @@ impl Agent {
         }
     }
 
-    /// Tells srun when all parts have taken the last input.
-    fn input_taken(&mut self, step: u32) {
-        if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| !p.input_due)) {
-            self.tell_client(step, &ToClient::InputTaken);
-        }
-    }
-
     /// A part's node is gone: its tasks are taken for killed.
     pub(in crate::agent) fn part_lost(&mut self, step: u32, node: usize) {
         let Some(running) = self.manager.steps.get_mut(&step) else {
@@ -340,6 +349,7 @@ impl Agent {
         if let Some(client) = running.client {
             self.send(client, &ToClient::Done);
         }
+        self.tell_watchers(step, &ToClient::Done);
         self.start_waiting();
     }
 
@@ -347,13 +357,7 @@ impl Agent {
         let step = self.manager.steps.iter().find(|(_, s)| s.client == Some(client)).map(|(step, _)| *step);
         let Some(step) = step else { return };
         match said {
-            FromClient::Input(bytes) => {
-                if let Some(running) = self.manager.steps.get_mut(&step) {
-                    running.parts.iter_mut().for_each(|p| p.input_due = !p.done);
-                }
-                self.tell_parts(step, &ToPart::Input(bytes));
-                self.input_taken(step); // if there is none left to take it
-            }
+            FromClient::Input(bytes) => self.hand_on(step, watch::input(client, bytes)),
             FromClient::Launch => self.launch_parts(step),
             FromClient::InputEnd => self.tell_parts(step, &ToPart::InputEnd),
             FromClient::Signal(signal) => self.tell_parts(step, &ToPart::Signal(signal)),

@@ -278,6 +278,8 @@ pub enum FromPart {
 pub enum ToPart {
     /// Bytes for stdin.
     Input(Bytes),
+    /// Bytes for the stdin of one task, wherever it is.
+    InputFor(u32, Bytes),
     /// No more bytes for stdin.
     InputEnd,
     /// A signal for all that the tasks have started.

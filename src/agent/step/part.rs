@@ -133,11 +133,15 @@ impl Agent {
             return;
         };
         match told {
-            ToPart::Input(bytes) => {
+            ToPart::Input(_) | ToPart::InputFor(..) => {
+                let (only, bytes) = match &told {
+                    ToPart::InputFor(task, bytes) => (Some(*task), &bytes.0[..]),
+                    ToPart::Input(bytes) => (None, &bytes.0[..]),
+                    _ => (None, &[][..]),
+                };
                 part.input_due = true;
-                for task in part.tasks.iter_mut().filter(|t| t.input.is_some()) {
-                    task.pending.extend_from_slice(&bytes.0);
-                }
+                let takes = |t: &&mut Task| t.input.is_some() && only.is_none_or(|id| id == t.id);
+                part.tasks.iter_mut().filter(takes).for_each(|t| t.pending.extend_from_slice(bytes));
                 self.feed(step);
             }
             ToPart::InputEnd => {

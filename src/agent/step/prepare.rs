@@ -8,10 +8,7 @@ mod prolog;
 
 pub(in crate::agent) use place::{Affinity, Memory};
 
-use crate::agent::{
-    batch, output,
-    spawn::execve_message,
-};
+use crate::agent::{batch, output, spawn::execve_message};
 use nix::{errno::Errno, libc, sys::signal::SigSet};
 use serde::{Deserialize, Serialize};
 use std::{

@@ -1,6 +1,9 @@
 //! What srun's options ask for around each task's program.
 
-use crate::slurm::bind::{Bind, GpuBind};
+use crate::{
+    agent::broadcast::Destination,
+    slurm::bind::{Bind, GpuBind},
+};
 use serde::{Deserialize, Serialize};
 
 /// What is done on a node before and behind the program of each task.
@@ -10,6 +13,10 @@ pub struct Setup {
     pub prolog: Option<String>,
     /// `--task-epilog`
     pub epilog: Option<String>,
+    /// `--bcast`: where the program was brought.
+    pub brought: Option<Destination>,
+    /// `--send-libs`: its libraries were brought, too.
+    pub libraries: bool,
     /// `--cpu-bind`
     pub cpus: Option<Bind>,
     /// `--mem-bind`

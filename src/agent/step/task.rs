@@ -3,7 +3,9 @@
 use super::{Bytes, Launching, Programs, Sink, Source, bindings::Bindings, epilog::Epilog, prepare::Preparation};
 use crate::{
     agent::{
-        Launch, batch, output,
+        Launch, batch,
+        broadcast::Destination,
+        output,
         spawn::{self, Program},
     },
     job::{
@@ -242,13 +244,16 @@ impl<'a> Starter<'a> {
             }
         };
         task.terminal = terminal;
-        let environment = self.environment(task.id, local);
+        let mut environment = self.environment(task.id, local);
         let command = match &self.launching.request.programs {
             Programs::Same(command) => Some(command),
             Programs::Each(commands) => commands.get(task.id as usize),
         };
         let command = command.map_or(&[][..], Vec::as_slice);
-        let file = self.resolve(command.first(), &environment);
+        let file = match &self.launching.request.setup.brought {
+            Some(to) => self.brought(to, &mut environment),
+            None => self.resolve(command.first(), &environment),
+        };
         let file_text = file.to_string_lossy().into_owned();
         let file = CString::new(file.into_os_string().as_bytes()).unwrap_or_default();
         let mut arguments = vec![file.clone()];
@@ -301,6 +306,20 @@ impl<'a> Starter<'a> {
     fn vars(&self) -> Vars {
         let node = self.launching.nodes.get(self.launching.node).map_or("", String::as_str);
         files::vars(&self.launch.job, node, self.launching.node)
+    }
+
+    /// Where the program was brought to, and its libraries.
+    fn brought(&self, to: &Destination, environment: &mut Environment) -> PathBuf {
+        let (step, node) = (self.launching.step, self.launching.nodes.get(self.launching.node));
+        let node = node.map_or("", String::as_str);
+        if self.launching.request.setup.libraries {
+            let mut paths = to.libraries(self.launch, step, node);
+            if let Some(others) = environment.get("LD_LIBRARY_PATH").filter(|p| !p.is_empty()) {
+                paths = [&paths[..], b":", others].concat();
+            }
+            environment.set("LD_LIBRARY_PATH", paths);
+        }
+        PathBuf::from(OsStr::from_bytes(&to.program(self.launch, step, node)))
     }
 
     /// Where the program is, as slurmstepd looks for it: a relative path from the directory, a bare name on the PATH.

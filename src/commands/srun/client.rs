@@ -1,7 +1,7 @@
 //! srun at work: between its step, its files, and whoever sends it signals.
 
 use super::{
-    hooks,
+    bring, hooks,
     output::Output,
     request::Plan,
     tasks::Tasks,
@@ -276,6 +276,11 @@ impl Client {
             self.unlaunched = true;
             self.abort();
             self.link.send(&FromClient::Kill);
+            return;
+        }
+        if let Err(lines) = bring::program(&self.plan, self.step.unwrap_or_default()) {
+            lines.iter().for_each(|line| eprint(line));
+            self.exit = Some(1); // the step ends with us
             return;
         }
         self.link.send(&FromClient::Launch);

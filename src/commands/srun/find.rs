@@ -13,15 +13,20 @@ use std::{env, os::unix::net::UnixStream};
 /// # Errors
 /// The lines srun says when there is none.
 pub(super) fn agent(id: JobId) -> Result<UnixStream, Vec<String>> {
-    let layout = Layout::new(&directory::state().join("spool"), id);
-    let mut indices = vec![own_index(id), 0];
-    indices.dedup();
-    indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok()).ok_or_else(|| {
+    connect(id).ok_or_else(|| {
         vec![
             format!("srun: error: Unable to confirm allocation for job {id}: Invalid job id specified"),
             format!("srun: Check SLURM_JOB_ID environment variable. Expired or invalid job {id}"),
         ]
     })
+}
+
+/// The same for one who has other words.
+pub(in crate::commands) fn connect(id: JobId) -> Option<UnixStream> {
+    let layout = Layout::new(&directory::state().join("spool"), id);
+    let mut indices = vec![own_index(id), 0];
+    indices.dedup();
+    indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok())
 }
 
 /// This node's place in the job, if we are in it. `SLURM_NODEID` would be its place in the step.

@@ -128,10 +128,7 @@ mod tests {
     fn what_a_prolog_exits_with_decides() {
         let step = Step::default();
         assert_eq!(hooks("true").before(&step), Ok(()));
-        assert_eq!(
-            hooks("false").before(&step),
-            Err("srun: error: srun prolog failed rc = 1. Aborting step.".into())
-        );
+        assert_eq!(hooks("false").before(&step), Err("srun: error: srun prolog failed rc = 1. Aborting step.".into()));
         assert_eq!(hooks("/nonexistent/prolog").before(&step), Ok(()));
         assert_eq!(Hooks::default().before(&step), Ok(()));
     }
@@ -142,6 +139,8 @@ mod tests {
         let tasks = Tasks::new("9.3".into(), vec!["a".into(), "b".into()], &layout);
         let variables = Step::new(3, &tasks, &layout, 0o22).variables();
         assert!(variables.contains(&("SLURM_TASKS_PER_NODE", "2(x2)".into())), "{variables:?}");
-        assert!(variables.contains(&("SLURM_STEP_ID", "3".into())) && variables.contains(&("SLURM_NTASKS", "4".into())));
+        assert!(
+            variables.contains(&("SLURM_STEP_ID", "3".into())) && variables.contains(&("SLURM_NTASKS", "4".into()))
+        );
     }
 }

@@ -1,14 +1,15 @@
 //! srun: runs a step in the allocation it was called in.
 
+mod bring;
 mod client;
-mod find;
+pub(super) mod find;
 mod hooks;
 mod multi_prog;
-mod output;
+pub(super) mod output;
 mod request;
 mod setup;
 mod tasks;
-mod terminal;
+pub(super) mod terminal;
 
 use super::terminal::{eprint, print, refuse};
 use crate::slurm::options::{self, Command, Place};

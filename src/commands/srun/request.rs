@@ -43,6 +43,8 @@ pub(super) struct Plan {
     pub disable_status: bool,
     /// `--prolog`, `--epilog`
     pub hooks: Hooks,
+    /// `--bcast-exclude`
+    pub bcast_exclude: Option<String>,
 }
 
 /// Works out what the options and the command line ask for.
@@ -157,8 +159,9 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         quit_on_interrupt: options.is_set("quit-on-interrupt"),
         disable_status: options.is_set("disable-status"),
         hooks: Hooks::new(options, operands),
+        bcast_exclude: options.get("bcast-exclude").map(str::to_owned),
     };
-    plan.request.held = plan.hooks.prolog.is_some();
+    plan.request.held = plan.hooks.prolog.is_some() || plan.request.setup.brought.is_some();
     files(options, &mut plan);
     Ok(plan)
 }

@@ -1,13 +1,18 @@
 //! From options to what is done around each task's program on its node.
 
 use crate::{
-    agent::step::Setup,
+    agent::{
+        broadcast::Destination,
+        step::{Bytes, Setup},
+    },
     slurm::{
         bind::{self, Bind, BindError, GpuBindError},
         options::{Command, Options, Refusal},
         time::TimeLimit,
     },
 };
+
+use std::{os::unix::ffi::OsStringExt, path::PathBuf};
 
 /// `--time` in minutes; `None`: as long as the job.
 pub(super) fn time_limit(options: &Options) -> Option<u32> {
@@ -31,19 +36,35 @@ pub(super) fn resolve(options: &Options) -> Result<Setup, Refusal> {
             refusal
         })
     });
-    let memory = options.get("mem-bind").map(|text| {
-        Bind::memory(text).map_err(|e| Refusal::error(Command::Srun, 255, e.to_string()))
-    });
-    let gpus = options.get("gpu-bind").or(options.get("tres-bind")).map(|text| {
-        text.parse().map_err(|e: GpuBindError| Refusal::error(Command::Srun, 255, e.to_string()))
-    });
+    let memory = options
+        .get("mem-bind")
+        .map(|text| Bind::memory(text).map_err(|e| Refusal::error(Command::Srun, 255, e.to_string())));
+    let gpus = options
+        .get("gpu-bind")
+        .or(options.get("tres-bind"))
+        .map(|text| text.parse().map_err(|e: GpuBindError| Refusal::error(Command::Srun, 255, e.to_string())));
+    let brought = options.is_set("bcast").then(|| destination(options));
     Ok(Setup {
+        libraries: brought.is_some() && options.is_set("send-libs") && options.get("send-libs") != Some("no"),
+        brought,
         prolog: text("task-prolog"),
         epilog: text("task-epilog"),
         cpus: cpus.transpose()?,
         memory: memory.transpose()?,
         gpus: gpus.transpose()?,
     })
+}
+
+/// Where `--bcast` brings the program. Without a name it gets one of its own on each node.
+fn destination(options: &Options) -> Destination {
+    let directory = options.get("chdir").map_or_else(|| std::env::current_dir().unwrap_or_default(), PathBuf::from);
+    let asked = options.get("bcast").filter(|path| !path.is_empty());
+    let path = std::path::absolute(directory.join(asked.unwrap_or("."))).unwrap_or(directory);
+    Destination {
+        path: Bytes(path.into_os_string().into_vec()),
+        named: asked.is_none_or(|path| path.ends_with('/')),
+        library: None,
+    }
 }
 
 /// What `--cpu-bind=help` or `--mem-bind=help` prints, and its exit code.
@@ -71,7 +92,8 @@ mod tests {
     #[test]
     fn wrong_bindings_are_refused_in_srun_s_words() {
         let said = |args: &[&str]| resolved(args).map_err(|r| (r.lines.join("\n"), r.exit));
-        let two = "srun: error: unrecognized --cpu-bind argument \"bogus\"\nsrun: fatal: Failed to parse --cpu-bind= values.";
+        let two =
+            "srun: error: unrecognized --cpu-bind argument \"bogus\"\nsrun: fatal: Failed to parse --cpu-bind= values.";
         assert_eq!(said(&["--cpu-bind=bogus"]), Err((two.into(), 1)));
         let one = "srun: error: missing list for \"--mem-bind=map_mem:<list>\"";
         assert_eq!(said(&["--mem-bind=map_mem"]), Err((one.into(), 255)));

@@ -142,7 +142,10 @@ mod tests {
         let all: IdSet = (0..4).collect();
         let said = |text: &str, local| text.parse::<GpuBind>().unwrap().of_task(&all, local, 1).1;
         assert_eq!(said("per_task:3", 1).as_deref(), Some("Not enough gpus to bind for gpus per task"));
-        assert_eq!(said("map_gpu:7", 1).unwrap(), "Bind request gpu:map_gpu:7 does not specify any devices within the allocation for task 1. Binding to the first device in the allocation instead.");
+        assert_eq!(
+            said("map_gpu:7", 1).unwrap(),
+            "Bind request gpu:map_gpu:7 does not specify any devices within the allocation for task 1. Binding to the first device in the allocation instead."
+        );
         let bind: GpuBind = "verbose,closest".parse().unwrap();
         let line = "gpu-bind: usable_gres=0xF; bit_alloc=0xF; local_inx=0; global_list=0,1,2,3; local_list=0,1,2,3";
         assert_eq!(bind.line(&all, &all), line);

@@ -147,7 +147,7 @@ pub struct Row {
     /// Where `--help` lists it.
     pub section: Section,
     /// How each command takes it, by `Command::index`.
-    uses: [Option<Use>; 8],
+    uses: [Option<Use>; 10],
 }
 
 impl Row {
@@ -200,7 +200,7 @@ impl Row {
             metavar: "",
             help,
             section: Section::Run,
-            uses: [None; 8],
+            uses: [None; 10],
         }
     }
 

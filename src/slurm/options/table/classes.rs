@@ -16,6 +16,8 @@ pub(super) const SALLOC: Class = Class::Refused("=salloc is not supported yet; s
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
 pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");
 pub(super) const NEAR: Class = Class::Inert("all GPUs of a node count as equally near to its tasks");
+/// The links between nodes carry it as it is.
+pub(super) const UNCOMPRESSED: Class = Class::Inert("a file is sent as it is");
 pub(super) const PINNING: Class = Class::Inert("tasks are not bound to processors or memory; the system places them");
 pub(super) const TOPOLOGY: Class = Class::Approximated("sockets, cores and threads are not told apart: a CPU is a CPU");
 pub(super) const NETWORK: Class = Class::Inert("the nodes have no network that could be chosen");

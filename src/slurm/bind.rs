@@ -243,6 +243,16 @@ Memory bind options:
         help            show this help message
 ";
 
+/// What `--hint=help` prints (srun 22.05).
+pub const HINT_HELP: &str = "\
+Application hint options:
+    --hint=             Bind tasks according to application hints
+        compute_bound   use all cores in each socket
+        memory_bound    use only one core in each socket
+        [no]multithread [don't] use extra threads with in-core multi-threading
+        help            show this help message
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -184,16 +184,18 @@ fn tasks_are_bound_to_cpus() {
 #[test]
 fn tasks_see_the_gpus_they_are_bound_to() {
     let lab = Lab::new(RECORDED);
+    let bound = "srun -l bash -c 'echo $CUDA_VISIBLE_DEVICES' | sort";
+    assert_eq!(job(&lab, "-n2 --gpus-per-node=4 --gpu-bind=per_task:2", bound), "0: 0,1\n1: 2,3\n");
     let script = "show() { srun -l \"$@\" bash -c 'echo ${CUDA_VISIBLE_DEVICES-none} $SLURMD_TRES_BIND' 2>&1 | sort; }\n\
         show --gpu-bind=single:1; show --gpu-bind=map_gpu:1,3; show --gpu-bind=mask_gpu:0x3,0xc; show --gpu-bind=none\n\
-        show --gpu-bind=verbose,per_task:1; show --accel-bind=g; srun --gpu-bind=bogus true; echo rc $?";
+        show --gpu-bind=verbose,per_task:1; show --accel-bind=g; show --tres-bind=gres/gpu:single:2; srun --gpu-bind=bogus true; echo rc $?";
     assert_eq!(
         job(&lab, "-n2 --gpus-per-node=4", script),
         "0: 0 gpu:single:1\n1: 1 gpu:single:1\n0: 1 gpu:map_gpu:1,3\n1: 3 gpu:map_gpu:1,3\n\
          0: 0,1 gpu:mask_gpu:0x3,0xc\n1: 2,3 gpu:mask_gpu:0x3,0xc\n0: none gpu:none\n1: none gpu:none\n\
          0: 0 gpu:verbose,per_task:1\n0: gpu-bind: usable_gres=0x1; bit_alloc=0xF; local_inx=0; global_list=0; local_list=0\n\
          1: 1 gpu:verbose,per_task:1\n1: gpu-bind: usable_gres=0x2; bit_alloc=0xF; local_inx=0; global_list=1; local_list=1\n\
-         0: 0,1,2,3\n1: 0,1,2,3\nsrun: error: Invalid --gpu-bind argument: gpu:bogus\nrc 255\n"
+         0: 0,1,2,3\n1: 0,1,2,3\n0: 0 gpu:single:2\n1: 0 gpu:single:2\nsrun: error: Invalid --gpu-bind argument: gpu:bogus\nrc 255\n"
     );
 }
 
@@ -316,4 +318,109 @@ fn one_who_looks_on_may_have_something_to_say() {
     lab.sh(&format!("(echo to one; until grep -q 'to one' out; do sleep 0.05; done) | sattach --input-filter=1 {id}.0 > /dev/null & p=$!; until grep -q 'to one' out; do sleep 0.05; done; kill $p"));
     lab.sh(&format!("(echo to all; until grep -q 'to all' out; do sleep 0.05; done) | sattach {id}.0"));
     assert_eq!(lab.until_file("out", "to all"), "1: got to one\n0: got to all\n");
+}
+
+#[test]
+fn limits_are_handed_on() {
+    let lab = Lab::new(ONE);
+    let show = "bash -c 'echo $(ulimit -S -n) $(ulimit -S -c)'";
+    let out = job(
+        &lab,
+        "-n1",
+        &format!(
+            "ulimit -S -n 200; ulimit -S -c 100; srun {show}; srun --propagate=NOFILE {show} | cut -d' ' -f1; srun --propagate=NONE {show} | cut -d' ' -f1"
+        ),
+    );
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("200 ") && lines[1] == "200" && lines[2] != "200", "{out}");
+}
+
+#[test]
+fn nodes_ports_and_numbers_can_be_given() {
+    let lab = Lab::new(FOUR);
+    let out = job(
+        &lab,
+        "-N2 -n4",
+        "echo node2 > nf; srun -F nf -N1 -n1 bash -c 'echo $SLURMD_NODENAME'; srun -F nosuchfile true; echo rc $?\n\
+         SLURM_NTASKS=1 SLURM_NNODES=1 srun -E -n2 -N2 bash -c 'echo $SLURM_NTASKS $SLURM_NNODES'\n\
+         srun -N1 -n1 --whole -c1 bash -c 'echo $SLURM_CPUS_ON_NODE'",
+    );
+    assert_eq!(
+        out,
+        "node2\nsrun: error: slurm_allocate_resources error opening file nosuchfile, No such file or directory\n\
+         srun: error: Invalid --nodefile node file\nrc 255\n1 1\n1 1\n2\n"
+    );
+    let ports = job(
+        &lab,
+        "-n2",
+        "srun --resv-ports bash -c 'echo $SLURM_STEP_RESV_PORTS'; srun -n1 --resv-ports=1 bash -c 'echo $SLURM_STEP_RESV_PORTS'",
+    );
+    let lines: Vec<&str> = ports.lines().collect();
+    let (first, last) = lines[0].split_once('-').unwrap();
+    let (first, last): (u16, u16) = (first.parse().unwrap(), last.parse().unwrap());
+    assert!(last == first + 2 && lines[0] == lines[1] && lines[2].parse::<u16>().is_ok(), "{ports}");
+    let refused = job(
+        &lab,
+        "-n1",
+        "srun -Z true; echo rc $?; srun --interactive -Q echo beside 2>/dev/null; srun --hint=help true | head -n1",
+    );
+    assert_eq!(
+        refused,
+        "srun: error: Application launch failed: Access/permission denied\nrc 1\nbeside\nApplication hint options:\n"
+    );
+}
+
+#[test]
+fn a_step_runs_in_a_container() {
+    let lab = Lab::new(FOUR);
+    std::fs::create_dir(lab.work().join("tools")).unwrap();
+    program(
+        &lab,
+        "tools/apptainer",
+        "echo apptainer $SLURM_PROCID: \"$@\"; while [ \"$1\" != docker://ubuntu:24.04 ]; do shift; done; shift; exec \"$@\"",
+    );
+    let out = job(
+        &lab,
+        "-N2",
+        "PATH=$PWD/tools:$PATH srun -l --container-image=ubuntu:24.04 --container-mounts=/data:/data:ro,/x:/y --container-workdir=/w --no-container-mount-home bash -c 'echo in it; exit 3' 2>/dev/null | sort; echo rc ${PIPESTATUS[0]}",
+    );
+    let words = "apptainer N: exec --no-home --bind /data:/data:ro --bind /x:/y --pwd /w docker://ubuntu:24.04 bash -c echo in it; exit 3";
+    let expected: String =
+        (0..2).map(|n| format!("{n}: {}\n{n}: in it\n", words.replace('N', &n.to_string()))).collect();
+    assert_eq!(out, expected + "rc 3\n");
+    let out = job(
+        &lab,
+        "-N1",
+        "mkdir none; ln -s $(command -v srun) $(command -v bash) none; PATH=$PWD/none srun --container-image=ubuntu true; echo rc $?",
+    );
+    assert!(
+        out.starts_with(
+            "slurmstepd: error: --container-image: this node has none of enroot, apptainer and podman on its PATH"
+        ) && out.ends_with("rc 1\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn containers_are_started_as_asked() {
+    let lab = Lab::new(ONE);
+    for tool in ["podman", "enroot"] {
+        std::fs::create_dir_all(lab.work().join(format!("with-{tool}"))).unwrap();
+        program(&lab, &format!("with-{tool}/{tool}"), "echo $ENROOT_MOUNT_HOME $(basename $0) \"$@\"");
+    }
+    let run = |tool: &str, options: &str| {
+        job(&lab, "-n1", &format!("export HOME=/h; PATH=$PWD/with-{tool}:$PATH srun {options} prog arg 2>&1"))
+    };
+    assert_eq!(
+        run(
+            "podman",
+            "--container-image=a#b:1 --container-env=A,B --container-entrypoint --container-readonly --no-container-remap-root --container-mount-home"
+        ),
+        "podman run --rm --interactive --network=host --ipc=host --env-host --userns=keep-id --read-only --volume /h:/h --env A --env B a/b:1 prog arg\n"
+    );
+    assert!(run("podman", "--container-image=a --no-container-entrypoint").contains(" --entrypoint= a prog"));
+    assert_eq!(
+        run("enroot", "--container-name=n --container-writable --container-remap-root --container-mount-home"),
+        "y enroot start --root --rw pyxis_n prog arg\n"
+    );
 }

@@ -177,6 +177,9 @@ impl Agent {
         let Some(connection) = self.connections.remove(&id) else {
             return;
         };
+        if let Role::Node(index) = connection.role {
+            self.receivers_lost(index);
+        }
         match connection.role {
             Role::Relay(other) => {
                 // What is on its way still arrives; then the other end closes.

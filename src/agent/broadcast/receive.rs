@@ -96,7 +96,7 @@ impl Agent {
             let index = self.index;
             self.send(connection, &Request::Receiver { id, index });
         }
-        let said = match Receiving::open(about, &self.launch, &self.node_name().to_owned()) {
+        let said = match Receiving::open(about, &self.launch, self.node_name()) {
             Ok(file) => {
                 self.receiving.insert(connection, file);
                 FromReceiver::Taken

@@ -132,6 +132,13 @@ impl Agent {
         }
     }
 
+    /// A node is gone, with all files that were under way to it.
+    pub(in crate::agent) fn receivers_lost(&mut self, index: usize) {
+        for id in self.broadcasts.keys().copied().collect::<Vec<u64>>() {
+            self.receiver_lost(id, index);
+        }
+    }
+
     /// Tells who brings the file what all nodes came to, once they have.
     fn answer_sender(&mut self, id: u64) {
         let Some(broadcast) = self.broadcasts.get(&id).filter(|b| b.targets.iter().all(|t| !t.due)) else {

@@ -2,6 +2,7 @@
 
 mod held;
 mod limit;
+mod ports;
 mod watch;
 
 use super::{
@@ -20,6 +21,7 @@ use crate::{
     slurm::state::JobState,
 };
 use nix::libc::{SIGKILL, SIGTERM};
+use ports::Ports;
 use std::{
     collections::{BTreeMap, VecDeque},
     os::unix::net::UnixStream,
@@ -58,6 +60,8 @@ struct Running {
     timed_out: bool,
     /// Its tasks wait for srun's word.
     held: bool,
+    /// `--resv-ports`
+    ports: Option<Ports>,
     /// Whose input its tasks are taking.
     input_from: Option<u64>,
     /// Input that comes then.
@@ -126,6 +130,10 @@ impl Agent {
         match self.manager.account.plan(&request) {
             Ok(plan) => match plan.outside(&request) {
                 Some(text) => self.send(client, &ToClient::Refused(text)),
+                None if request.setup.ports.is_some_and(|n| n > ports::MOST) => {
+                    let text = format!("Unable to create step for job {job}: Requires more ports than can be reserved");
+                    self.send(client, &ToClient::Refused(text));
+                }
                 None => self.start_step(client, request, plan, false),
             },
             Err(NoPlan::Busy(_)) if !request.immediate => {
@@ -167,6 +175,9 @@ impl Agent {
         };
         self.send(client, &created);
         let launcher = self.launch.hosts.first().map_or("127.0.0.1", |h| &h.address).to_owned();
+        let most = plan.layout.iter().map(Vec::len).max().unwrap_or(0) as u32;
+        let wanted = request.setup.ports.map(|n| if n == 0 { most + 1 } else { n });
+        let ports = wanted.and_then(|count| self.manager.free_ports(count));
         let mut parts: Vec<PartState> = plan.nodes.iter().map(|_| PartState::default()).collect();
         for (place, (share, part)) in plan.nodes.iter().zip(&mut parts).enumerate() {
             part.launching = Some(Box::new(Launching {
@@ -179,6 +190,7 @@ impl Agent {
                 cpus: share.cpus,
                 cpu_ids: share.cpu_ids.clone(),
                 gpus: share.gpus.clone(),
+                ports: ports.as_ref().map(Ports::to_string),
                 launcher: launcher.clone(),
             }));
         }
@@ -193,6 +205,7 @@ impl Agent {
             end_at: limit::end(request.time_limit),
             timed_out: false,
             held: request.held,
+            ports,
             input_from: None,
             inputs: VecDeque::new(),
         };

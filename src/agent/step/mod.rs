@@ -6,6 +6,7 @@
 pub(super) mod account;
 mod binding;
 mod bindings;
+mod container;
 mod epilog;
 pub(super) mod manager;
 pub(super) mod part;
@@ -13,6 +14,7 @@ pub(super) mod prepare;
 mod setup;
 mod task;
 
+pub use container::Container;
 pub use setup::Setup;
 
 use crate::{job::ExitStatus, slurm::idset::IdSet};
@@ -311,6 +313,8 @@ pub struct Launching {
     pub cpu_ids: IdSet,
     /// GPUs here.
     pub gpus: IdSet,
+    /// `SLURM_STEP_RESV_PORTS`
+    pub ports: Option<String>,
     /// Address of the node srun runs on.
     pub launcher: String,
 }

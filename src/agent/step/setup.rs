@@ -1,7 +1,9 @@
 //! What srun's options ask for around each task's program.
 
+use super::container::Container;
 use crate::{
     agent::broadcast::Destination,
+    job::Limit,
     slurm::bind::{Bind, GpuBind},
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,14 @@ pub struct Setup {
     pub brought: Option<Destination>,
     /// `--send-libs`: its libraries were brought, too.
     pub libraries: bool,
+    /// Soft resource limits: srun's own, those of `--propagate`.
+    pub limits: Vec<(Limit, u64)>,
+    /// `--preserve-env`: what srun's environment says of numbers of nodes and tasks stays.
+    pub preserve: bool,
+    /// `--resv-ports`: how many; 0: one for each task of a node and one.
+    pub ports: Option<u32>,
+    /// What the tasks run in.
+    pub container: Option<Container>,
     /// `--cpu-bind`
     pub cpus: Option<Bind>,
     /// `--mem-bind`

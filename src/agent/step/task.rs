@@ -1,6 +1,12 @@
 //! One task of a step: its files, its environment, its start.
 
-use super::{Bytes, Launching, Programs, Sink, Source, bindings::Bindings, epilog::Epilog, prepare::Preparation};
+use super::{
+    Bytes, Container, Launching, Programs, Sink, Source,
+    bindings::Bindings,
+    container::{self, Facts, Tool},
+    epilog::Epilog,
+    prepare::Preparation,
+};
 use crate::{
     agent::{
         Launch, batch,
@@ -129,6 +135,9 @@ impl Task {
 /// Variables with paths that may be elsewhere on another node.
 const LOCAL: [&str; 4] = ["PATH", "BASH_ENV", "PWD", "SLURM_SUBMIT_DIR"];
 
+/// What `--preserve-env` leaves as it is.
+const PRESERVED: [&str; 4] = ["SLURM_JOB_NUM_NODES", "SLURM_NNODES", "SLURM_NPROCS", "SLURM_NTASKS"];
+
 /// The directory of a step, on this node.
 pub(super) fn directory(launch: &Launch, launching: &Launching) -> Vec<u8> {
     let directory = &launching.request.directory.0;
@@ -250,9 +259,21 @@ impl<'a> Starter<'a> {
             Programs::Each(commands) => commands.get(task.id as usize),
         };
         let command = command.map_or(&[][..], Vec::as_slice);
+        let mut contained = None;
+        if let Some(container) = &self.launching.request.setup.container {
+            match self.contain(container, command, &environment) {
+                Ok(words) => contained = Some(words),
+                Err(text) => {
+                    output::message(&stdio[2], &text);
+                    task.exit = Some(ExitStatus::exited(1));
+                    return Ok(0);
+                }
+            }
+        }
+        let command = contained.as_deref().unwrap_or(command);
         let file = match &self.launching.request.setup.brought {
-            Some(to) => self.brought(to, &mut environment),
-            None => self.resolve(command.first(), &environment),
+            Some(to) if contained.is_none() => self.brought(to, &mut environment),
+            _ => self.resolve(command.first(), &environment),
         };
         let file_text = file.to_string_lossy().into_owned();
         let file = CString::new(file.into_os_string().as_bytes()).unwrap_or_default();
@@ -275,7 +296,7 @@ impl<'a> Starter<'a> {
             true => (file, arguments),
             false => preparation.command(arguments),
         };
-        let limits = spawn::limits(&self.launch.job.request.rlimits);
+        let limits = spawn::limits(&setup.limits);
         let program = Program {
             file: &file,
             arguments: &arguments,
@@ -306,6 +327,19 @@ impl<'a> Starter<'a> {
     fn vars(&self) -> Vars {
         let node = self.launching.nodes.get(self.launching.node).map_or("", String::as_str);
         files::vars(&self.launch.job, node, self.launching.node)
+    }
+
+    /// The command that runs `command` in a container.
+    fn contain(&self, asked: &Container, command: &[Bytes], environment: &Environment) -> Result<Vec<Bytes>, String> {
+        let found = |name: &str| Some(self.resolve(Some(&Bytes(name.into())), environment)).filter(|p| p.is_absolute());
+        let tool = Tool::ALL.iter().find_map(|(tool, name)| Some((*tool, found(name)?)));
+        let (tool, program) = tool.ok_or(container::NONE)?;
+        let variable = |name: &str| environment.text(name).map(str::to_owned);
+        let cache = variable("TMPDIR").unwrap_or_else(|| "/tmp".into());
+        let facts = Facts { variable: &variable, cache: &cache };
+        let command: Vec<String> = command.iter().map(|w| String::from_utf8_lossy(&w.0).into_owned()).collect();
+        let words = container::words(asked, tool, &program.to_string_lossy(), &command, &facts)?;
+        Ok(words.into_iter().map(|word| Bytes(word.into_bytes())).collect())
     }
 
     /// Where the program was brought to, and its libraries.
@@ -367,6 +401,16 @@ impl<'a> Starter<'a> {
         };
         env::task(&mut environment, &facts);
         self.bindings.tell(&mut environment);
+        if let Some(ports) = &launching.ports {
+            environment.set("SLURM_STEP_RESV_PORTS", ports);
+        }
+        if request.setup.preserve {
+            for name in PRESERVED {
+                if let Some(value) = self.base.get(name) {
+                    environment.set(name, value);
+                }
+            }
+        }
         batch::make_tmpdir(&mut environment);
         environment
     }

@@ -93,6 +93,8 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         Some(dir) => std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from(dir)),
         None => process::current_dir().unwrap_or_else(|_| "/".into()),
     };
+    // What is started for others to be started by leaves the resources to them.
+    let beside = options.is_set("external-launcher") || options.is_set("interactive");
     let mut request = StepRequest {
         job,
         name: match options.get("job-name").filter(|_| typed("job-name")) {
@@ -104,12 +106,14 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         cpus_per_task: number("cpus-per-task"),
         cpus_per_gpu: number("cpus-per-gpu").filter(|_| typed("cpus-per-gpu")),
         tasks_per_node,
-        node_list: hosts("nodelist")?,
+        node_list: setup::node_file(options)?.map_or_else(|| hosts("nodelist"), Ok)?,
         exclude: hosts("exclude")?,
         relative: number("relative"),
         order: order(options.get("distribution"))?,
-        exact: options.is_set("exact") || options.is_set("exclusive") || options.is_set("cpus-per-task"),
-        overlap: options.is_set("overlap"),
+        exact: (options.is_set("exact") || options.is_set("exclusive") || options.is_set("cpus-per-task"))
+            && !options.is_set("whole")
+            && !beside,
+        overlap: options.is_set("overlap") || beside,
         overcommit: options.is_set("overcommit"),
         immediate: options.is_set("immediate") && number("immediate").unwrap_or(0) == 0,
         directory: Bytes(directory.as_os_str().as_bytes().to_vec()),

@@ -44,5 +44,7 @@ mod queue;
 mod remote;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
+#[path = "suite/step_options.rs"]
+mod step_options;
 #[path = "suite/steps.rs"]
 mod steps;

@@ -15,7 +15,7 @@ complete -c salloc -s x -l exclude -d 'exclude a specific list of hosts' -r
 complete -c salloc -l exclusive -d 'allocate nodes in exclusive mode when cpu consumable resource is enabled' -r
 complete -c salloc -s B -l extra-node-info -d 'combine request of sockets per node, cores per socket and threads per core (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c salloc -l get-user-env -d 'load environment from local cluster' -r
-complete -c salloc -l gpu-bind -d 'task to gpu binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c salloc -l gpu-bind -d 'task to gpu binding options' -r
 complete -c salloc -s G -l gpus -d 'count of GPUs required for the job' -r
 complete -c salloc -l gpus-per-node -d 'number of GPUs required per allocated node' -r
 complete -c salloc -l gpus-per-task -d 'number of GPUs required per spawned task' -r

@@ -21,7 +21,7 @@ complete -c sbatch -l export -d 'specify environment variables to export (on Sky
 complete -c sbatch -l export-file -d 'specify environment variables file or file descriptor to export' -r -F
 complete -c sbatch -s B -l extra-node-info -d 'combine request of sockets per node, cores per socket and threads per core (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -l get-user-env -d 'load environment from local cluster (on SkyPilot: it is the environment of a login on the node)' -r
-complete -c sbatch -l gpu-bind -d 'task to gpu binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c sbatch -l gpu-bind -d 'task to gpu binding options' -r
 complete -c sbatch -s G -l gpus -d 'count of GPUs required for the job (on SkyPilot: nodes are all alike: what cannot be shared out evenly is rounded up on each node)' -r
 complete -c sbatch -l gpus-per-node -d 'number of GPUs required per allocated node' -r
 complete -c sbatch -l gpus-per-task -d 'number of GPUs required per spawned task' -r

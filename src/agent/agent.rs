@@ -11,6 +11,7 @@ pub(super) use signals::take_signals;
 use super::{
     Launch, Layout,
     batch::{self, Output, Script, Start},
+    broadcast::{Broadcast, Receiving},
     event::EventKind,
     events::Events,
     limit::{Due, Limits},
@@ -22,7 +23,7 @@ use super::{
     owner::{Owner, ToOwner},
     processes,
     remote::{self, Delivery, Inbox, Litter},
-    step::{manager::Manager, part::Part},
+    step::{manager::Manager, part::Part, prepare},
     wire::Order,
 };
 use crate::{
@@ -72,6 +73,7 @@ fn run(args: &[OsString]) -> io::Result<u8> {
     match args.split_first() {
         None => return remote::run(),
         Some((word, args)) if word == "run" => return remote::run_plain(args),
+        Some((word, args)) if word == prepare::WORD => return Ok(prepare::main(args)),
         _ => {}
     }
     let [spool, index] = args else {
@@ -121,6 +123,10 @@ pub(super) struct Agent {
     pub script: Option<Script>,
     pub parts: Vec<Part>,
     pub manager: Manager,
+    /// Files that are brought for the nodes, by their bringer's connection.
+    pub broadcasts: BTreeMap<u64, Broadcast>,
+    /// Files that are written here, by connection.
+    pub receiving: BTreeMap<u64, Receiving>,
     pub limits: Limits,
     pub owner: Owner,
     pub ending: Option<Ending>,
@@ -185,6 +191,8 @@ impl Agent {
             script: None,
             parts: Vec::new(),
             manager,
+            broadcasts: BTreeMap::new(),
+            receiving: BTreeMap::new(),
             ending: None,
             outcome: None,
             closing: false,
@@ -236,6 +244,8 @@ impl Agent {
             }
             self.kill_overdue_steps();
             self.miss_owner();
+            self.kill_overdue_epilogs();
+            self.drop_stuck_watchers();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();

@@ -50,6 +50,11 @@ pub struct Made {
 }
 
 impl Made {
+    /// The same of one that is text.
+    pub fn localized_text(&self, path: &str) -> String {
+        String::from_utf8_lossy(&self.localized(path.as_bytes())).into_owned()
+    }
+
     /// A path of the first node's, or a list of paths, as it is here.
     pub fn localized(&self, paths: &[u8]) -> Vec<u8> {
         let local = |path: &[u8]| {

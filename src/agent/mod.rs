@@ -10,6 +10,7 @@
 #[expect(clippy::module_inception, reason = "the agent itself")]
 mod agent;
 mod batch;
+pub mod broadcast;
 mod clock;
 mod control;
 mod event;

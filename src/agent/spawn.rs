@@ -23,7 +23,7 @@ use std::{
     sync::atomic::{AtomicI32, Ordering},
 };
 
-/// The variable whose value is the process's own id.
+/// The variable whose value becomes the process's own id, unless it has one already.
 const OWN_PID: &[u8] = b"SLURM_TASK_PID";
 
 /// A program to start.
@@ -51,7 +51,7 @@ pub(super) fn spawn(program: &Program) -> Result<Pid, Errno> {
     let mut own_pid = ptr::null_mut();
     let mut pid_entry = [0u8; 32];
     for entry in program.environment.entries() {
-        if entry.strip_prefix(OWN_PID).is_some_and(|rest| rest.first() == Some(&b'=')) {
+        if entry.strip_prefix(OWN_PID).is_some_and(|rest| rest == b"=0") {
             pid_entry[..OWN_PID.len()].copy_from_slice(OWN_PID);
             pid_entry[OWN_PID.len()] = b'=';
             own_pid = pid_entry.as_mut_ptr();

@@ -3,7 +3,7 @@
 use crate::{
     agent::spawn::LIMITS,
     host::{hardware, user},
-    job::{Submitter, User},
+    job::{Limit, Submitter, User},
 };
 use nix::sys::{
     resource::getrlimit,
@@ -20,7 +20,6 @@ pub fn submitter(args: &[OsString]) -> Submitter {
     let (uid, gid) = (user::uid(), user::gid());
     let mask = umask(Mode::empty());
     umask(mask);
-    let limit = |(limit, resource)| getrlimit(resource).ok().map(|(soft, _)| (limit, soft));
     Submitter {
         user: User {
             uid,
@@ -31,10 +30,16 @@ pub fn submitter(args: &[OsString]) -> Submitter {
         directory: directory(),
         host: hardware::host_name(),
         umask: mask.bits(),
-        rlimits: LIMITS.into_iter().filter_map(limit).collect(),
+        rlimits: limits(),
         command_line: args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
         now: chrono::Local::now(),
     }
+}
+
+/// The caller's soft resource limits.
+pub fn limits() -> Vec<(Limit, u64)> {
+    let limit = |(limit, resource)| getrlimit(resource).ok().map(|(soft, _)| (limit, soft));
+    LIMITS.into_iter().filter_map(limit).collect()
 }
 
 /// The working directory as the shell calls it (`PWD`), if that is the one; a link in it is kept so.

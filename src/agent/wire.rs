@@ -2,7 +2,10 @@
 //!
 //! Frames are those of `host::ipc`. The first one on a connection is a [`Request`]; an engine calls [`control`].
 
-use super::step::{Launching, StepRequest};
+use super::{
+    broadcast,
+    step::{Launching, StepRequest},
+};
 use crate::{host::ipc, job::StepId};
 use serde::{Deserialize, Serialize};
 use std::{io, path::Path, time::Duration};
@@ -16,6 +19,24 @@ pub enum Request {
     Own,
     /// srun asks for a step. Answers: [`super::step::ToClient`].
     Step(Box<StepRequest>),
+    /// sbcast or srun brings a file. On from here: [`broadcast::Piece`], [`broadcast::ToSender`].
+    Broadcast(Box<broadcast::File>),
+    /// An agent is ready for a file, on node `index` of the job. On from here: [`broadcast::FromReceiver`], [`broadcast::Piece`].
+    Receiver {
+        /// Which file.
+        id: u64,
+        /// Its node's index.
+        index: usize,
+    },
+    /// sattach wants to look on at a step. Answers: [`super::step::ToClient`].
+    Attach {
+        /// Its job.
+        job: u32,
+        /// Which.
+        step: u32,
+        /// The task that what it sends is for; `None`: all.
+        input: Option<u32>,
+    },
     /// An agent tells the first node's that it is there. What comes back: [`Order`].
     Node {
         /// Its node's index.
@@ -35,6 +56,13 @@ pub enum Request {
 pub enum Order {
     /// Start your part of a step, and connect with [`Request::Part`].
     Launch(Box<Launching>),
+    /// A file comes: connect with [`Request::Receiver`].
+    Receive {
+        /// Which.
+        id: u64,
+        /// What and where.
+        file: Box<broadcast::File>,
+    },
     /// The job is over: end all that is left of it and go.
     Finish,
 }

@@ -2,6 +2,7 @@
 
 mod allocation;
 pub mod ask;
+mod broadcast;
 mod common;
 pub mod controller;
 pub mod doctor;
@@ -9,7 +10,9 @@ pub mod explain;
 pub mod install;
 pub mod sacct;
 pub mod salloc;
+pub mod sattach;
 pub mod sbatch;
+pub mod sbcast;
 pub mod scancel;
 pub mod scontrol;
 pub mod sinfo;
@@ -26,7 +29,7 @@ use std::ffi::{OsStr, OsString};
 const USAGE: &str = "\
 Usage: skyslurm COMMAND [ARGUMENTS]
 
-  sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol
+  sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol, sattach, sbcast
                      as the command of that name
   controller start|stop|restart|status
                      the daemon that keeps the jobs
@@ -74,7 +77,9 @@ fn run(command: Command, args: Vec<OsString>) -> u8 {
     match command {
         Command::Salloc => salloc::run(args),
         Command::Sacct => sacct::run(args),
+        Command::Sattach => sattach::run(args),
         Command::Sbatch => sbatch::run(args),
+        Command::Sbcast => sbcast::run(args),
         Command::Scancel => scancel::run(args),
         Command::Scontrol => scontrol::run(args),
         Command::Sinfo => sinfo::run(args),

@@ -3,4 +3,5 @@
 pub mod directory;
 pub mod hardware;
 pub mod ipc;
+pub mod topology;
 pub mod user;

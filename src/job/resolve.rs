@@ -264,7 +264,7 @@ fn absolute(from: &str, dir: &str) -> String {
 }
 
 /// The limits of `--propagate`: all (the default), none, or those it names.
-fn propagated(list: Option<&str>, limits: Vec<(Limit, u64)>) -> Vec<(Limit, u64)> {
+pub fn propagated(list: Option<&str>, limits: Vec<(Limit, u64)>) -> Vec<(Limit, u64)> {
     match list.map(str::to_ascii_uppercase) {
         None => limits,
         Some(all) if all == "ALL" || all.is_empty() => limits,

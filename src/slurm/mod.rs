@@ -4,6 +4,7 @@
 
 pub mod array;
 pub mod begin;
+pub mod bind;
 pub mod count;
 pub mod dependency;
 pub mod directives;

@@ -74,6 +74,21 @@ fn srun_makes_a_job_of_its_own() {
 }
 
 #[test]
+fn srun_tells_when_it_would_start() {
+    let lab = Lab::new(FOUR);
+    let out = lab.sh("srun --test-only -n2 hostname");
+    assert_eq!((out.code, out.stdout.as_str()), (0, ""));
+    assert!(
+        out.stderr.starts_with("srun: Job 1 to start at ")
+            && out.stderr.ends_with(" using 2 processors on nodes node1 in partition main\n"),
+        "{out:?}"
+    );
+    assert_eq!(lab.sh("sacct -X -n").ok(), "");
+    let inside = lab.sh("salloc -Q srun --test-only hostname");
+    assert!(inside.fails(1).contains("this is a job already"), "{inside:?}");
+}
+
+#[test]
 fn nodes_are_waited_for() {
     let lab = busy();
     let out = lab.sh("(until squeue -h -t PD | grep -q .; do sleep 0.02; done; scancel -n hog) & srun hostname; wait");

@@ -46,6 +46,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "oversubscribe",
         ],
     ),
+    ("step_options::tasks_see_the_gpus_they_are_bound_to", &["gpu-bind"]),
     ("queue::gpus_are_given_once", &["gpus", "gpus-per-node", "gpus-per-task", "gres"]),
     (
         "queue::nodes_are_chosen_and_left_out",
@@ -104,6 +105,34 @@ const SRUN: &[(&str, &[&str])] = &[
     ("steps::others_are_waited_for_only_so_long", &["wait"]),
     ("steps::a_step_that_cannot_begin_at_once_may_be_given_up", &["immediate", "relative"]),
     ("steps::an_interrupt_can_be_meant_at_once", &["disable-status", "quit-on-interrupt"]),
+    ("interactive::srun_tells_when_it_would_start", &["test-only"]),
+    ("step_options::a_step_ends_at_its_time_limit", &["time"]),
+    ("step_options::a_prolog_of_the_task_changes_what_it_finds", &["task-epilog", "task-prolog"]),
+    ("step_options::srun_runs_programs_around_the_step", &["epilog", "prolog"]),
+    ("step_options::tasks_are_bound_to_cpus", &["cpu-bind"]),
+    ("step_options::memory_is_bound_or_told_of", &["mem-bind"]),
+    ("step_options::tasks_see_the_gpus_they_are_bound_to", &["gpu-bind", "tres-bind"]),
+    ("step_options::a_program_is_brought_before_its_step", &["bcast", "bcast-exclude", "send-libs"]),
+    ("step_options::limits_are_handed_on", &["propagate"]),
+    ("step_options::nodes_ports_and_numbers_can_be_given", &["nodefile", "preserve-env", "resv-ports", "whole"]),
+    (
+        "step_options::a_step_runs_in_a_container",
+        &["container-image", "container-mounts", "container-workdir", "no-container-mount-home"],
+    ),
+    (
+        "step_options::containers_are_started_as_asked",
+        &[
+            "container-entrypoint",
+            "container-env",
+            "container-mount-home",
+            "container-name",
+            "container-readonly",
+            "container-remap-root",
+            "container-writable",
+            "no-container-entrypoint",
+            "no-container-remap-root",
+        ],
+    ),
     ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 

@@ -417,6 +417,15 @@ fn srun_in_a_task_of_another_node_is_handed_on() {
 }
 
 #[test]
+fn a_file_is_brought_to_all_nodes() {
+    let script = "head -c 3000000 /dev/urandom > data; chmod 640 data; sbcast data $PWD/copy; echo rc $?; sha256sum < data > sum; \
+        sbcast sum $PWD/sum2; srun sh -c 'sha256sum < copy | cmp - sum2 && stat -c %a copy'; ls | grep -c copy; sbcast data $PWD/copy 2>&1 | sed 's/(.*)//'; \
+        printf '#!/bin/sh\\necho brought\\n' > prog; chmod 755 prog; srun --bcast=$PWD/there ./prog";
+    let error = "sbcast: error: REQUEST_FILE_BCAST: File exists\n";
+    assert_eq!(Run::new(script).on(2).run().text(), format!("rc 0\n640\n640\n1\n{error}{error}brought\nbrought\n"));
+}
+
+#[test]
 fn much_output_of_steps_on_other_nodes_is_whole() {
     let script = "srun -N1 -n1 -w $(scontrol show hostnames | tail -1) --overlap head -c 5000000 /dev/zero | wc -c";
     assert_eq!(Run::new(script).on(2).run().text().trim(), "5000000");

@@ -32,6 +32,14 @@ pub(in crate::agent) enum Role {
     PartOf { step: u32, node: usize },
     /// The first node's agent, for our part of a step.
     Part(u32),
+    /// sattach.
+    Watcher,
+    /// Who brings a file for the nodes.
+    Sender,
+    /// A node's agent that writes a file, here on the first node.
+    ReceiverOf { id: u64, index: usize },
+    /// The first node's agent, for a file we write.
+    Receiving,
     /// One of two connections between which everything is handed on unread.
     Relay(u64),
 }
@@ -150,6 +158,12 @@ impl Agent {
                 Role::First => link.receive().map(|order| self.on_order(order)).is_some(),
                 Role::PartOf { step, node } => link.receive().map(|said| self.on_part_of(step, node, said)).is_some(),
                 Role::Part(step) => link.receive().map(|told| self.on_part(step, told)).is_some(),
+                Role::Watcher => link.receive().map(|said| self.on_watcher(id, said)).is_some(),
+                Role::Sender => link.receive().map(|piece| self.on_sender(id, &piece)).is_some(),
+                Role::ReceiverOf { id: file, index } => {
+                    link.receive().map(|said| self.on_receiver(file, index, said)).is_some()
+                }
+                Role::Receiving => link.receive().map(|piece| self.on_piece(id, &piece)).is_some(),
                 Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
             };
             if !went_on {
@@ -166,6 +180,9 @@ impl Agent {
         let Some(connection) = self.connections.remove(&id) else {
             return;
         };
+        if let Role::Node(index) = connection.role {
+            self.receivers_lost(index);
+        }
         match connection.role {
             Role::Relay(other) => {
                 // What is on its way still arrives; then the other end closes.
@@ -180,6 +197,10 @@ impl Agent {
             Role::Owner => self.owner_lost(),
             Role::PartOf { step, node } => self.part_lost(step, node),
             Role::Part(step) => self.part_cut_off(step),
+            Role::Watcher => self.watcher_lost(id),
+            Role::Sender => self.sender_lost(id),
+            Role::ReceiverOf { id, index } => self.receiver_lost(id, index),
+            Role::Receiving => drop(self.receiving.remove(&id)),
             Role::First => self.closing = true,
             // Without one of its nodes a job cannot go on, unless it said that it can.
             Role::Node(_) if !self.closing && !self.launch.job.request.no_kill => {
@@ -197,6 +218,12 @@ impl Agent {
             }
             Request::Own => self.on_own(id),
             Request::Step(request) => self.on_step_request(id, *request),
+            Request::Attach { job, step, input } => self.on_attach(id, job, step, input),
+            Request::Broadcast(file) => self.on_broadcast(id, *file),
+            Request::Receiver { id: file, index } => {
+                self.set_role(id, Role::ReceiverOf { id: file, index });
+                self.receiver_joined(file, index, id);
+            }
             Request::Node { index } => {
                 self.set_role(id, Role::Node(index));
                 if self.closing {
@@ -221,6 +248,7 @@ impl Agent {
     fn on_order(&mut self, order: Order) {
         match order {
             Order::Launch(launching) => self.launch_part(*launching, None),
+            Order::Receive { id, file } => self.receive_file(id, *file, None),
             Order::Finish => self.closing = true,
         }
     }

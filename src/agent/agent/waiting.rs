@@ -81,7 +81,8 @@ impl Agent {
         let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
         let waits =
             [self.limits.wait(), self.manager.wait(), self.owner.wait(), self.retry_first, telling, orders, strangers];
-        let timeout = waits.into_iter().flatten().min();
+        let epilogs = self.parts.iter().filter_map(step::part::Part::wait);
+        let timeout = waits.into_iter().flatten().chain(epilogs).min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
             Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)
@@ -104,7 +105,7 @@ impl Agent {
         let full = |id: &u64| self.connections.get(id).is_some_and(|c| c.link.is_full());
         match &connection.role {
             Role::Relay(other) => !full(other),
-            Role::PartOf { step, .. } => !self.manager.client_of(*step).is_some_and(|id| full(&id)),
+            Role::PartOf { step, .. } => !self.manager.hearers_of(*step).any(|id| full(&id)),
             _ => true,
         }
     }

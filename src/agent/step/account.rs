@@ -4,6 +4,7 @@ use super::{Gpus, Ordering, StepRequest};
 use crate::{
     job::Job,
     slurm::{
+        bind::{To, mask_text},
         idset::IdSet,
         layout::{Order, default_order, lay_out},
     },
@@ -29,6 +30,8 @@ pub(in crate::agent) struct Share {
     pub index: usize,
     /// CPUs.
     pub cpus: u32,
+    /// Which, by the numbers they have on the node.
+    pub cpu_ids: IdSet,
     /// Memory in MiB that is the step's alone; 0: shared.
     pub memory: u64,
     /// GPUs.
@@ -62,11 +65,41 @@ pub(in crate::agent) enum NoPlan {
 struct Node {
     name: String,
     cpus: u32,
+    cpu_ids: IdSet,
     memory: u64,
     gpus: IdSet,
     cpus_used: u32,
+    cpu_ids_used: IdSet,
     memory_used: u64,
     gpus_used: IdSet,
+}
+
+impl Node {
+    /// So many of its CPUs, of `all` or of those that no step has.
+    fn some_cpus(&self, count: u32, all: bool) -> IdSet {
+        let mut free = self.cpu_ids.clone();
+        if !all {
+            free.difference_with(&self.cpu_ids_used);
+        }
+        free.iter().take(count as usize).collect()
+    }
+}
+
+impl Plan {
+    /// Why tasks cannot be bound as `--cpu-bind=map_cpu` or `mask_cpu` asks for, in srun's words.
+    pub fn outside(&self, request: &StepRequest) -> Option<String> {
+        let asked: IdSet = match &request.setup.cpus.as_ref()?.to {
+            To::Map(ids) => ids.iter().copied().collect(),
+            To::Mask(sets) => sets.iter().flat_map(IdSet::iter).collect(),
+            _ => return None,
+        };
+        let share = self.nodes.iter().find(|n| asked.iter().any(|id| !n.cpu_ids.contains(id)))?;
+        let allocated = mask_text(&share.cpu_ids);
+        Some(format!(
+            "CPU binding outside of job step allocation, allocated CPUs are: {allocated}.\n\
+             Application launch failed: Unable to satisfy cpu bind request"
+        ))
+    }
 }
 
 /// The account of one job's allocation.
@@ -88,6 +121,7 @@ impl Account {
         let node = |share: &crate::job::NodeShare| Node {
             name: share.node.clone(),
             cpus: share.cpus.len() as u32,
+            cpu_ids: share.cpus.clone(),
             memory: share.memory,
             gpus: share.gpus(),
             ..Node::default()
@@ -188,7 +222,8 @@ impl Account {
                 return Err(NoPlan::NoSuchGpus(self.job));
             }
             let gpus = free.take_first(count as usize).unwrap_or_default();
-            nodes.push(Share { index: *index, cpus, memory, gpus });
+            let cpu_ids = node.some_cpus(cpus, empty);
+            nodes.push(Share { index: *index, cpus, cpu_ids, memory, gpus });
         }
         if gpus_left > 0 {
             return Err(NoPlan::NoSuchGpus(self.job));
@@ -279,6 +314,7 @@ impl Account {
         for share in plan.nodes.iter().filter(|_| !plan.shared) {
             if let Some(node) = self.nodes.get_mut(share.index) {
                 node.cpus_used += share.cpus;
+                node.cpu_ids_used.union_with(&share.cpu_ids);
                 node.memory_used += share.memory;
                 node.gpus_used.union_with(&share.gpus);
             }
@@ -290,6 +326,7 @@ impl Account {
         for share in plan.nodes.iter().filter(|_| !plan.shared) {
             if let Some(node) = self.nodes.get_mut(share.index) {
                 node.cpus_used = node.cpus_used.saturating_sub(share.cpus);
+                node.cpu_ids_used.difference_with(&share.cpu_ids);
                 node.memory_used = node.memory_used.saturating_sub(share.memory);
                 node.gpus_used.difference_with(&share.gpus);
             }
@@ -319,6 +356,7 @@ mod tests {
         let node = |(i, (cpus, memory, gpus)): (usize, &(u32, u64, u32))| Node {
             name: format!("node{}", i + 1),
             cpus: *cpus,
+            cpu_ids: (0..*cpus).collect(),
             memory: *memory,
             gpus: (0..*gpus).collect(),
             ..Node::default()
@@ -344,12 +382,28 @@ mod tests {
         assert!(account.plan(&StepRequest { overlap: true, ..tasks(1) }).is_ok());
         account.give_back(&first);
         let exact = StepRequest { exact: true, ..tasks(1) };
-        for _ in 0..4 {
+        for id in 0..4 {
             let plan = account.plan(&exact).unwrap();
+            assert_eq!(plan.nodes[0].cpu_ids, [id].into_iter().collect());
             account.take(&plan);
         }
         assert_eq!(account.plan(&exact), Err(NoPlan::Busy(9)));
         assert_eq!(account.plan(&StepRequest { exact: true, ..tasks(5) }), Err(NoPlan::TooManyCpus(9)));
+    }
+
+    #[test]
+    fn tasks_are_bound_within_the_step() {
+        let account = account(&[(2, 0, 0)]);
+        let bound = |exact, to: &str| {
+            let setup = crate::agent::step::Setup { cpus: Some(to.parse().unwrap()), ..Default::default() };
+            let request = StepRequest { exact, setup, ..tasks(1) };
+            account.plan(&request).unwrap().outside(&request)
+        };
+        assert_eq!((bound(false, "map_cpu:1,0"), bound(false, "cores"), bound(true, "mask_cpu:1")), (None, None, None));
+        let said = "CPU binding outside of job step allocation, allocated CPUs are: 0x1.\n\
+                    Application launch failed: Unable to satisfy cpu bind request";
+        assert_eq!(bound(true, "map_cpu:1").as_deref(), Some(said));
+        assert!(bound(false, "mask_cpu:0xff").is_some_and(|said| said.contains("are: 0x3.")));
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! The first node's agent as the manager of the job's steps.
 
+mod held;
+mod limit;
+mod ports;
+mod watch;
+
 use super::{
     FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
     account::{Account, NoPlan, Plan},
@@ -11,17 +16,18 @@ use crate::{
         batch,
         event::EventKind,
         link::Link,
-        wire::Order,
     },
     job::{ExitStatus, Job, Step, StepId, Usage},
     slurm::state::JobState,
 };
 use nix::libc::{SIGKILL, SIGTERM};
+use ports::Ports;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
+use watch::{Input, Watcher};
 
 /// The steps of the job, here on its first node.
 #[derive(Default)]
@@ -31,6 +37,7 @@ pub(in crate::agent) struct Manager {
     waiting: Vec<Waiting>,
     steps: BTreeMap<u32, Running>,
     highest: ExitStatus,
+    watchers: BTreeMap<u64, Watcher>,
 }
 
 /// A step that does not fit yet.
@@ -48,6 +55,17 @@ struct Running {
     usage: Usage,
     cancelled_by: Option<u32>,
     kill_at: Option<Instant>,
+    /// When `--time` ends it.
+    end_at: Option<Instant>,
+    timed_out: bool,
+    /// Its tasks wait for srun's word.
+    held: bool,
+    /// `--resv-ports`
+    ports: Option<Ports>,
+    /// Whose input its tasks are taking.
+    input_from: Option<u64>,
+    /// Input that comes then.
+    inputs: VecDeque<Input>,
 }
 
 #[derive(Default)]
@@ -55,7 +73,7 @@ struct PartState {
     connection: Option<u64>,
     /// What is to be said once it is connected.
     pending: Vec<ToPart>,
-    /// What it is to be launched with, while its node's agent is not there yet.
+    /// What it is to be launched with, while its node's agent or srun's word is not there yet.
     launching: Option<Box<Launching>>,
     /// It has not taken the last input yet.
     input_due: bool,
@@ -82,10 +100,16 @@ impl Manager {
         self.steps.get(&step).and_then(|s| s.client)
     }
 
+    /// The nodes of a running step, by their place in the job.
+    pub fn nodes_of(&self, step: u32) -> Option<Vec<usize>> {
+        Some(self.steps.get(&step)?.plan.nodes.iter().map(|share| share.index).collect())
+    }
+
     /// How long until a step is to be killed.
     pub fn wait(&self) -> Option<Duration> {
-        let next = self.steps.values().filter_map(|s| s.kill_at).min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        let next = self.steps.values().flat_map(|s| [s.kill_at, s.end_at]).flatten().min();
+        let next = next.map(|at| at.saturating_duration_since(Instant::now()));
+        next.into_iter().chain(self.patience()).min()
     }
 }
 
@@ -104,7 +128,14 @@ impl Agent {
             return;
         }
         match self.manager.account.plan(&request) {
-            Ok(plan) => self.start_step(client, request, plan, false),
+            Ok(plan) => match plan.outside(&request) {
+                Some(text) => self.send(client, &ToClient::Refused(text)),
+                None if request.setup.ports.is_some_and(|n| n > ports::MOST) => {
+                    let text = format!("Unable to create step for job {job}: Requires more ports than can be reserved");
+                    self.send(client, &ToClient::Refused(text));
+                }
+                None => self.start_step(client, request, plan, false),
+            },
             Err(NoPlan::Busy(_)) if !request.immediate => {
                 self.send(client, &ToClient::Busy);
                 self.manager.waiting.push(Waiting { client, request });
@@ -144,10 +175,12 @@ impl Agent {
         };
         self.send(client, &created);
         let launcher = self.launch.hosts.first().map_or("127.0.0.1", |h| &h.address).to_owned();
+        let most = plan.layout.iter().map(Vec::len).max().unwrap_or(0) as u32;
+        let wanted = request.setup.ports.map(|n| if n == 0 { most + 1 } else { n });
+        let ports = wanted.and_then(|count| self.manager.free_ports(count));
         let mut parts: Vec<PartState> = plan.nodes.iter().map(|_| PartState::default()).collect();
-        let mut own = None;
         for (place, (share, part)) in plan.nodes.iter().zip(&mut parts).enumerate() {
-            let launching = Box::new(Launching {
+            part.launching = Some(Box::new(Launching {
                 step,
                 request: request.clone(),
                 nodes: nodes.clone(),
@@ -155,14 +188,11 @@ impl Agent {
                 distribution: plan.distribution.clone(),
                 node: place,
                 cpus: share.cpus,
+                cpu_ids: share.cpu_ids.clone(),
                 gpus: share.gpus.clone(),
+                ports: ports.as_ref().map(Ports::to_string),
                 launcher: launcher.clone(),
-            });
-            match (share.index, self.node_connection(share.index)) {
-                (0, _) => own = Some((place, launching)),
-                (_, Some(connection)) => self.send(connection, &Order::Launch(launching)),
-                (_, None) => part.launching = Some(launching),
-            }
+            }));
         }
         let running = Running {
             client: Some(client),
@@ -172,10 +202,16 @@ impl Agent {
             usage: Usage::default(),
             cancelled_by: None,
             kill_at: None,
+            end_at: limit::end(request.time_limit),
+            timed_out: false,
+            held: request.held,
+            ports,
+            input_from: None,
+            inputs: VecDeque::new(),
         };
         self.manager.steps.insert(step, running);
-        if let Some((node, launching)) = own {
-            self.launch_own_part(step, node, *launching);
+        if !request.held {
+            self.launch_parts(step);
         }
     }
 
@@ -197,18 +233,10 @@ impl Agent {
 
     /// The agent of node `index` of the job is there: it gets what waited for it.
     pub(in crate::agent) fn node_joined(&mut self, index: usize) {
-        let mut orders = Vec::new();
-        for running in self.manager.steps.values_mut() {
-            for (share, part) in running.plan.nodes.iter().zip(&mut running.parts) {
-                if share.index == index {
-                    orders.extend(part.launching.take().map(Order::Launch));
-                }
-            }
-        }
-        if let Some(connection) = self.node_connection(index) {
-            for order in orders {
-                self.send(connection, &order);
-            }
+        let on_it = |s: &Running| !s.held && s.plan.nodes.iter().any(|share| share.index == index);
+        let steps: Vec<u32> = self.manager.steps.iter().filter(|(_, s)| on_it(s)).map(|(step, _)| *step).collect();
+        for step in steps {
+            self.launch_parts(step);
         }
     }
 
@@ -226,6 +254,9 @@ impl Agent {
 
     /// Says something to every part of a step.
     fn tell_parts(&mut self, step: u32, told: &ToPart) {
+        if matches!(told, ToPart::Cancel(_) | ToPart::Signal(SIGKILL)) && self.drop_held(step) {
+            return;
+        }
         let Some(running) = self.manager.steps.get_mut(&step) else {
             return;
         };
@@ -246,6 +277,7 @@ impl Agent {
         if let Some(client) = self.manager.client_of(step) {
             self.send(client, told);
         }
+        self.tell_watchers(step, told);
     }
 
     pub(in crate::agent) fn on_part_of(&mut self, step: u32, node: usize, said: FromPart) {
@@ -293,13 +325,6 @@ impl Agent {
         }
     }
 
-    /// Tells srun when all parts have taken the last input.
-    fn input_taken(&mut self, step: u32) {
-        if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| !p.input_due)) {
-            self.tell_client(step, &ToClient::InputTaken);
-        }
-    }
-
     /// A part's node is gone: its tasks are taken for killed.
     pub(in crate::agent) fn part_lost(&mut self, step: u32, node: usize) {
         let Some(running) = self.manager.steps.get_mut(&step) else {
@@ -324,7 +349,11 @@ impl Agent {
         self.manager.highest = worse_code(self.manager.highest, running.exit);
         let (exit, usage) = (running.exit, running.usage);
         let cancelled_by = running.cancelled_by;
-        let state = if cancelled_by.is_some() { JobState::Cancelled } else { batch::state_of(exit) };
+        let state = match (cancelled_by, running.timed_out) {
+            (Some(_), _) => JobState::Cancelled,
+            (None, true) => JobState::Timeout,
+            (None, false) => batch::state_of(exit),
+        };
         self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {
@@ -333,6 +362,7 @@ impl Agent {
         if let Some(client) = running.client {
             self.send(client, &ToClient::Done);
         }
+        self.tell_watchers(step, &ToClient::Done);
         self.start_waiting();
     }
 
@@ -340,13 +370,8 @@ impl Agent {
         let step = self.manager.steps.iter().find(|(_, s)| s.client == Some(client)).map(|(step, _)| *step);
         let Some(step) = step else { return };
         match said {
-            FromClient::Input(bytes) => {
-                if let Some(running) = self.manager.steps.get_mut(&step) {
-                    running.parts.iter_mut().for_each(|p| p.input_due = !p.done);
-                }
-                self.tell_parts(step, &ToPart::Input(bytes));
-                self.input_taken(step); // if there is none left to take it
-            }
+            FromClient::Input(bytes) => self.hand_on(step, watch::input(client, bytes)),
+            FromClient::Launch => self.launch_parts(step),
             FromClient::InputEnd => self.tell_parts(step, &ToPart::InputEnd),
             FromClient::Signal(signal) => self.tell_parts(step, &ToPart::Signal(signal)),
             FromClient::Resize(rows, columns) => self.tell_parts(step, &ToPart::Resize(rows, columns)),
@@ -379,6 +404,7 @@ impl Agent {
     }
 
     pub(in crate::agent) fn kill_overdue_steps(&mut self) {
+        self.end_overdue_steps();
         let now = Instant::now();
         let overdue = |s: &mut Running| s.kill_at.take_if(|at| *at <= now).is_some();
         let steps: Vec<u32> = self.manager.steps.iter_mut().filter_map(|(n, s)| overdue(s).then_some(*n)).collect();

@@ -4,9 +4,18 @@
 //! the step gets its part of it ([`part`]) and sends what its tasks write through the first node's agent to srun.
 
 pub(super) mod account;
+mod binding;
+mod bindings;
+mod container;
+mod epilog;
 pub(super) mod manager;
 pub(super) mod part;
+pub(super) mod prepare;
+mod setup;
 mod task;
+
+pub use container::Container;
+pub use setup::Setup;
 
 use crate::{job::ExitStatus, slurm::idset::IdSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -51,7 +60,7 @@ pub struct StepRequest {
     pub memory_per_gpu: Option<u64>,
     /// GPUs.
     pub gpus: Gpus,
-    /// `--gpus-per-task`, or as many tasks to each GPU as `--ntasks-per-gpu` says.
+    /// `--gpus-per-task`, or as many tasks to each GPU as `--ntasks-per-gpu` says; `--gpu-bind` comes before it.
     pub gpu_binding: Binding,
     /// Do not wait: `--immediate`.
     pub immediate: bool,
@@ -81,6 +90,12 @@ pub struct StepRequest {
     pub terminal: Option<(u16, u16)>,
     /// The whole command line, for sacct's SubmitLine.
     pub command: String,
+    /// `--time`: minutes.
+    pub time_limit: Option<u32>,
+    /// The tasks wait for [`FromClient::Launch`]: srun has something to do before them.
+    pub held: bool,
+    /// What is done to each task before and behind its program.
+    pub setup: Setup,
 }
 
 /// How tasks go to the nodes of a step.
@@ -212,6 +227,8 @@ pub enum ToClient {
 /// What srun says to the first node's agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromClient {
+    /// The tasks of a step that was held may start.
+    Launch,
     /// Bytes for the tasks' stdin. The next only after [`ToClient::InputTaken`].
     Input(Bytes),
     /// No more bytes for stdin.
@@ -265,6 +282,8 @@ pub enum FromPart {
 pub enum ToPart {
     /// Bytes for stdin.
     Input(Bytes),
+    /// Bytes for the stdin of one task, wherever it is.
+    InputFor(u32, Bytes),
     /// No more bytes for stdin.
     InputEnd,
     /// A signal for all that the tasks have started.
@@ -292,8 +311,12 @@ pub struct Launching {
     pub node: usize,
     /// CPUs here.
     pub cpus: u32,
+    /// Which they are, by the numbers of the job's share of the node.
+    pub cpu_ids: IdSet,
     /// GPUs here.
     pub gpus: IdSet,
+    /// `SLURM_STEP_RESV_PORTS`
+    pub ports: Option<String>,
     /// Address of the node srun runs on.
     pub launcher: String,
 }

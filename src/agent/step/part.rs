@@ -20,9 +20,12 @@ use nix::{
     poll::PollFlags,
     sys::stat::{Mode, umask},
 };
-use std::os::{
-    fd::{AsFd, AsRawFd, BorrowedFd},
-    unix::net::UnixStream,
+use std::{
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    time::{Duration, Instant},
 };
 
 /// One of the pipes of a part.
@@ -80,6 +83,12 @@ impl Part {
 
     fn running(&self) -> impl Iterator<Item = i32> {
         self.tasks.iter().filter(|t| t.exit.is_none()).map(|t| t.pid)
+    }
+
+    /// How long until the epilog of a task has had its time.
+    pub fn wait(&self) -> Option<Duration> {
+        let next = self.tasks.iter().filter_map(Task::epilog_until).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
     /// How many tasks were killed of which nothing was told yet, and not by us.
@@ -147,11 +156,15 @@ impl Agent {
             return;
         };
         match told {
-            ToPart::Input(bytes) => {
+            ToPart::Input(_) | ToPart::InputFor(..) => {
+                let (only, bytes) = match &told {
+                    ToPart::InputFor(task, bytes) => (Some(*task), &bytes.0[..]),
+                    ToPart::Input(bytes) => (None, &bytes.0[..]),
+                    _ => (None, &[][..]),
+                };
                 part.input_due = true;
-                for task in part.tasks.iter_mut().filter(|t| t.input.is_some()) {
-                    task.pending.extend_from_slice(&bytes.0);
-                }
+                let takes = |t: &&mut Task| t.input.is_some() && only.is_none_or(|id| id == t.id);
+                part.tasks.iter_mut().filter(takes).for_each(|t| t.pending.extend_from_slice(bytes));
                 self.feed(step);
             }
             ToPart::InputEnd => {
@@ -225,12 +238,24 @@ impl Agent {
     pub(in crate::agent) fn task_ended(&mut self, pid: i32, exit: ExitStatus, usage: Usage) {
         for part in &mut self.parts {
             if let Some(task) = part.tasks.iter_mut().find(|t| t.pid == pid && t.exit.is_none()) {
-                task.exit = Some(exit);
+                task.ended(exit);
                 part.usage.user_us += usage.user_us;
                 part.usage.system_us += usage.system_us;
                 part.usage.max_rss_kib = part.usage.max_rss_kib.max(usage.max_rss_kib);
                 return;
             }
+        }
+    }
+
+    /// Kills the epilogs that take too long.
+    pub(in crate::agent) fn kill_overdue_epilogs(&mut self) {
+        let now = Instant::now();
+        let tasks = self.parts.iter().flat_map(|p| &p.tasks);
+        let overdue = |t: &&Task| t.exit.is_none() && t.epilog_until().is_some_and(|at| at <= now);
+        let overdue: Vec<i32> = tasks.filter(overdue).map(|t| t.pid).collect();
+        if !overdue.is_empty() {
+            let tree = Tree::look();
+            overdue.into_iter().for_each(|pid| processes::signal(&tree.of(pid), SIGKILL));
         }
     }
 

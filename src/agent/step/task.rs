@@ -1,9 +1,17 @@
 //! One task of a step: its files, its environment, its start.
 
-use super::{Binding, Bytes, Launching, Ordering, Programs, Sink, Source};
+use super::{
+    Bytes, Container, Launching, Ordering, Programs, Sink, Source,
+    bindings::Bindings,
+    container::{self, Facts, Tool},
+    epilog::Epilog,
+    prepare::Preparation,
+};
 use crate::{
     agent::{
-        Launch, batch, output,
+        Launch, batch,
+        broadcast::Destination,
+        output,
         spawn::{self, Program},
     },
     job::{
@@ -11,10 +19,7 @@ use crate::{
         env::{self, Environment},
         files,
     },
-    slurm::{
-        filename::{Vars, expand},
-        idset::IdSet,
-    },
+    slurm::filename::{Vars, expand},
 };
 use nix::{
     errno::Errno,
@@ -31,6 +36,7 @@ use std::{
         unix::{ffi::OsStrExt, fs::PermissionsExt},
     },
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// A task, running or over.
@@ -55,9 +61,32 @@ pub(in crate::agent) struct Task {
     pub error: Option<File>,
     /// Whether these are a terminal.
     pub terminal: bool,
+    /// What runs behind it; then `pid` is its process.
+    pub epilog: Option<Epilog>,
 }
 
 impl Task {
+    /// Its process has ended, or that of its epilog, which comes in between if there is one.
+    pub fn ended(&mut self, exit: ExitStatus) {
+        self.exit = match self.epilog.take() {
+            Some(epilog) if epilog.running.is_some() => Some(epilog.ended(exit)),
+            Some(mut epilog) => match epilog.start(exit) {
+                Some(pid) => {
+                    self.pid = pid;
+                    self.epilog = Some(epilog);
+                    None
+                }
+                None => Some(exit),
+            },
+            None => Some(exit),
+        };
+    }
+
+    /// Until when its epilog has time.
+    pub fn epilog_until(&self) -> Option<Instant> {
+        self.epilog.as_ref()?.running.map(|(_, until)| until)
+    }
+
     /// Hands on what input there is, as far as the task takes it.
     pub fn feed(&mut self) {
         while let Some(input) = self.input.as_mut().filter(|_| !self.pending.is_empty()) {
@@ -106,6 +135,9 @@ impl Task {
 /// Variables with paths that may be elsewhere on another node.
 const LOCAL: [&str; 4] = ["PATH", "BASH_ENV", "PWD", "SLURM_SUBMIT_DIR"];
 
+/// What `--preserve-env` leaves as it is.
+const PRESERVED: [&str; 4] = ["SLURM_JOB_NUM_NODES", "SLURM_NNODES", "SLURM_NPROCS", "SLURM_NTASKS"];
+
 /// The directory of a step, on this node.
 pub(super) fn directory(launch: &Launch, launching: &Launching) -> Vec<u8> {
     let directory = &launching.request.directory.0;
@@ -118,6 +150,7 @@ pub(super) struct Starter<'a> {
     launching: &'a Launching,
     base: Environment,
     directory: PathBuf,
+    bindings: Bindings,
 }
 
 impl<'a> Starter<'a> {
@@ -132,7 +165,7 @@ impl<'a> Starter<'a> {
                 }
             }
         }
-        Self { launch, launching, base, directory }
+        Self { launch, launching, base, directory, bindings: Bindings::new(launching) }
     }
 
     /// Starts task `id`, the `local`th here. A line for stderr comes with one that could not be started.
@@ -148,6 +181,7 @@ impl<'a> Starter<'a> {
             output: None,
             error: None,
             terminal: false,
+            epilog: None,
         };
         let message = match self.try_start(&mut task, local) {
             Ok(pid) => {
@@ -156,7 +190,7 @@ impl<'a> Starter<'a> {
             }
             Err((exit, message)) => {
                 task.exit = Some(exit);
-                (task.input, task.output, task.error) = (None, None, None);
+                (task.input, task.output, task.error, task.epilog) = (None, None, None, None);
                 Some(message)
             }
         };
@@ -219,18 +253,50 @@ impl<'a> Starter<'a> {
             }
         };
         task.terminal = terminal;
-        let environment = self.environment(task.id, local);
+        let mut environment = self.environment(task.id, local);
         let command = match &self.launching.request.programs {
             Programs::Same(command) => Some(command),
             Programs::Each(commands) => commands.get(task.id as usize),
         };
         let command = command.map_or(&[][..], Vec::as_slice);
-        let file = self.resolve(command.first(), &environment);
+        let mut contained = None;
+        if let Some(container) = &self.launching.request.setup.container {
+            match self.contain(container, command, &environment) {
+                Ok(words) => contained = Some(words),
+                Err(text) => {
+                    output::message(&stdio[2], &text);
+                    task.exit = Some(ExitStatus::exited(1));
+                    return Ok(0);
+                }
+            }
+        }
+        let command = contained.as_deref().unwrap_or(command);
+        let file = match &self.launching.request.setup.brought {
+            Some(to) if contained.is_none() => self.brought(to, &mut environment),
+            _ => self.resolve(command.first(), &environment),
+        };
         let file_text = file.to_string_lossy().into_owned();
         let file = CString::new(file.into_os_string().as_bytes()).unwrap_or_default();
         let mut arguments = vec![file.clone()];
         arguments.extend(command.iter().skip(1).filter_map(|a| CString::new(a.0.as_slice()).ok()));
-        let limits = spawn::limits(&self.launch.job.request.rlimits);
+        let localized = |path: &Option<String>| {
+            let made = self.launch.made.as_ref();
+            path.as_ref().map(|p| made.map_or(p.clone(), |m| m.localized_text(p)))
+        };
+        let setup = &self.launching.request.setup;
+        let mut preparation = Preparation { prolog: localized(&setup.prolog), ..Preparation::default() };
+        let gpus = &self.launching.gpus;
+        if let Err(text) = self.bindings.prepare(&mut preparation, gpus, task.id, local) {
+            output::message(&stdio[2], &text);
+            output::message(&stdio[2], "Failed to invoke task plugins: task_p_pre_launch error");
+            task.exit = Some(ExitStatus::exited(1));
+            return Ok(0);
+        }
+        let (file, arguments) = match preparation.is_empty() {
+            true => (file, arguments),
+            false => preparation.command(arguments),
+        };
+        let limits = spawn::limits(&setup.limits);
         let program = Program {
             file: &file,
             arguments: &arguments,
@@ -240,7 +306,15 @@ impl<'a> Starter<'a> {
             terminal,
         };
         match spawn::spawn(&program) {
-            Ok(pid) => Ok(pid.as_raw()),
+            Ok(pid) => {
+                if let Some(path) = localized(&setup.epilog) {
+                    let (directory, mut environment) = (self.directory.to_string_lossy().into_owned(), environment);
+                    environment.set("SLURM_TASK_PID", pid.to_string());
+                    let [_, _, error] = stdio;
+                    task.epilog = Some(Epilog { path, directory, environment, error, running: None });
+                }
+                Ok(pid.as_raw())
+            }
             Err(errno) => {
                 // It is the task's own word: it goes where the task's stderr goes.
                 output::message(&stdio[2], &spawn::execve_message(&file_text, errno));
@@ -253,6 +327,33 @@ impl<'a> Starter<'a> {
     fn vars(&self) -> Vars {
         let node = self.launching.nodes.get(self.launching.node).map_or("", String::as_str);
         files::vars(&self.launch.job, node, self.launching.node)
+    }
+
+    /// The command that runs `command` in a container.
+    fn contain(&self, asked: &Container, command: &[Bytes], environment: &Environment) -> Result<Vec<Bytes>, String> {
+        let found = |name: &str| Some(self.resolve(Some(&Bytes(name.into())), environment)).filter(|p| p.is_absolute());
+        let tool = Tool::ALL.iter().find_map(|(tool, name)| Some((*tool, found(name)?)));
+        let (tool, program) = tool.ok_or(container::NONE)?;
+        let variable = |name: &str| environment.text(name).map(str::to_owned);
+        let cache = variable("TMPDIR").unwrap_or_else(|| "/tmp".into());
+        let facts = Facts { variable: &variable, cache: &cache };
+        let command: Vec<String> = command.iter().map(|w| String::from_utf8_lossy(&w.0).into_owned()).collect();
+        let words = container::words(asked, tool, &program.to_string_lossy(), &command, &facts)?;
+        Ok(words.into_iter().map(|word| Bytes(word.into_bytes())).collect())
+    }
+
+    /// Where the program was brought to, and its libraries.
+    fn brought(&self, to: &Destination, environment: &mut Environment) -> PathBuf {
+        let (step, node) = (self.launching.step, self.launching.nodes.get(self.launching.node));
+        let node = node.map_or("", String::as_str);
+        if self.launching.request.setup.libraries {
+            let mut paths = to.libraries(self.launch, step, node);
+            if let Some(others) = environment.get("LD_LIBRARY_PATH").filter(|p| !p.is_empty()) {
+                paths = [&paths[..], b":", others].concat();
+            }
+            environment.set("LD_LIBRARY_PATH", paths);
+        }
+        PathBuf::from(OsStr::from_bytes(&to.program(self.launch, step, node)))
     }
 
     /// Where the program is, as slurmstepd looks for it: a relative path from the directory, a bare name on the PATH.
@@ -276,14 +377,7 @@ impl<'a> Starter<'a> {
     fn environment(&self, id: u32, local: usize) -> Environment {
         let launching = self.launching;
         let request = &launching.request;
-        let gpus: IdSet = match request.gpu_binding {
-            Binding::None => launching.gpus.clone(),
-            Binding::PerTask(n) => launching.gpus.iter().skip(local * n as usize).take(n as usize).collect(),
-            Binding::Single(n) => {
-                let count = launching.gpus.len().max(1);
-                launching.gpus.iter().skip(local / (n.max(1) as usize) % count).take(1).collect()
-            }
-        };
+        let gpus = self.bindings.gpus(&launching.gpus, local);
         let mut environment = self.base.clone();
         let facts = env::Task {
             job: &self.launch.job,
@@ -300,11 +394,7 @@ impl<'a> Starter<'a> {
             id,
             local_id: local as u32,
             gpus: &gpus,
-            gpu_binding: match request.gpu_binding {
-                Binding::None => None,
-                Binding::PerTask(n) => Some(format!("gpu:per_task:{n}")),
-                Binding::Single(n) => Some(format!("gpu:single:{n}")),
-            },
+            gpu_binding: self.bindings.gpu_binding(),
             gpus_on_node: launching.gpus.len() as u32,
             cpus_per_task: request.cpus_per_task,
             umask: request.umask,
@@ -312,6 +402,17 @@ impl<'a> Starter<'a> {
             launcher: &launching.launcher,
         };
         env::task(&mut environment, &facts);
+        self.bindings.tell(&mut environment);
+        if let Some(ports) = &launching.ports {
+            environment.set("SLURM_STEP_RESV_PORTS", ports);
+        }
+        if request.setup.preserve {
+            for name in PRESERVED {
+                if let Some(value) = self.base.get(name) {
+                    environment.set(name, value);
+                }
+            }
+        }
         batch::make_tmpdir(&mut environment);
         environment
     }

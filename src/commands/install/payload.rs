@@ -32,6 +32,8 @@ const fn pages(command: Command) -> [&'static str; 4] {
         Command::Sacct => pages!("sacct"),
         Command::Sinfo => pages!("sinfo"),
         Command::Scontrol => pages!("scontrol"),
+        Command::Sattach => pages!("sattach"),
+        Command::Sbcast => pages!("sbcast"),
     }
 }
 

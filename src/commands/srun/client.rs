@@ -1,6 +1,7 @@
 //! srun at work: between its step, its files, and whoever sends it signals.
 
 use super::{
+    bring, hooks,
     output::Output,
     request::Plan,
     tasks::Tasks,
@@ -84,6 +85,10 @@ struct Client {
     waiting: Option<Instant>,
     raw: Option<Raw>,
     exit: Option<u8>,
+    /// What `--prolog` and `--epilog` learn of the step.
+    about: hooks::Step,
+    /// Its tasks never started.
+    unlaunched: bool,
 }
 
 impl Client {
@@ -141,6 +146,8 @@ impl Client {
             waiting: None,
             raw: None,
             exit: None,
+            about: hooks::Step::default(),
+            unlaunched: false,
         })
     }
 
@@ -239,7 +246,11 @@ impl Client {
                 tasks.launching(&layout).iter().for_each(|line| self.verbose(line));
                 self.begin(step, &tasks);
                 self.kill_wait = kill_wait;
+                self.about = hooks::Step::new(step, &tasks, &layout, self.plan.request.umask);
                 self.tasks = Some(tasks);
+                if self.plan.request.held {
+                    self.release();
+                }
             }
             ToClient::Part { node, said } => self.on_part(node, said),
             ToClient::Aborted => self.abort(),
@@ -249,9 +260,30 @@ impl Client {
                 if let Some(tasks) = tasks.as_ref().filter(|t| t.was_forced() && !self.aborted && !self.interrupted) {
                     self.info(&format!("srun: Force Terminated {}", tasks.step()));
                 }
-                self.exit = Some(tasks.map_or(0, |t| t.exit_code()));
+                self.plan.hooks.behind(&self.about);
+                let exit = tasks.map_or(0, |t| t.exit_code());
+                self.exit = Some(if self.unlaunched { exit.max(1) } else { exit });
             }
         }
+    }
+
+    /// Does what is to be done before the tasks, and lets them start.
+    fn release(&mut self) {
+        if let Err(line) = self.plan.hooks.before(&self.about) {
+            eprint(&line);
+            let step = self.tasks.as_ref().map(Tasks::step).unwrap_or_default();
+            self.info(&format!("srun: {step} aborted before step completely launched."));
+            self.unlaunched = true;
+            self.abort();
+            self.link.send(&FromClient::Kill);
+            return;
+        }
+        if let Err(lines) = bring::program(&self.plan, self.step.unwrap_or_default()) {
+            lines.iter().for_each(|line| eprint(line));
+            self.exit = Some(1); // the step ends with us
+            return;
+        }
+        self.link.send(&FromClient::Launch);
     }
 
     /// There is a step: the files whose names have its number in them can be opened, and labels are as wide as they

@@ -17,11 +17,7 @@ use std::{env, os::unix::net::UnixStream};
 /// # Errors
 /// What srun says when there is none.
 pub(super) fn agent(id: JobId) -> Result<UnixStream, Refusal> {
-    let layout = Layout::new(&directory::state().join("spool"), id);
-    let mut indices = vec![own_index(id), 0];
-    indices.dedup();
-    let found = indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok());
-    found.ok_or_else(|| {
+    connect(id).ok_or_else(|| {
         let why = if is_pending(id) { Errno::JobPending } else { Errno::InvalidJobId };
         let lines = vec![
             format!("srun: error: Unable to confirm allocation for job {id}: {why}"),
@@ -39,6 +35,14 @@ fn is_pending(id: JobId) -> bool {
         Some(Reply::Jobs(jobs)) => jobs.into_jobs().iter().any(|job| job.state == JobState::Pending),
         _ => false,
     }
+}
+
+/// The same for one who has other words.
+pub(in crate::commands) fn connect(id: JobId) -> Option<UnixStream> {
+    let layout = Layout::new(&directory::state().join("spool"), id);
+    let mut indices = vec![own_index(id), 0];
+    indices.dedup();
+    indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok())
 }
 
 /// This node's place in the job, if we are in it. `SLURM_NODEID` would be its place in the step.

@@ -1,16 +1,19 @@
 //! srun: runs a step in the allocation it was called in, or in one of its own.
 
+mod bring;
 mod client;
-mod find;
+pub(super) mod find;
+mod hooks;
 mod multi_prog;
-mod output;
+pub(super) mod output;
 mod outside;
 mod request;
+mod setup;
 mod tasks;
-mod terminal;
+pub(super) mod terminal;
 
 use super::terminal::{eprint, print, refuse};
-use crate::slurm::options::{self, Command, Place};
+use crate::slurm::options::{self, Command, Place, Refusal};
 use std::ffi::OsString;
 
 /// Runs `srun` with `args`, those behind its name. The exit code is the highest of the tasks'.
@@ -29,6 +32,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.is_set("usage") {
         return print(&options::usage(Command::Srun));
     }
+    if let Some((text, code)) = setup::help(&parsed.options).filter(|_| !parsed.operands.is_empty()) {
+        print(text);
+        return code;
+    }
     for line in parsed.options.warnings(Place::Here) {
         eprint(&line);
     }
@@ -39,6 +46,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.get("jobid").is_none() {
         let program = &parsed.operands[0]; // without one there is no plan
         return outside::run(plan, &parsed.options, program, &args);
+    }
+    if parsed.options.is_set("test-only") {
+        let words = "--test-only: this is a job already; sbatch --test-only tells when another would start";
+        return refuse(&Refusal::error(Command::Srun, 1, words));
     }
     match find::agent(plan.request.job) {
         Ok(stream) => client::run(plan, stream),

@@ -10,7 +10,7 @@ use std::{
 const LONGEST: usize = 64 << 10;
 
 /// Where the output of all tasks goes: one for stdout, one for stderr.
-pub(super) struct Output {
+pub struct Output {
     to: To,
     /// Width of the labels; `None`: none.
     label: Option<usize>,

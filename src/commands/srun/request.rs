@@ -1,6 +1,6 @@
 //! From options to a step.
 
-use super::{multi_prog, terminal};
+use super::{hooks::Hooks, multi_prog, setup, terminal};
 use crate::{
     agent::step::{Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text},
     job::env::{self, Environment},
@@ -41,6 +41,10 @@ pub(super) struct Plan {
     pub quit_on_interrupt: bool,
     /// No status on ^C.
     pub disable_status: bool,
+    /// `--prolog`, `--epilog`
+    pub hooks: Hooks,
+    /// `--bcast-exclude`
+    pub bcast_exclude: Option<String>,
 }
 
 /// Works out what the options and the command line ask for.
@@ -86,6 +90,8 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         Some(dir) => std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from(dir)),
         None => process::current_dir().unwrap_or_else(|_| "/".into()),
     };
+    // What is started for others to be started by leaves the resources to them.
+    let beside = options.is_set("external-launcher") || options.is_set("interactive");
     let mut request = StepRequest {
         job,
         name: match options.get("job-name").filter(|_| typed("job-name")) {
@@ -97,12 +103,14 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         cpus_per_task: number("cpus-per-task"),
         cpus_per_gpu: number("cpus-per-gpu").filter(|_| typed("cpus-per-gpu")),
         tasks_per_node,
-        node_list: hosts("nodelist")?,
+        node_list: setup::node_file(options)?.map_or_else(|| hosts("nodelist"), Ok)?,
         exclude: hosts("exclude")?,
         relative: number("relative"),
         order: order(options.get("distribution"))?,
-        exact: options.is_set("exact") || options.is_set("exclusive") || options.is_set("cpus-per-task"),
-        overlap: options.is_set("overlap"),
+        exact: (options.is_set("exact") || options.is_set("exclusive") || options.is_set("cpus-per-task"))
+            && !options.is_set("whole")
+            && !beside,
+        overlap: options.is_set("overlap") || beside,
         overcommit: options.is_set("overcommit"),
         immediate: options.is_set("immediate") && number("immediate").unwrap_or(0) == 0,
         directory: Bytes(directory.as_os_str().as_bytes().to_vec()),
@@ -112,6 +120,8 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         kill_on_bad_exit: options.is_set("kill-on-bad-exit") && options.get("kill-on-bad-exit") != Some("0"),
         label: options.is_set("label"),
         command: command_line(args),
+        time_limit: setup::time_limit(options),
+        setup: setup::resolve(options)?,
         ..StepRequest::default()
     };
     memory(options, &mut request);
@@ -149,7 +159,10 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         immediate: number("immediate").filter(|n| *n > 0),
         quit_on_interrupt: options.is_set("quit-on-interrupt"),
         disable_status: options.is_set("disable-status"),
+        hooks: Hooks::new(options, operands),
+        bcast_exclude: options.get("bcast-exclude").map(str::to_owned),
     };
+    plan.request.held = plan.hooks.prolog.is_some() || plan.request.setup.brought.is_some();
     files(options, &mut plan);
     Ok(plan)
 }

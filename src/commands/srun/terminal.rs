@@ -7,7 +7,7 @@ use nix::{
 use std::io;
 
 /// A terminal in raw mode; it is put back when this is dropped.
-pub(super) struct Raw(Termios);
+pub struct Raw(Termios);
 
 impl Raw {
     /// Makes the terminal on stdin pass everything through.

@@ -5,6 +5,7 @@
 use super::{Command, Kind, Refusal, Row};
 use crate::slurm::{
     begin,
+    bind::GpuBind,
     count::{NodeCount, parse_count},
     memory::parse_mem,
     signal::WarnSignal,
@@ -41,8 +42,8 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::MailType => invalid(mail_type(value)),
         Kind::MemBind if words_of(value, MEM_BIND) => Ok(()),
         Kind::MemBind => bad(format!("unrecognized --mem-bind argument \"{value}\"")),
-        Kind::GpuBind if words_of(value, GPU_BIND) => Ok(()),
-        Kind::GpuBind => bad(format!("Invalid --gpu-bind argument: gpu:{value}")),
+        Kind::GpuBind => value.parse::<GpuBind>().map_or_else(|e| bad(e.to_string()), |_| Ok(())),
+        Kind::AccelBind => invalid(!value.is_empty() && value.chars().all(|c| "gnvGNV".contains(c))),
         Kind::Memory => invalid(parse_mem(value).is_ok()),
         Kind::Minutes | Kind::Time => invalid(value.parse::<TimeLimit>().is_ok()),
         Kind::Nice => nice(value).map_or_else(bad, Ok),
@@ -97,9 +98,6 @@ const MEM_BIND: &[&str] = &[
     "q", "quiet", "v", "verbose", "no", "none", "rank", "local", "p", "prefer", "sort", "nosort", "map_mem",
     "mask_mem", "help",
 ];
-const GPU_BIND: &[&str] =
-    &["closest", "map", "map_gpu", "mask", "mask_gpu", "none", "per_task", "q", "quiet", "single", "v", "verbose"];
-
 /// A list whose first word is known; what stands behind a `:` belongs to a word.
 fn words_of(list: &str, known: &[&str]) -> bool {
     let first = list.split([',', ':', '+']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The eight commands, and in what their parsers differ.
+//! The commands, and in what their parsers differ.
 
 /// One of Slurm's commands that this program stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,11 +19,15 @@ pub enum Command {
     Sinfo,
     /// scontrol(1)
     Scontrol,
+    /// sattach(1)
+    Sattach,
+    /// sbcast(1)
+    Sbcast,
 }
 
 impl Command {
     /// All of them, in the order of the manual's overview.
-    pub const ALL: [Command; 8] = [
+    pub const ALL: [Command; 10] = [
         Command::Sbatch,
         Command::Srun,
         Command::Salloc,
@@ -32,6 +36,8 @@ impl Command {
         Command::Sacct,
         Command::Sinfo,
         Command::Scontrol,
+        Command::Sattach,
+        Command::Sbcast,
     ];
 
     /// The name it is called by.
@@ -45,6 +51,8 @@ impl Command {
             Command::Sacct => "sacct",
             Command::Sinfo => "sinfo",
             Command::Scontrol => "scontrol",
+            Command::Sattach => "sattach",
+            Command::Sbcast => "sbcast",
         }
     }
 

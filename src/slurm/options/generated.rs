@@ -53,6 +53,8 @@ fn clap_command(command: Command) -> clap::Command {
         Command::Srun | Command::Salloc => built.arg(operand("command", clap::ValueHint::CommandName)),
         Command::Scancel => built.arg(operand("job_id", clap::ValueHint::Other)),
         Command::Scontrol => built.arg(operand("keyword", clap::ValueHint::Other)),
+        Command::Sattach => built.arg(operand("jobid.stepid", clap::ValueHint::Other)),
+        Command::Sbcast => built.arg(operand("file", clap::ValueHint::FilePath)),
         Command::Squeue | Command::Sacct | Command::Sinfo => built,
     }
 }
@@ -80,6 +82,8 @@ fn about(command: Command) -> &'static str {
         Command::Scancel => "Cancel or signal jobs and job steps",
         Command::Sacct => "Show the accounting of jobs and job steps",
         Command::Sinfo => "View partitions and nodes",
+        Command::Sattach => "Attach to a running job step",
+        Command::Sbcast => "Bring a file to the nodes of a job",
         Command::Scontrol => "View and change jobs, nodes and partitions",
     }
 }

@@ -86,6 +86,8 @@ pub(super) fn operands(command: Command) -> &'static str {
         Command::Salloc => "[command [args...]]",
         Command::Scancel => "[job_id[_array_id][.step_id]]",
         Command::Scontrol => "[command]",
+        Command::Sattach => "<jobid.stepid>",
+        Command::Sbcast => "SOURCE DEST",
         Command::Squeue | Command::Sacct | Command::Sinfo => "",
     }
 }

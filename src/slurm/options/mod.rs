@@ -1,4 +1,4 @@
-//! The option table of all eight commands, and what is made from it: the parser,
+//! The option table of all commands, and what is made from it: the parser,
 //! `--help` and `--usage`, man pages, completions, the compatibility page, and what
 //! `skyslurm explain` says of a request.
 //!

@@ -18,6 +18,8 @@ pub enum Arg {
 pub enum Kind {
     /// Anything; what is meant is decided by the command or the controller.
     Text,
+    /// `--accel-bind`.
+    AccelBind,
     /// `--acctg-freq`.
     AcctgFreq,
     /// `--array`; refused by the controller in Slurm, so not here.
@@ -145,7 +147,7 @@ pub struct Row {
     /// Where `--help` lists it.
     pub section: Section,
     /// How each command takes it, by `Command::index`.
-    uses: [Option<Use>; 8],
+    uses: [Option<Use>; 10],
 }
 
 impl Row {
@@ -198,7 +200,7 @@ impl Row {
             metavar: "",
             help,
             section: Section::Run,
-            uses: [None; 8],
+            uses: [None; 10],
         }
     }
 

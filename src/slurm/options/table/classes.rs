@@ -14,6 +14,11 @@ pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
 pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");
+pub(super) const NEAR: Class = Class::Inert("all GPUs of a node count as equally near to its tasks");
+/// The links between nodes carry it as it is.
+pub(super) const UNCOMPRESSED: Class = Class::Inert("a file is sent as it is");
+/// A step that others are started by.
+pub(super) const BESIDE: Class = Class::Approximated("it is a step like others, which leaves what it has to them");
 pub(super) const PINNING: Class = Class::Inert("tasks are not bound to processors or memory; the system places them");
 pub(super) const TOPOLOGY: Class = Class::Approximated("sockets, cores and threads are not told apart: a CPU is a CPU");
 pub(super) const NETWORK: Class = Class::Inert("the nodes have no network that could be chosen");
@@ -28,10 +33,9 @@ pub(super) const CONTAINER: Class =
 /// pyxis' options: `skypilot.rs` says what they are elsewhere.
 pub(super) const PYXIS: Class =
     Class::Refused("containers are for partitions on SkyPilot; on this machine start the container in the script");
-/// The same of a step, wherever its job is.
-pub(super) const STEP_CONTAINER: Class = Class::Refused(
-    "a step runs in what its job runs in; name the image for the whole job with sbatch --container-image, on a partition on SkyPilot, or start the container in the step",
-);
+/// OCI bundles, of a step.
+pub(super) const STEP_CONTAINER: Class =
+    Class::Refused("OCI bundles are not started here; name an image: --container-image, or run runc in the step");
 pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");

@@ -7,6 +7,8 @@
 mod allocation;
 mod classes;
 mod sacct;
+mod sattach;
+mod sbcast;
 mod scancel;
 mod scontrol;
 mod sinfo;
@@ -23,6 +25,8 @@ fn table(command: Command) -> &'static [Row] {
         Command::Squeue => squeue::ROWS,
         Command::Scancel => scancel::ROWS,
         Command::Sacct => sacct::ROWS,
+        Command::Sattach => sattach::ROWS,
+        Command::Sbcast => sbcast::ROWS,
         Command::Sinfo => sinfo::ROWS,
         Command::Scontrol => scontrol::ROWS,
     }

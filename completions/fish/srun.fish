@@ -46,7 +46,7 @@ complete -c srun -l mem-bind -d 'bind memory to locality domains (ldom) (no effe
 complete -c srun -l mem-per-cpu -d 'maximum amount of real memory per allocated cpu required by the job' -r
 complete -c srun -l mem-per-gpu -d 'real memory required per allocated GPU' -r
 complete -c srun -l mincpus -d 'minimum number of logical processors (threads) per node (no effect here)' -r
-complete -c srun -l mpi -d 'type of MPI being used (MPI is started as with --mpi=none: the library has to find its peers by itself)' -r
+complete -c srun -l mpi -d 'type of MPI being used: none or pmi2; list prints them' -r
 complete -c srun -l msg-timeout -d 'message timeout of the launch (no effect here)' -r
 complete -c srun -l network -d 'network options, such as switch use (no effect here)' -r
 complete -c srun -l nice -d 'decrease scheduling priority by value (no effect here)' -r

@@ -1,8 +1,12 @@
 //! The first node's agent as the manager of the job's steps.
 
 use super::{
-    FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
+    FromClient, FromPart, Launching, Mpi, StepRequest, ToClient, ToPart,
     account::{Account, NoPlan, Plan},
+    pmi::{
+        Up,
+        exchange::{Due, Exchange},
+    },
     worse,
 };
 use crate::{
@@ -48,6 +52,8 @@ struct Running {
     usage: Usage,
     cancelled_by: Option<u32>,
     kill_at: Option<Instant>,
+    /// What `--mpi=pmi2` needs.
+    pmi: Option<Box<Exchange>>,
 }
 
 #[derive(Default)]
@@ -164,6 +170,7 @@ impl Agent {
                 (_, None) => part.launching = Some(launching),
             }
         }
+        let pmi = (request.mpi == Mpi::Pmi2).then(|| Box::new(Exchange::new(&plan.layout)));
         let running = Running {
             client: Some(client),
             plan,
@@ -172,6 +179,7 @@ impl Agent {
             usage: Usage::default(),
             cancelled_by: None,
             kill_at: None,
+            pmi,
         };
         self.manager.steps.insert(step, running);
         if let Some((node, launching)) = own {
@@ -259,6 +267,7 @@ impl Agent {
                 }
                 self.input_taken(step);
             }
+            FromPart::Pmi(up) => self.on_pmi(step, node, up),
             FromPart::Done(usage) => {
                 running.usage.user_us += usage.user_us;
                 running.usage.system_us += usage.system_us;
@@ -271,6 +280,23 @@ impl Agent {
                 }
                 self.tell_client(step, &ToClient::Part { node, said });
             }
+        }
+    }
+
+    fn on_pmi(&mut self, step: u32, node: usize, up: Up) {
+        let Some(running) = self.manager.steps.get_mut(&step) else { return };
+        match running.pmi.as_mut().map_or(Due::Nothing, |pmi| pmi.hear(node, up)) {
+            Due::All(down) => self.tell_parts(step, &ToPart::Pmi(down)),
+            Due::Back(down) => {
+                if let Some(connection) = running.parts.get(node).and_then(|p| p.connection) {
+                    self.send(connection, &ToPart::Pmi(down));
+                }
+            }
+            Due::Kill => {
+                let user = self.launch.job.request.user.uid;
+                self.signal_step(step, SIGKILL, Some(user));
+            }
+            Due::Nothing => {}
         }
     }
 

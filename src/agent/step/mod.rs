@@ -6,6 +6,7 @@
 pub(super) mod account;
 pub(super) mod manager;
 pub(super) mod part;
+pub mod pmi;
 mod task;
 
 use crate::{job::ExitStatus, slurm::idset::IdSet};
@@ -79,6 +80,18 @@ pub struct StepRequest {
     pub terminal: Option<(u16, u16)>,
     /// The whole command line, for sacct's SubmitLine.
     pub command: String,
+    /// `--mpi`
+    pub mpi: Mpi,
+}
+
+/// How the processes of an MPI program find each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mpi {
+    /// By themselves: `--mpi=none`.
+    #[default]
+    None,
+    /// Through their node's agent: [`pmi`].
+    Pmi2,
 }
 
 /// How tasks go to the nodes of a step.
@@ -256,6 +269,8 @@ pub enum FromPart {
     InputTaken,
     /// All tasks have ended and their output is complete. Nothing follows.
     Done(crate::job::Usage),
+    /// Of its PMI server, for the first node's agent.
+    Pmi(pmi::Up),
 }
 
 /// What a node's part of a step is told.
@@ -271,6 +286,8 @@ pub enum ToPart {
     Cancel(i32),
     /// The terminal has now so many rows and columns.
     Resize(u16, u16),
+    /// For its PMI server.
+    Pmi(pmi::Down),
 }
 
 /// One node's part of a step.

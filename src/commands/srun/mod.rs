@@ -2,6 +2,7 @@
 
 mod client;
 mod find;
+mod mpi;
 mod multi_prog;
 mod output;
 mod request;
@@ -30,6 +31,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
     }
     for line in parsed.options.warnings(Place::Here) {
         eprint(&line);
+    }
+    if mpi::is_list(&parsed.options) {
+        return print(mpi::LIST);
     }
     let plan = match request::resolve(&parsed.options, &parsed.operands, &args) {
         Ok(plan) => plan,

@@ -1,6 +1,6 @@
 //! From options to a step.
 
-use super::{multi_prog, terminal};
+use super::{mpi, multi_prog, terminal};
 use crate::{
     agent::step::{Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text},
     job::env::{self, Environment},
@@ -109,12 +109,13 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         overcommit: options.is_set("overcommit"),
         immediate: options.is_set("immediate") && number("immediate").unwrap_or(0) == 0,
         directory: Bytes(directory.as_os_str().as_bytes().to_vec()),
-        environment: Bytes(environment(options).to_block()),
+        environment: Bytes(mpi::told(options, environment(options)).to_block()),
         umask: own_umask(),
         append: options.get("open-mode").is_some_and(|m| m.starts_with(['a', 'A'])),
         kill_on_bad_exit: options.is_set("kill-on-bad-exit") && options.get("kill-on-bad-exit") != Some("0"),
         label: options.is_set("label"),
         command: command_line(args),
+        mpi: mpi::plugin(options)?,
         ..StepRequest::default()
     };
     memory(options, &mut request);

@@ -102,7 +102,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::value("mem-per-cpu", Memory, "MB", "maximum amount of real memory per allocated cpu required by the job").section(Consumable).sbatch(HONOURED, &["SBATCH_MEM_PER_CPU"]).srun(HONOURED, &["SLURM_MEM_PER_CPU"]).salloc(SALLOC, &["SALLOC_MEM_PER_CPU"]),
     Row::value("mem-per-gpu", Memory, "MB", "real memory required per allocated GPU").section(Gpu).sbatch(HONOURED, &["SBATCH_MEM_PER_GPU"]).srun(HONOURED, &["SLURM_MEM_PER_GPU"]).salloc(SALLOC, &["SALLOC_MEM_PER_GPU"]),
     Row::value("mincpus", Count, "n", "minimum number of logical processors (threads) per node").section(Constraint).sbatch(HONOURED, NONE).srun(ALLOCATIONS, NONE).salloc(SALLOC, NONE),
-    Row::value("mpi", Text, "type", "type of MPI being used").srun(Approximated("MPI is started as with --mpi=none: the library has to find its peers by itself"), &["SLURM_MPI_TYPE"]),
+    Row::value("mpi", Text, "type", "type of MPI being used: none or pmi2; list prints them").srun(HONOURED, &["SLURM_MPI_TYPE"]),
     Row::value("msg-timeout", Count, "secs", "message timeout of the launch").srun(Inert("a step is launched without timed messages"), NONE),
     Row::flag("multi-prog", "if set the program name specified is the configuration specification for multiple programs").srun(HONOURED, NONE),
     Row::value("network", Text, "type", "network options, such as switch use").sbatch(NETWORK, &["SBATCH_NETWORK"]).srun(NETWORK, &["SLURM_NETWORK"]).salloc(SALLOC, &["SALLOC_NETWORK"]),

@@ -30,6 +30,8 @@ mod install;
 mod job_steps;
 #[path = "suite/limits.rs"]
 mod limits;
+#[path = "suite/mpi.rs"]
+mod mpi;
 #[path = "suite/options.rs"]
 mod options;
 #[path = "suite/queries.rs"]

@@ -1,6 +1,6 @@
 //! The connection to one task: bytes in and out, never waiting.
 
-use super::{Asked, Command, Garbage, LONGEST, Wire, wire1};
+use super::{Asked, Command, Garbage, Wire, wire1};
 use nix::poll::PollFlags;
 use std::{
     io::{self, Read, Write},
@@ -12,6 +12,9 @@ use std::{
 
 /// Over so many bytes that wait to be read by the task, nothing more is done for it.
 const FULL: usize = 64 << 10;
+
+/// How much is read at once: more than most requests are long.
+const READ: usize = 4 << 10;
 
 /// A task, as its node's server sees it.
 pub(super) struct Client {
@@ -54,10 +57,9 @@ impl Client {
     pub fn fill(&mut self) {
         let Some(stream) = &mut self.stream else { return };
         self.input.drain(..std::mem::take(&mut self.read));
-        let before = self.input.len();
-        self.input.resize(before + LONGEST, 0);
-        let read = stream.read(self.input.get_mut(before..).unwrap_or_default());
-        self.input.truncate(before + read.as_ref().map_or(0, |n| *n));
+        let mut bytes = [0; READ];
+        let read = stream.read(&mut bytes);
+        self.input.extend_from_slice(bytes.get(..read.as_ref().map_or(0, |n| *n)).unwrap_or_default());
         match read {
             Ok(n) if n > 0 => {}
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}

@@ -69,13 +69,16 @@ enum Command {
 /// A row of a protocol's table: what is asked, what answers, what it is.
 type Row = (&'static str, &'static str, Command);
 
+/// Keys and values as they come, some more than once.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Asked {
     /// Its name.
     name: String,
     /// What came with it.
-    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    pairs: Pairs,
 }
 
 impl Asked {

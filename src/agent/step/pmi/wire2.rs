@@ -1,6 +1,6 @@
 //! PMI-2 on the wire: six bytes with the length in digits, then `cmd=kvs-put;key=a;value=b;`. A `;` in a value is `;;`.
 
-use super::{Asked, Command, Garbage, LONGEST, Row};
+use super::{Asked, Command, Garbage, LONGEST, Pairs, Row};
 
 /// The requests of PMI-2 and their answers.
 pub(super) const TABLE: [Row; 14] = [
@@ -38,7 +38,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Asked, usize)>, Garbage> {
     Ok(Some((Asked { name, pairs }, HEAD + length)))
 }
 
-fn pairs(body: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Garbage> {
+fn pairs(body: &[u8]) -> Result<Pairs, Garbage> {
     let (mut pairs, mut bytes) = (Vec::new(), body.iter().copied().peekable());
     while bytes.peek().is_some() {
         let mut key = Vec::new();

@@ -84,6 +84,7 @@ complete -c srun -l wckey -d 'wckey to run job under (no effect here)' -r
 complete -c srun -l contiguous -d 'demand a contiguous range of nodes (no effect here)'
 complete -c srun -s X -l disable-status -d 'disable display of task status when srun receives Ctrl-C'
 complete -c srun -l exact -d 'use only the resources requested for the step'
+complete -c srun -l external-launcher -d 'create a step for a process that is launched elsewhere'
 complete -c srun -s h -l help -d 'show this help message'
 complete -c srun -s H -l hold -d 'submit job in held state (no effect here)'
 complete -c srun -s l -l label -d 'prepend task number to lines of stdout/err'

@@ -1,7 +1,7 @@
 //! `--mpi`: what starts an MPI program.
 
 use crate::{
-    agent::step::Mpi,
+    agent::step::{Binding, Gpus, Mpi, StepRequest},
     job::env::Environment,
     slurm::options::{Command, Options, Refusal},
 };
@@ -39,6 +39,16 @@ pub(super) fn plugin(options: &Options) -> Result<Mpi, Refusal> {
         .and_error(Command::Srun, format!("MPI: Cannot create context for mpi/{name}"))
         .and_error(Command::Srun, "MPI: Unable to load any plugin")
         .and_error(Command::Srun, format!("Invalid MPI type '{name}', --mpi=list for acceptable types")))
+}
+
+/// `--external-launcher`: the daemons of an mpirun see all that the job has on their nodes, and take none of it from
+/// other steps. From Slurm 23.11 on, mpirun adds the option by itself.
+pub(super) fn external(request: &mut StepRequest) {
+    (request.overlap, request.overcommit, request.exact) = (true, true, false);
+    (request.cpus_per_task, request.cpus_per_gpu) = (None, None);
+    (request.memory_per_node, request.memory_per_cpu, request.memory_per_gpu) = (None, None, None);
+    (request.gpus, request.gpu_binding) = (Gpus::All, Binding::None);
+    request.mpi = Mpi::None;
 }
 
 /// Tasks learn of a plugin other than `none`.

@@ -120,6 +120,9 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
     };
     memory(options, &mut request);
     gpus(options, &mut request).map_err(|()| error("Invalid Trackable RESource (TRES) specification"))?;
+    if options.is_set("external-launcher") {
+        mpi::external(&mut request);
+    }
     let arguments = |words: &[OsString]| words.iter().map(|w| Bytes(w.as_bytes().to_vec())).collect();
     request.programs = Programs::Same(arguments(operands));
     if options.is_set("multi-prog") {

@@ -65,7 +65,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::optional("exclusive", Exclusive, "user|mcs", "allocate nodes in exclusive mode when cpu consumable resource is enabled").section(Consumable).sbatch(HONOURED, &["SBATCH_EXCLUSIVE"]).srun(HONOURED, &["SLURM_EXCLUSIVE"]).salloc(SALLOC, &["SALLOC_EXCLUSIVE"]),
     Row::value("export", Text, "names", "specify environment variables to export").sbatch(HONOURED, &["SBATCH_EXPORT"]).srun(HONOURED, &["SLURM_EXPORT_ENV", "SRUN_EXPORT_ENV"]),
     Row::value("export-file", Path, "file|fd", "specify environment variables file or file descriptor to export").sbatch(HONOURED, NONE),
-    Row::flag("external-launcher", "create a step for a process that is launched elsewhere").srun(NOT_YET, NONE),
+    Row::flag("external-launcher", "create a step for a process that is launched elsewhere").srun(HONOURED, NONE),
     Row::value("extra", Text, "string", "arbitrary string enclosed in single or double quotes").sbatch(NOT_YET, NONE).srun(ALLOCATIONS, NONE).salloc(SALLOC, NONE),
     Row::value("extra-node-info", NodeInfo, "S[:C[:T]]", "combine request of sockets per node, cores per socket and threads per core").short('B').section(Affinity).sbatch(TOPOLOGY, NONE).srun(TOPOLOGY, NONE).salloc(SALLOC, NONE),
     Row::optional("get-user-env", GetUserEnv, "timeout[mode]", "load environment from local cluster").sbatch(HONOURED, &["SBATCH_GET_USER_ENV"]).salloc(SALLOC, NONE),

@@ -32,6 +32,8 @@ mod interactive;
 mod job_steps;
 #[path = "suite/limits.rs"]
 mod limits;
+#[path = "suite/mpi.rs"]
+mod mpi;
 #[path = "suite/oom.rs"]
 mod oom;
 #[path = "suite/options.rs"]

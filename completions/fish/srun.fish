@@ -55,7 +55,7 @@ complete -c srun -l mem-bind -d 'bind memory to locality domains (ldom)' -r
 complete -c srun -l mem-per-cpu -d 'maximum amount of real memory per allocated cpu required by the job' -r
 complete -c srun -l mem-per-gpu -d 'real memory required per allocated GPU' -r
 complete -c srun -l mincpus -d 'minimum number of logical processors (threads) per node (no effect here)' -r
-complete -c srun -l mpi -d 'type of MPI being used (MPI is started as with --mpi=none: the library has to find its peers by itself)' -r
+complete -c srun -l mpi -d 'type of MPI being used: none or pmi2; list prints them' -r
 complete -c srun -l msg-timeout -d 'message timeout of the launch (no effect here)' -r
 complete -c srun -l network -d 'network options, such as switch use (no effect here)' -r
 complete -c srun -l nice -d 'decrease scheduling priority by value (no effect here)' -r
@@ -108,7 +108,7 @@ complete -c srun -l container-writable -d '[pyxis] make the container filesystem
 complete -c srun -l contiguous -d 'demand a contiguous range of nodes (no effect here)'
 complete -c srun -s X -l disable-status -d 'disable display of task status when srun receives Ctrl-C'
 complete -c srun -l exact -d 'use only the resources requested for the step'
-complete -c srun -l external-launcher -d 'create a step for a process that is launched elsewhere (it is a step like others, which leaves what it has to them)'
+complete -c srun -l external-launcher -d 'create a step for a process that is launched elsewhere'
 complete -c srun -s h -l help -d 'show this help message'
 complete -c srun -s H -l hold -d 'submit job in held state (no effect here)'
 complete -c srun -l interactive -d 'use the resources of an interactive step (it is a step like others, which leaves what it has to them)'

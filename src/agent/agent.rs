@@ -47,7 +47,7 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixListener,
     path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// `skyslurm agent SPOOL NODE`: runs one node of the job whose spool directory is `SPOOL` until the job is over.
@@ -104,6 +104,9 @@ pub(super) struct Elsewhere {
     pub litter: Option<Litter>,
 }
 
+/// So long the first node's agent is waited for.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// How the job is to end, once it was decided.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {
@@ -149,6 +152,20 @@ pub(super) struct Agent {
     code: u8,
 }
 
+/// The process of the first node's agent of a job on this machine; `None` where it does not come.
+fn first_agent(layout: &Layout) -> Option<i32> {
+    let begun = Instant::now();
+    loop {
+        match ipc::connect(&layout.socket(0)) {
+            Ok(stream) => return ipc::peer_pid(&stream).ok(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && begun.elapsed() < FIRST => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
 impl Agent {
     /// An agent for node `index` of `launch`. `signals` were taken by [`take_signals`].
     pub fn new(
@@ -164,16 +181,16 @@ impl Agent {
             0 if elsewhere.is_none() => Some(Events::create(&layout, launch.job.id)?),
             _ => None,
         };
+        if launch.virtual_nodes {
+            let name = launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map_or("", |n| &n.node);
+            namespace::enter(name, launch.etc_hosts.as_deref(), || (index > 0).then(|| first_agent(&layout)).flatten());
+        }
         // The name appears only when somebody listens behind it: who finds it and is refused knows that the job is over.
         let draft = layout.dir.join(format!("node{index}.sock.new"));
         let listener = ipc::listen(&draft)?;
         fs::rename(&draft, layout.socket(index))?;
         listener.set_nonblocking(true)?;
         umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
-        if launch.virtual_nodes {
-            let name = launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map_or("", |n| &n.node);
-            namespace::enter(name, launch.etc_hosts.as_deref());
-        }
         let made = launch.made.is_some();
         let owner = if index == 0 { Owner::of(&launch.job) } else { Owner::default() };
         let manager = Manager::new(&launch.job);

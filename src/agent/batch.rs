@@ -99,6 +99,7 @@ fn run(
         stdio,
         limits: &limits,
         terminal: false,
+        kept: None,
     };
     spawn::spawn(&program).map(nix::unistd::Pid::as_raw).map_err(|errno| {
         say(&spawn::execve_message(&script.to_string_lossy(), errno));

@@ -2,7 +2,7 @@
 
 use nix::{
     mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
+    sched::{CloneFlags, setns, unshare},
     sys::wait::{WaitStatus, waitpid},
     unistd::{ForkResult, fork, getegid, geteuid, sethostname},
 };
@@ -10,13 +10,18 @@ use std::{fs, path::Path};
 
 /// Gives this process, and all it starts, the host name `name` and the host table `etc_hosts`.
 ///
-/// Whether it worked is for `hostname` to tell: a job runs as well without.
-pub(super) fn enter(name: &str, etc_hosts: Option<&Path>) {
+/// Whether it worked is for `hostname` to tell: a job runs as well without. `first` finds the process of the job's first
+/// node, once that has entered: where it takes a user namespace, all nodes of a job are in the same one. Processes in
+/// two may not share memory, which MPI libraries do that take what is one machine for one.
+pub(super) fn enter(name: &str, etc_hosts: Option<&Path>, first: impl FnOnce() -> Option<i32>) {
     let mut wanted = CloneFlags::CLONE_NEWUTS;
     if etc_hosts.is_some() {
         wanted |= CloneFlags::CLONE_NEWNS;
     }
-    if unshare(wanted).is_err() && !(tried(wanted) && as_myself(wanted)) {
+    let entered = unshare(wanted).is_ok()
+        || (first().is_some_and(joined) && unshare(wanted).is_ok())
+        || (tried(wanted) && as_myself(wanted));
+    if !entered {
         return;
     }
     let _ = sethostname(name);
@@ -45,6 +50,12 @@ fn tried(wanted: CloneFlags) -> bool {
         }
         Err(_) => false,
     }
+}
+
+/// Enters the user namespace of a process, if it is another one.
+fn joined(pid: i32) -> bool {
+    let theirs = fs::File::open(format!("/proc/{pid}/ns/user"));
+    theirs.is_ok_and(|namespace| setns(namespace, CloneFlags::CLONE_NEWUSER).is_ok())
 }
 
 /// Enters a user namespace in which everyone is who they are, and with it the others.

@@ -40,6 +40,8 @@ pub(super) struct Program<'a> {
     pub limits: &'a [(Resource, u64)],
     /// Whether stdin is a terminal that is to control its session.
     pub terminal: bool,
+    /// One more descriptor that stays open, with the number it has.
+    pub kept: Option<BorrowedFd<'a>>,
 }
 
 /// Starts `program` in a session of its own, with no signal blocked or ignored.
@@ -67,6 +69,7 @@ pub(super) fn spawn(program: &Program) -> Result<Pid, Errno> {
     let mut argv: Vec<*const libc::c_char> = program.arguments.iter().map(|a| a.as_ptr()).collect();
     argv.push(ptr::null());
     let stdio = program.stdio.map(|fd| fd.as_raw_fd());
+    let kept = program.kept.map(|fd| fd.as_raw_fd());
     let failed = AtomicI32::new(0);
 
     let child = || -> isize {
@@ -81,6 +84,10 @@ pub(super) fn spawn(program: &Program) -> Result<Pid, Errno> {
         for (target, fd) in (0..).zip(stdio) {
             // SAFETY: dup2 on numbers of open files of this process.
             unsafe { libc::dup2(fd, target) };
+        }
+        if let Some(fd) = kept {
+            // SAFETY: clears close-on-exec of an open file of this process, whose table of files is its own.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
         }
         if program.terminal {
             // SAFETY: an ioctl on the terminal that was just made stdin.
@@ -194,6 +201,7 @@ mod tests {
             stdio: [null.as_fd(); 3],
             limits: &[],
             terminal: false,
+            kept: None,
         };
         assert_eq!(spawn(&program), Err(Errno::ENOENT));
     }

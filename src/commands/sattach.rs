@@ -204,7 +204,7 @@ impl<'a> Watching<'a> {
                     eprint(&format!("sattach: error: task {task} {}", how(exit)));
                 }
             }
-            FromPart::Output { .. } | FromPart::InputTaken | FromPart::Done(_) => {}
+            FromPart::Output { .. } | FromPart::InputTaken | FromPart::Pmi(_) | FromPart::Done(_) => {}
         }
     }
 }

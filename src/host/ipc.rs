@@ -61,6 +61,12 @@ pub fn peer_uid(socket: &impl AsFd) -> io::Result<u32> {
     Ok(peer.uid())
 }
 
+/// The process at the other end: the one that listens there.
+pub fn peer_pid(socket: &impl AsFd) -> io::Result<i32> {
+    let peer = nix::sys::socket::getsockopt(&socket.as_fd(), nix::sys::socket::sockopt::PeerCredentials)?;
+    Ok(peer.pid())
+}
+
 /// `value` as a frame.
 pub fn frame(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut bytes = postcard::to_extend(value, vec![0; 4]).map_err(io::Error::other)?;

@@ -12,7 +12,7 @@ fn job(lab: &Lab, options: &str, script: &str) -> String {
 }
 
 /// Whether virtual nodes can have host names of their own here.
-fn namespaces() -> bool {
+pub fn namespaces() -> bool {
     let arguments: &[&str] = if crate::harness::is_root() {
         &["--uts", "hostname", "trial"]
     } else {

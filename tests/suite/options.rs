@@ -95,6 +95,8 @@ const SRUN: &[(&str, &[&str])] = &[
     ),
     ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
+    ("mpi::open_mpi_s_mpirun_starts_its_daemons_with_srun", &["external-launcher"]),
+    ("mpi::plugins_are_listed_and_unknown_ones_refused", &["mpi"]),
     ("job_steps::a_bad_task_ends_the_step_if_asked", &["kill-on-bad-exit"]),
     ("job_steps::several_programs_in_a_step", &["multi-prog"]),
     ("job_steps::a_step_begins_further_on_or_not_at_all", &["immediate", "relative"]),

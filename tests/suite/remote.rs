@@ -426,6 +426,21 @@ fn a_file_is_brought_to_all_nodes() {
 }
 
 #[test]
+fn pmi_goes_from_node_to_node() {
+    let tell = |asked: &str| format!("echo {asked} >&$PMI_FD; read -r -u $PMI_FD said; ");
+    let client = [
+        tell("cmd=init pmi_version=1 pmi_subversion=1"),
+        tell("cmd=put kvsname=x key=k$PMI_RANK value=$PMI_RANK.of.$PMI_SIZE"),
+        tell("cmd=barrier_in"),
+        tell("cmd=get kvsname=x key=k$((1 - PMI_RANK))"),
+        "echo $PMI_RANK: $said".to_owned(),
+    ];
+    let script = format!("srun --mpi=pmi2 -N2 -n2 bash -c '{}' | sort", client.concat());
+    let outcome = Run::new(&script).on(2).run();
+    assert_eq!(outcome.text(), "0: cmd=get_result rc=0 value=1.of.2\n1: cmd=get_result rc=0 value=0.of.2\n");
+}
+
+#[test]
 fn much_output_of_steps_on_other_nodes_is_whole() {
     let script = "srun -N1 -n1 -w $(scontrol show hostnames | tail -1) --overlap head -c 5000000 /dev/zero | wc -c";
     assert_eq!(Run::new(script).on(2).run().text().trim(), "5000000");

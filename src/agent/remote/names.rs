@@ -75,7 +75,7 @@ pub(super) fn provide(hosts: &[Host], index: usize, state: &Path) -> (bool, Opti
     } else {
         let copy = state.join("hosts");
         if fs::write(&copy, after).is_ok() {
-            namespace::enter(hosts.get(index).map_or("", |h| &h.name), Some(&copy));
+            namespace::enter(hosts.get(index).map_or("", |h| &h.name), Some(&copy), || None);
         }
     }
     (self::wrong(hosts).is_empty(), entries)

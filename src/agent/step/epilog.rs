@@ -66,6 +66,7 @@ impl Epilog {
             stdio: [null.as_fd(), null.as_fd(), self.error.as_fd()],
             limits: &[],
             terminal: false,
+            kept: None,
         };
         Ok(spawn::spawn(&program)?.as_raw())
     }

@@ -6,8 +6,12 @@ mod ports;
 mod watch;
 
 use super::{
-    FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
+    FromClient, FromPart, Launching, Mpi, StepRequest, ToClient, ToPart,
     account::{Account, NoPlan, Plan},
+    pmi::{
+        Up,
+        exchange::{Due, Exchange},
+    },
     worse,
 };
 use crate::{
@@ -66,6 +70,8 @@ struct Running {
     input_from: Option<u64>,
     /// Input that comes then.
     inputs: VecDeque<Input>,
+    /// What `--mpi=pmi2` needs.
+    pmi: Option<Box<Exchange>>,
 }
 
 #[derive(Default)]
@@ -194,6 +200,7 @@ impl Agent {
                 launcher: launcher.clone(),
             }));
         }
+        let pmi = (request.mpi == Mpi::Pmi2).then(|| Box::new(Exchange::new(&plan.layout)));
         let running = Running {
             client: Some(client),
             plan,
@@ -208,6 +215,7 @@ impl Agent {
             ports,
             input_from: None,
             inputs: VecDeque::new(),
+            pmi,
         };
         self.manager.steps.insert(step, running);
         if !request.held {
@@ -291,6 +299,7 @@ impl Agent {
                 }
                 self.input_taken(step);
             }
+            FromPart::Pmi(up) => self.on_pmi(step, node, up),
             FromPart::Done(usage) => {
                 running.usage.user_us += usage.user_us;
                 running.usage.system_us += usage.system_us;
@@ -303,6 +312,23 @@ impl Agent {
                 }
                 self.tell_client(step, &ToClient::Part { node, said });
             }
+        }
+    }
+
+    fn on_pmi(&mut self, step: u32, node: usize, up: Up) {
+        let Some(running) = self.manager.steps.get_mut(&step) else { return };
+        match running.pmi.as_mut().map_or(Due::Nothing, |pmi| pmi.hear(node, up)) {
+            Due::All(down) => self.tell_parts(step, &ToPart::Pmi(down)),
+            Due::Back(down) => {
+                if let Some(connection) = running.parts.get(node).and_then(|p| p.connection) {
+                    self.send(connection, &ToPart::Pmi(down));
+                }
+            }
+            Due::Kill => {
+                let user = self.launch.job.request.user.uid;
+                self.signal_step(step, SIGKILL, Some(user));
+            }
+            Due::Nothing => {}
         }
     }
 

@@ -10,6 +10,7 @@ mod container;
 mod epilog;
 pub(super) mod manager;
 pub(super) mod part;
+pub mod pmi;
 pub(super) mod prepare;
 mod setup;
 mod task;
@@ -96,6 +97,18 @@ pub struct StepRequest {
     pub held: bool,
     /// What is done to each task before and behind its program.
     pub setup: Setup,
+    /// `--mpi`
+    pub mpi: Mpi,
+}
+
+/// How the processes of an MPI program find each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mpi {
+    /// By themselves: `--mpi=none`.
+    #[default]
+    None,
+    /// Through their node's agent: [`pmi`].
+    Pmi2,
 }
 
 /// How tasks go to the nodes of a step.
@@ -275,6 +288,8 @@ pub enum FromPart {
     InputTaken,
     /// All tasks have ended and their output is complete. Nothing follows.
     Done(crate::job::Usage),
+    /// Of its PMI server, for the first node's agent.
+    Pmi(pmi::Up),
 }
 
 /// What a node's part of a step is told.
@@ -292,6 +307,8 @@ pub enum ToPart {
     Cancel(i32),
     /// The terminal has now so many rows and columns.
     Resize(u16, u16),
+    /// For its PMI server.
+    Pmi(pmi::Down),
 }
 
 /// One node's part of a step.

@@ -1,7 +1,8 @@
 //! A node's part of a step: the tasks here, what they write, how they end.
 
 use super::{
-    Bytes, FromPart, Launching, ToPart,
+    Bytes, FromPart, Launching, Mpi, ToPart,
+    pmi::server::Server,
     task::{Starter, Task, directory},
 };
 use crate::{
@@ -40,6 +41,7 @@ enum End {
     Input,
     Output,
     Error,
+    Pmi,
 }
 
 /// A part of a step.
@@ -59,6 +61,8 @@ pub(in crate::agent) struct Part {
     oom_before: Option<u64>,
     /// It has killed something of ours.
     out_of_memory: bool,
+    /// What `--mpi=pmi2` needs.
+    pmi: Option<Box<Server>>,
 }
 
 impl Part {
@@ -78,6 +82,9 @@ impl Part {
             if let Some(input) = state.input.as_ref().filter(|_| !state.pending.is_empty()) {
                 wait(Pipe { task, end: End::Input }, input.as_fd(), PollFlags::POLLOUT);
             }
+        }
+        for (task, fd, flags) in self.pmi.iter().flat_map(|pmi| pmi.wants(full)) {
+            wait(Pipe { task, end: End::Pmi }, fd, flags);
         }
     }
 
@@ -136,8 +143,18 @@ impl Agent {
             killed: false,
             oom_before: self.oom.read(),
             out_of_memory: false,
+            pmi: None,
         };
-        let starter = Starter::new(&self.launch, &launching);
+        let mut starter = Starter::new(&self.launch, &launching);
+        if launching.request.mpi == Mpi::Pmi2 {
+            match Server::new(self.launch.job.id, &launching) {
+                Ok((server, ends)) => {
+                    starter.give_pmi(&server, ends);
+                    part.pmi = Some(Box::new(server));
+                }
+                Err(error) => lines.push(format!("mpi/pmi2: {}", super::error_text(&error))),
+            }
+        }
         for (local, id) in launching.layout.get(launching.node).into_iter().flatten().enumerate() {
             let (task, line) = starter.start(*id, local);
             lines.extend(line);
@@ -176,6 +193,10 @@ impl Agent {
                 part.signal(SIGCONT);
                 part.signal(signal);
             }
+            ToPart::Pmi(down) => {
+                let (connection, said) = (part.connection, part.pmi.as_mut().map(|pmi| pmi.hear(down)));
+                said.into_iter().flatten().for_each(|said| self.send(connection, &said));
+            }
             ToPart::Resize(rows, columns) => {
                 let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
                 for file in part.tasks.iter().filter(|t| t.terminal).filter_map(|t| t.input.as_ref()) {
@@ -202,11 +223,18 @@ impl Agent {
     pub(in crate::agent) fn on_pipe(&mut self, step: u32, pipe: Pipe) {
         match pipe.end {
             End::Input => self.feed(step),
+            End::Pmi => self.serve_pmi(step, pipe.task),
             end => {
                 self.pump(step, pipe.task, end == End::Error);
                 self.finish_parts();
             }
         }
+    }
+
+    fn serve_pmi(&mut self, step: u32, task: usize) {
+        let Some(part) = self.parts.iter_mut().find(|p| p.step == step) else { return };
+        let (connection, said) = (part.connection, part.pmi.as_mut().map(|pmi| pmi.serve(task)));
+        said.into_iter().flatten().for_each(|said| self.send(connection, &said));
     }
 
     /// Sends on what a task has written. `false`: there is no more for now.

@@ -5,6 +5,7 @@ use super::{
     bindings::Bindings,
     container::{self, Facts, Tool},
     epilog::Epilog,
+    pmi::server::Server,
     prepare::Preparation,
 };
 use crate::{
@@ -32,7 +33,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::PermissionsExt},
     },
     path::{Path, PathBuf},
@@ -151,6 +152,8 @@ pub(super) struct Starter<'a> {
     base: Environment,
     directory: PathBuf,
     bindings: Bindings,
+    /// For each task its end of the connection to the PMI server, and what it has to know of it.
+    pmi: Vec<(OwnedFd, [(&'static str, String); 4])>,
 }
 
 impl<'a> Starter<'a> {
@@ -165,7 +168,16 @@ impl<'a> Starter<'a> {
                 }
             }
         }
-        Self { launch, launching, base, directory, bindings: Bindings::new(launching) }
+        Self { launch, launching, base, directory, bindings: Bindings::new(launching), pmi: Vec::new() }
+    }
+
+    /// Every task is to find a PMI server.
+    pub fn give_pmi(&mut self, server: &Server, ends: Vec<OwnedFd>) {
+        let give = |(task, end): (usize, OwnedFd)| {
+            let variables = server.variables(task, end.as_raw_fd());
+            (end, variables)
+        };
+        self.pmi = ends.into_iter().enumerate().map(give).collect();
     }
 
     /// Starts task `id`, the `local`th here. A line for stderr comes with one that could not be started.
@@ -254,6 +266,10 @@ impl<'a> Starter<'a> {
         };
         task.terminal = terminal;
         let mut environment = self.environment(task.id, local);
+        let pmi = self.pmi.get(local);
+        for (name, value) in pmi.iter().flat_map(|(_, variables)| variables) {
+            environment.set(name, value.as_str());
+        }
         let command = match &self.launching.request.programs {
             Programs::Same(command) => Some(command),
             Programs::Each(commands) => commands.get(task.id as usize),
@@ -304,6 +320,7 @@ impl<'a> Starter<'a> {
             stdio: [stdio[0].as_fd(), stdio[1].as_fd(), stdio[2].as_fd()],
             limits: &limits,
             terminal,
+            kept: pmi.map(|(end, _)| end.as_fd()),
         };
         match spawn::spawn(&program) {
             Ok(pid) => {

@@ -4,6 +4,7 @@ mod bring;
 mod client;
 pub(super) mod find;
 mod hooks;
+mod mpi;
 mod multi_prog;
 pub(super) mod output;
 mod outside;
@@ -38,6 +39,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
     }
     for line in parsed.options.warnings(Place::Here) {
         eprint(&line);
+    }
+    if mpi::is_list(&parsed.options) {
+        return print(mpi::LIST);
     }
     let plan = match request::resolve(&parsed.options, &parsed.operands, &args) {
         Ok(plan) => plan,

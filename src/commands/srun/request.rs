@@ -1,6 +1,6 @@
 //! From options to a step.
 
-use super::{hooks::Hooks, multi_prog, setup, terminal};
+use super::{hooks::Hooks, mpi, multi_prog, setup, terminal};
 use crate::{
     agent::step::{Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text},
     job::env::{self, Environment},
@@ -91,7 +91,7 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         None => process::current_dir().unwrap_or_else(|_| "/".into()),
     };
     // What is started for others to be started by leaves the resources to them.
-    let beside = options.is_set("external-launcher") || options.is_set("interactive");
+    let beside = options.is_set("interactive");
     let mut request = StepRequest {
         job,
         name: match options.get("job-name").filter(|_| typed("job-name")) {
@@ -114,7 +114,7 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         overcommit: options.is_set("overcommit"),
         immediate: options.is_set("immediate") && number("immediate").unwrap_or(0) == 0,
         directory: Bytes(directory.as_os_str().as_bytes().to_vec()),
-        environment: Bytes(environment(options).to_block()),
+        environment: Bytes(mpi::told(options, environment(options)).to_block()),
         umask: own_umask(),
         append: options.get("open-mode").is_some_and(|m| m.starts_with(['a', 'A'])),
         kill_on_bad_exit: options.is_set("kill-on-bad-exit") && options.get("kill-on-bad-exit") != Some("0"),
@@ -122,10 +122,14 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         command: command_line(args),
         time_limit: setup::time_limit(options),
         setup: setup::resolve(options)?,
+        mpi: mpi::plugin(options)?,
         ..StepRequest::default()
     };
     memory(options, &mut request);
     gpus(options, &mut request).map_err(|()| error("Invalid Trackable RESource (TRES) specification"))?;
+    if options.is_set("external-launcher") {
+        mpi::external(&mut request);
+    }
     let arguments = |words: &[OsString]| words.iter().map(|w| Bytes(w.as_bytes().to_vec())).collect();
     request.programs = Programs::Same(arguments(operands));
     if options.is_set("multi-prog") {

@@ -75,9 +75,9 @@ pub fn open(path: &Path) -> Result<(fs::File, fs::Metadata), Failure> {
 /// What the nodes said, and that there is no such job.
 pub fn bring((mut file, about): (fs::File, fs::Metadata), wanted: &Wanted) -> Result<(), Failure> {
     let job = wanted.job;
-    let lookup = |_| Failure::new(format!("Slurm job {job} lookup error: Invalid job id specified"));
+    let lookup = |why| Failure::new(format!("Slurm job {job} lookup error: {why}"));
     let gone = |_: io::Error| Failure::new("The agent of the job is gone");
-    let mut agent = find::connect(job).ok_or(()).map_err(lookup)?;
+    let mut agent = find::connect(job).map_err(lookup)?;
     let times = [(about.atime(), about.atime_nsec()), (about.mtime(), about.mtime_nsec())];
     let request = Request::Broadcast(Box::new(About {
         job,

@@ -1,7 +1,11 @@
 //! sattach(1): looks on at a running step.
 
 use super::{
-    srun::{find, output::Output, terminal::Raw},
+    srun::{
+        find::{self, NotThere},
+        output::Output,
+        terminal::Raw,
+    },
     terminal::{eprint, print, refuse},
 };
 use crate::{
@@ -47,9 +51,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
         eprint(USAGE);
         return 1;
     };
-    let link = find::connect(job).ok_or(()).and_then(|stream| Link::new(stream).map_err(drop));
-    let Ok(mut link) = link else {
-        return refused("Could not get job step info: Invalid job id specified");
+    let link = find::connect(job).and_then(|stream| Link::new(stream).map_err(|_| NotThere::Gone));
+    let mut link = match link {
+        Ok(link) => link,
+        Err(why) => return refused(&format!("Could not get job step info: {why}")),
     };
     link.send(&Request::Attach { job, step, input: number(options, "input-filter") });
     Watching::new(options, link).run()

@@ -19,7 +19,7 @@ use crate::{
     slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     fs,
     path::PathBuf,
     sync::Weak,
@@ -72,8 +72,8 @@ pub struct Core {
     pub(super) granting: Vec<Waiter>,
     /// Interactive allocations whose agents answer.
     pub(super) ready: HashSet<JobId>,
-    /// Allocations of a former controller that wait, and for which nobody has come yet.
-    pub(super) orphans: Vec<JobId>,
+    /// Allocations that wait, and until when for who wants them.
+    pub(super) orphans: HashMap<JobId, i64>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
     /// Whether the queue must be looked at.
@@ -125,7 +125,7 @@ impl Core {
             waiting: Vec::new(),
             granting: Vec::new(),
             ready: HashSet::new(),
-            orphans: Vec::new(),
+            orphans: HashMap::new(),
             due: BTreeMap::new(),
             reschedule: true,
             files: HashSet::new(),
@@ -152,7 +152,7 @@ impl Core {
         match state {
             JobState::Pending if !away => {
                 if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive) {
-                    self.await_owner(id);
+                    self.await_owner(id, self.since);
                 }
                 self.look_at(id, self.since);
             }
@@ -453,6 +453,7 @@ impl Core {
         self.retry = false;
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
             for id in entry.remove() {
+                self.miss_owner(id, now);
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {
                     Some(job)
@@ -463,7 +464,6 @@ impl Core {
                     }
                     Some(job) if job.state == JobState::Pending => {
                         self.look_at(id, now);
-                        self.miss_owner(id, now);
                     }
                     _ => {}
                 }

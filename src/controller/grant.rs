@@ -10,7 +10,7 @@ use crate::{
 };
 use tokio::sync::oneshot;
 
-/// After a restart of the controller those who wait come back within so many seconds.
+/// Who wants an allocation asks for it, or again after a restart of the controller, within so many seconds.
 const PATIENCE: i64 = 30;
 
 /// Who waits for an allocation.
@@ -59,18 +59,17 @@ impl Core {
         }
     }
 
-    /// An allocation of a former controller waits: for nodes, and for who wants it.
-    pub(super) fn await_owner(&mut self, id: JobId) {
-        self.orphans.push(id);
-        self.due_at(self.since + PATIENCE, id);
+    /// An allocation waits for nodes, and for who wants it: who submitted it may be dead before it asks, and who asked a
+    /// former controller has to come back.
+    pub(super) fn await_owner(&mut self, id: JobId, now: i64) {
+        self.orphans.insert(id, now + PATIENCE);
+        self.due_at(now + PATIENCE, id);
     }
 
     /// Ends it if nobody has come.
     pub(super) fn miss_owner(&mut self, id: JobId, now: i64) {
-        if now >= self.since + PATIENCE
-            && let Some(at) = self.orphans.iter().position(|orphan| *orphan == id)
-        {
-            self.orphans.swap_remove(at);
+        if self.orphans.get(&id).is_some_and(|due| *due <= now) {
+            self.orphans.remove(&id);
             let uid = self.table.get(id).map_or(0, |job| job.request.user.uid);
             self.give_up(id, uid, now);
         }

@@ -91,12 +91,12 @@ fn srun_tells_when_it_would_start() {
 #[test]
 fn nodes_are_waited_for() {
     let lab = busy();
-    let out = lab.sh("(until squeue -h -t PD | grep -q .; do sleep 0.02; done; scancel -n hog) & srun hostname; wait");
+    let out = lab.sh("(until grep -q queued said; do sleep 0.02; done; scancel -n hog) 2> /dev/null & srun hostname 2> said; r=$?; wait; cat said >&2; exit $r");
     assert_eq!((out.code, out.stdout.as_str()), (0, "solo\n"));
     assert_eq!(out.stderr, "srun: job 2 queued and waiting for resources\nsrun: job 2 has been allocated resources\n");
     lab.sh("sbatch -Q -J hog --exclusive -o /dev/null --wrap 'sleep 3600'").ok();
     lab.until("squeue -h -n hog -o %t", "R");
-    let out = lab.sh("(until squeue -h -t PD | grep -q .; do sleep 0.02; done; scancel -n hog) & salloc true; wait");
+    let out = lab.sh("(until grep -q queued said2; do sleep 0.02; done; scancel -n hog) 2> /dev/null & salloc true 2> said2; r=$?; wait; cat said2 >&2; exit $r");
     assert_eq!(
         out.stderr,
         "salloc: Pending job allocation 4\nsalloc: job 4 queued and waiting for resources\n\
@@ -133,7 +133,7 @@ fn a_signal_ends_the_wait() {
         ),
     ] {
         let line = format!(
-            "{command} true & p=$!; until squeue -h -t PD | grep -q .; do sleep 0.02; done; kill -{signal} $p; wait $p"
+            "{command} true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; kill -{signal} $p; wait $p; r=$?; cat said >&2; exit $r"
         );
         assert_eq!(lab.sh(&line).fails(1), said);
     }
@@ -144,14 +144,12 @@ fn a_signal_ends_the_wait() {
 #[test]
 fn scancel_ends_the_wait() {
     let lab = busy();
-    let line =
-        "srun -J pend true & p=$!; until squeue -h -t PD | grep -q .; do sleep 0.02; done; scancel -n pend; wait $p";
+    let line = "srun -J pend true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; scancel -n pend; wait $p; r=$?; cat said >&2; exit $r";
     assert_eq!(
         lab.sh(line).fails(1),
         "srun: job 2 queued and waiting for resources\nsrun: Job has been cancelled\nsrun: error: Unable to allocate resources: Job/step already completing or completed\n"
     );
-    let line =
-        "salloc -J pend true & p=$!; until squeue -h -t PD | grep -q .; do sleep 0.02; done; scancel -n pend; wait $p";
+    let line = "salloc -J pend true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; scancel -n pend; wait $p; r=$?; cat said >&2; exit $r";
     assert_eq!(
         lab.sh(line).fails(1),
         "salloc: Pending job allocation 3\nsalloc: job 3 queued and waiting for resources\nsalloc: Job has been cancelled\nsalloc: Job allocation 3 has been revoked.\nsalloc: error: Job submit/allocate failed: Job/step already completing or completed\n"

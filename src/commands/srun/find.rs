@@ -8,41 +8,63 @@ use crate::{
     },
     host::{directory, ipc},
     job::JobId,
-    slurm::{array::JobIdSpec, errno::Errno, hostlist, options::Refusal, state::JobState},
+    slurm::{array::JobIdSpec, hostlist, options::Refusal, state::JobState},
 };
 use std::{env, os::unix::net::UnixStream};
+
+/// Why there is no agent of a job to be reached. The text is Slurm's of the nearest error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::commands) enum NotThere {
+    /// It waits.
+    #[error("Job is pending execution")]
+    Pending,
+    /// It runs on nodes that have no way in from here.
+    #[error(
+        "Requested operation not supported: no connection leads to the nodes of a job on SkyPilot; \
+         what is to run there has its place in the job's script"
+    )]
+    Away,
+    /// There is no such job, or no more.
+    #[error("Invalid job id specified")]
+    Gone,
+}
 
 /// Connects to the agent of job `id` on this node, else to that on the job's first.
 ///
 /// # Errors
 /// What srun says when there is none.
 pub(super) fn agent(id: JobId) -> Result<UnixStream, Refusal> {
-    connect(id).ok_or_else(|| {
-        let why = if is_pending(id) { Errno::JobPending } else { Errno::InvalidJobId };
-        let lines = vec![
-            format!("srun: error: Unable to confirm allocation for job {id}: {why}"),
-            format!("srun: Check SLURM_JOB_ID environment variable. Expired or invalid job {id}"),
-        ];
+    connect(id).map_err(|why| {
+        let mut lines = vec![format!("srun: error: Unable to confirm allocation for job {id}: {why}")];
+        if why != NotThere::Away {
+            lines.push(format!("srun: Check SLURM_JOB_ID environment variable. Expired or invalid job {id}"));
+        }
         Refusal { lines, exit: 1 }
     })
 }
 
-/// Whether the job waits, as far as a controller tells.
-fn is_pending(id: JobId) -> bool {
-    let filter = Filter { ids: vec![JobIdSpec::job(id)], ..Filter::default() };
-    let asked = Client::running(&directory::state()).and_then(|mut client| client.ask(&Call::Jobs(filter)).ok());
-    match asked {
-        Some(Reply::Jobs(jobs)) => jobs.into_jobs().iter().any(|job| job.state == JobState::Pending),
-        _ => false,
-    }
-}
-
 /// The same for one who has other words.
-pub(in crate::commands) fn connect(id: JobId) -> Option<UnixStream> {
+pub(in crate::commands) fn connect(id: JobId) -> Result<UnixStream, NotThere> {
     let layout = Layout::new(&directory::state().join("spool"), id);
     let mut indices = vec![own_index(id), 0];
     indices.dedup();
-    indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok())
+    let found = indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok());
+    found.ok_or_else(|| why_not(id))
+}
+
+/// As far as a controller tells.
+fn why_not(id: JobId) -> NotThere {
+    let filter = Filter { ids: vec![JobIdSpec::job(id)], ..Filter::default() };
+    let asked = Client::running(&directory::state()).and_then(|mut client| client.ask(&Call::Jobs(filter)).ok());
+    let job = match asked {
+        Some(Reply::Jobs(jobs)) => jobs.into_jobs().into_iter().find(|job| job.id == id),
+        _ => None,
+    };
+    match job {
+        Some(job) if job.state == JobState::Pending => NotThere::Pending,
+        Some(job) if job.is_away() && !job.is_finished() => NotThere::Away,
+        _ => NotThere::Gone,
+    }
 }
 
 /// This node's place in the job, if we are in it. `SLURM_NODEID` would be its place in the step.

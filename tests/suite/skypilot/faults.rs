@@ -476,3 +476,26 @@ fn a_shared_directory_is_not_copied_and_the_nodes_write_there() {
     let uploads = lab.server().requests("/upload_v2");
     assert!(!uploads.is_empty() && !uploads.iter().any(|r| String::from_utf8_lossy(&r.body).contains("workdir/large")));
 }
+
+#[test]
+fn what_has_no_way_in_says_so() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    for command in ["srun true", "salloc true"] {
+        let out = lab.sh(command);
+        assert!(
+            out.code == 1 && out.stderr.contains("interactive allocations on SkyPilot are not supported yet"),
+            "{out:?}"
+        );
+    }
+    let job = at.submit("-o out", "echo up; sleep 3600");
+    at.until_file("out", "up\n");
+    let said = "no connection leads to the nodes of a job on SkyPilot";
+    for command in
+        [format!("srun --jobid={job} true"), format!("sattach {job}.0"), format!("sbcast -j {job} out /tmp/x")]
+    {
+        let out = at.sh(&command);
+        assert!(out.code != 0 && out.stderr.contains(said), "{command}: {out:?}");
+    }
+    lab.sh(&format!("scancel {job}")).ok();
+}

@@ -44,5 +44,11 @@ mod queue;
 mod remote;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
+#[path = "suite/step_io.rs"]
+mod step_io;
 #[path = "suite/steps.rs"]
 mod steps;
+#[path = "suite/strangers.rs"]
+mod strangers;
+#[path = "suite/terminal.rs"]
+mod terminal;

@@ -252,6 +252,7 @@ fn a_terminal_is_put_back_however_the_step_ends() {
     {
         let step = "srun --pty bash -c 'echo up $((1 + 1)); exec sleep 1000'";
         terminal.line(&format!("(echo $BASHPID > pid; exec {step})"), "up 2\r\n");
+        lab.until("squeue -h -s -o %i", &format!("{}.0", job + 1));
         lab.sh(&end.replace("%J", &(job + 1).to_string()));
         let shown = terminal.until("here> ");
         assert!(shown.contains(said), "{end}: {shown}");

@@ -46,7 +46,13 @@ mod queue;
 mod remote;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
+#[path = "suite/step_io.rs"]
+mod step_io;
 #[path = "suite/step_options.rs"]
 mod step_options;
 #[path = "suite/steps.rs"]
 mod steps;
+#[path = "suite/strangers.rs"]
+mod strangers;
+#[path = "suite/terminal.rs"]
+mod terminal;

@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A poke waits so long for more to tell; the end of a step or of the job does not wait.
+/// A poke waits so long for more to tell; the end of a step or of the job does not wait, nor does an allocation that is ready:
+/// somebody waits for these.
 const GATHER: Duration = Duration::from_millis(15);
 
 /// A full disk is tried again after this.
@@ -40,7 +41,8 @@ impl Events {
 
     /// Notes that something happened now. It is told with the next [`Events::tell`].
     pub fn push(&mut self, kind: EventKind) {
-        self.is_urgent |= matches!(kind, EventKind::StepEnded { .. } | EventKind::Ended { .. });
+        self.is_urgent |=
+            matches!(kind, EventKind::Started { pid: 0 } | EventKind::StepEnded { .. } | EventKind::Ended { .. });
         self.is_over |= matches!(kind, EventKind::Ended { .. });
         let event = Event { time: super::clock::now(), kind };
         if serde_json::to_writer(&mut self.due, &event).is_ok() {

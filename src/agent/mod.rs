@@ -38,4 +38,5 @@ pub mod wire;
 pub use agent::main;
 pub use event::{Event, EventKind};
 pub use launch::{Host, Launch, Layout, Made};
+pub use processes::kill_orphans;
 pub use spawn::LIMITS;

@@ -3,11 +3,15 @@
 //! The agent is the subreaper of all it starts, so every process of the job is below it, whatever sessions and
 //! groups it made for itself, and when nothing is below it nothing is left.
 
+use super::Launch;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, getpid},
 };
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt};
+
+/// So often it is looked for orphans: one may have just had a child.
+const ROUNDS: u32 = 10;
 
 /// One process.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +97,28 @@ pub(super) fn began_in(pid: i32, job: u32, step: u32) -> bool {
     let environment = crate::job::env::Environment::parse(&block);
     environment.text("SLURM_JOB_ID") == Some(&job.to_string())
         && environment.text("SLURM_STEP_ID") == Some(&step.to_string())
+}
+
+/// Kills what an agent has left behind that was killed itself: on this machine, the processes that began in the job of
+/// `launch`, by the environment they were started with, and all below them; of the node `node` or of all nodes.
+pub fn kill_orphans(launch: &Launch, node: Option<&str>) {
+    let job = launch.job.id.to_string();
+    let is_ours = |pid: &i32| {
+        let block = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let environment = crate::job::env::Environment::parse(&block);
+        // What runs in an allocation without being started by an agent has no node's name: salloc's shell.
+        environment.text("SLURM_JOB_ID") == Some(&job)
+            && environment.get("SLURM_CONF") == Some(launch.slurm_conf.as_os_str().as_bytes())
+            && environment.text("SLURMD_NODENAME").is_some_and(|name| node.is_none_or(|node| node == name))
+    };
+    for _ in 0..ROUNDS {
+        let tree = Tree::look();
+        let found: Vec<i32> = tree.0.keys().copied().filter(is_ours).collect();
+        if found.is_empty() {
+            return;
+        }
+        signal(&tree.below(&found), nix::libc::SIGKILL);
+    }
 }
 
 /// Sends `signal` (1 to 64) to each process. Those that are gone are none the worse for it.

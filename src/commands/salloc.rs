@@ -21,6 +21,7 @@ use nix::{
     sys::{
         signal::{SigHandler, SigSet, Signal, killpg, signal},
         signalfd::{SfdFlags, SignalFd},
+        termios::{SetArg, Termios, tcgetattr, tcsetattr},
     },
     unistd::{Pid, getpgrp, isatty, setpgid, tcgetpgrp, tcsetpgrp},
 };
@@ -63,6 +64,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         std::env::set_current_dir(dir).map_err(refusal)?;
     }
     let wanted = Wanted { command: Command::Salloc, options, args, program: None, nodes: None };
+    let front = if options.is_set("no-shell") { None } else { Front::take() };
     let begun = Instant::now();
     let allocation = wanted.allocate()?;
     let id = allocation.yours.job.id;
@@ -77,7 +79,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         true => vec![shell()],
         false => parsed.operands.clone(),
     };
-    match Session::begin(options, &allocation, &command) {
+    match Session::begin(options, &allocation, &command, front) {
         Ok(session) => Ok(session.run(allocation, &wanted)),
         Err(why) => {
             eprint(&format!("salloc: error: {why}"));
@@ -106,8 +108,8 @@ fn shell() -> OsString {
 struct Session {
     child: Child,
     signals: SignalFd,
-    /// Our process group, if the terminal is the command's meanwhile.
-    terminal_of: Option<Pid>,
+    /// The terminal, which is the command's meanwhile.
+    front: Option<Front>,
     /// What the command is sent when the allocation is taken away.
     last_signal: Option<Signal>,
     revoked: Option<JobState>,
@@ -115,7 +117,12 @@ struct Session {
 
 impl Session {
     /// Starts the command.
-    fn begin(options: &Options, allocation: &Allocation, command: &[OsString]) -> Result<Self, String> {
+    fn begin(
+        options: &Options,
+        allocation: &Allocation,
+        command: &[OsString],
+        front: Option<Front>,
+    ) -> Result<Self, String> {
         let (program, arguments) = command.split_first().ok_or("no command")?;
         let wanted: SigSet = [
             Signal::SIGCHLD,
@@ -133,9 +140,7 @@ impl Session {
             .thread_block()
             .and_then(|()| SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
         let signals = signals.map_err(|e| e.to_string())?;
-        let is_interactive = isatty(io::stdin()).unwrap_or(false);
-        let terminal_of = (is_interactive && tcgetpgrp(io::stdin()).ok() == Some(getpgrp())).then(getpgrp);
-        let takes_terminal = terminal_of.is_some();
+        let takes_terminal = front.is_some();
         let mut process = Process::new(program);
         process.args(arguments).env_clear();
         for (name, value) in variables(options, allocation) {
@@ -151,12 +156,13 @@ impl Session {
                     signal(Signal::SIGTTOU, SigHandler::SigIgn)?;
                     tcsetpgrp(io::stdin(), Pid::from_raw(libc::getpid()))?;
                     signal(Signal::SIGTTOU, SigHandler::SigDfl)?;
+                    // Nobody would take on what ^Z has stopped; a shell with job control sees to that itself.
+                    signal(Signal::SIGTSTP, SigHandler::SigIgn)?;
                 }
                 Ok(())
             });
         }
         let child = process.spawn().map_err(|error| {
-            take_terminal(terminal_of);
             let program = program.to_string_lossy();
             match error.kind() {
                 io::ErrorKind::NotFound => format!("_fork_command: Unable to find command \"{program}\""),
@@ -164,11 +170,11 @@ impl Session {
             }
         })?;
         let asked = options.is_set("kill-command");
-        let default = if is_interactive { Signal::SIGHUP } else { Signal::SIGTERM };
+        let default = if takes_terminal { Signal::SIGHUP } else { Signal::SIGTERM };
         let named = options.get("kill-command").and_then(|text| crate::slurm::signal::parse_signal(text).ok());
         let named = named.and_then(|number| Signal::try_from(number).ok());
         let last_signal = asked.then(|| named.unwrap_or(default));
-        Ok(Self { child, signals, terminal_of, last_signal, revoked: None })
+        Ok(Self { child, signals, front, last_signal, revoked: None })
     }
 
     /// Waits for the command's end, and gives the allocation back.
@@ -189,7 +195,7 @@ impl Session {
                 }
             }
         };
-        take_terminal(self.terminal_of);
+        drop(self.front.take());
         if self.revoked.is_none() {
             wanted.say(&format!("Relinquishing job allocation {id}"));
             allocation.relinquish(exit);
@@ -246,7 +252,7 @@ impl Session {
             _ => format!("Job allocation {id} has been revoked."),
         });
         let command = Pid::from_raw(self.child.id() as i32);
-        if self.terminal_of.is_some()
+        if self.front.is_some()
             && let Ok(front) = tcgetpgrp(io::stdin())
             && front != command
             && front != getpgrp()
@@ -260,13 +266,39 @@ impl Session {
     }
 }
 
-/// Puts us in front again.
-fn take_terminal(group: Option<Pid>) {
-    if let Some(group) = group {
+/// A terminal that was ours when we began: it is so again, with the settings it had, when this is dropped.
+struct Front {
+    group: Pid,
+    settings: Option<Termios>,
+}
+
+impl Front {
+    /// The terminal on stdin, once we are in front of it.
+    fn take() -> Option<Self> {
+        let group = getpgrp();
+        let mut said = false;
+        while isatty(io::stdin()).unwrap_or(false) && tcgetpgrp(io::stdin()).ok()? != group {
+            if !std::mem::replace(&mut said, true) {
+                eprint("salloc: error: Waiting for program to be placed in the foreground");
+            }
+            let _ = killpg(group, Signal::SIGTTIN);
+            // Where there is nobody to take us on, the signal does not stop us.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let is_terminal = isatty(io::stdin()).unwrap_or(false);
+        is_terminal.then(|| Self { group, settings: tcgetattr(io::stdin()).ok() })
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
         // SAFETY: no handler is set, the signal is only ignored while we come back from behind.
         unsafe {
             let _ = signal(Signal::SIGTTOU, SigHandler::SigIgn);
-            let _ = tcsetpgrp(io::stdin(), group);
+            let _ = tcsetpgrp(io::stdin(), self.group);
+            if let Some(settings) = &self.settings {
+                let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, settings);
+            }
             let _ = signal(Signal::SIGTTOU, SigHandler::SigDfl);
         }
     }

@@ -81,3 +81,109 @@ fn a_job_may_be_cancelled_as_soon_as_it_has_an_id() {
     lab.until("squeue -h", "");
     assert_eq!(lab.sh("sacct -n -X -P -o state%9 | cut -c1-9 | sort | uniq -c").ok().trim(), "8 CANCELLED");
 }
+
+/// The agent of a node, by its place in the job.
+fn agent(lab: &Lab, index: usize) -> i32 {
+    let end = format!(" {index} ");
+    let found = lab.processes().into_iter().find(|(_, line)| line.contains("agent ") && line.ends_with(&end));
+    found.unwrap_or_else(|| panic!("{:#?}", lab.processes())).0
+}
+
+/// No process of the jobs is left.
+fn until_nothing_runs(lab: &Lab) {
+    lab.until_true("the end of all sleeps", || !lab.processes().iter().any(|(_, line)| line.contains("sleep 36")));
+}
+
+#[test]
+fn a_node_that_dies_in_a_step_fails_the_job() {
+    for (node, index) in [("node2", 1), ("node1", 0)] {
+        let lab = Lab::new(FOUR);
+        let id =
+            lab.submit("-N2 -o out --wrap 'srun -N2 -n2 bash -c \"touch up.\\$SLURM_PROCID; sleep 3600\"; echo rc $?'");
+        lab.until_true("its tasks", || ["up.0", "up.1"].iter().all(|name| lab.work().join(name).exists()));
+        let mut outside = lab.command("srun");
+        let outside = outside.args(["--jobid", &id.to_string(), "--overlap", "-N2", "-n2", "sleep", "3601"]);
+        let mut outside = outside.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        lab.until(&format!("squeue -h -s -j {id} -o %i | grep -F .1"), &format!("{id}.1"));
+        lab.sh(&format!("kill -9 {}", agent(&lab, index))).ok();
+        let begun = std::time::Instant::now();
+        lab.until_accounted(id, "NODE_FAIL|0:0");
+        let out = outside.wait().unwrap();
+        assert!(!out.success(), "{node}: {out:?}");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{node}: {:?}", begun.elapsed());
+        until_nothing_runs(&lab);
+        // The step's end is known, too.
+        let steps = lab.sh(&format!("sacct -n -P -j {id}.0 -o state")).stdout;
+        assert!(!steps.contains("RUNNING"), "{node}: {steps}");
+        assert_eq!(lab.sh("squeue -h; sinfo -h -o %t").ok(), "idle\n", "{node}");
+    }
+}
+
+#[test]
+fn an_allocation_whose_node_dies_is_told() {
+    for index in [1, 0] {
+        let lab = Lab::new(FOUR);
+        let held = lab
+            .command("salloc")
+            .args(["-N2", "srun", "-N2", "-n2", "bash", "-c", "touch up.$SLURM_PROCID; sleep 3600"])
+            .stderr(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        lab.until_true("its tasks", || ["up.0", "up.1"].iter().all(|name| lab.work().join(name).exists()));
+        let begun = std::time::Instant::now();
+        lab.sh(&format!("kill -9 {}", agent(&lab, index))).ok();
+        let out = held.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(
+            said.contains("salloc: Job allocation 1 has been revoked.\n") && !said.contains("Relinquishing"),
+            "{index}: {said}"
+        );
+        assert!(!out.status.success(), "{index}: {out:?}");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{index}: {:?}", begun.elapsed());
+        lab.until_accounted(1, "NODE_FAIL|0:0");
+        until_nothing_runs(&lab);
+    }
+}
+
+#[test]
+fn what_is_killed_behind_our_back_is_noticed() {
+    let lab = Lab::new(ONE);
+    // A task.
+    let id = lab.submit("-o out --wrap 'srun bash -c \"echo \\$\\$ > pid; exec sleep 3600\"; echo rc $?'");
+    lab.until_true("its task", || !lab.read("pid").is_empty());
+    lab.sh("kill -9 $(cat pid)").ok();
+    lab.until_accounted(id, "COMPLETED|0:0");
+    assert!(lab.read("out").contains("srun: error: solo: task 0: Killed\n") && lab.read("out").ends_with("rc 137\n"));
+    // The batch shell, with a step under way.
+    let id = lab.submit("-o out2 --wrap 'echo $$ > shell; srun bash -c \"touch up; sleep 3600\"'");
+    lab.until_true("its step", || lab.work().join("up").exists());
+    lab.sh("kill -9 $(cat shell)").ok();
+    lab.until_accounted(id, "FAILED|0:9");
+    until_nothing_runs(&lab);
+    // srun itself, in a job and in one of its own.
+    let id = lab.submit("-o out3 --wrap 'srun sleep 3600 & until squeue -h -s -o %i | grep -q \"$SLURM_JOB_ID.0\"; do sleep 0.02; done; kill -9 $!; wait $!; echo rc $?; srun echo next'");
+    lab.until_accounted(id, "COMPLETED|0:0");
+    assert!(lab.read("out3").contains("rc 137\n") && lab.read("out3").ends_with("next\n"), "{}", lab.read("out3"));
+    until_nothing_runs(&lab);
+}
+
+#[test]
+fn a_step_s_signals() {
+    let lab = Lab::new(FOUR);
+    let task = "trap \"echo task \\$SLURM_PROCID got USR1\" USR1; touch up.\\$SLURM_PROCID; until [ -e end ]; do sleep 0.02; done";
+    let id = lab.submit(&format!(
+        "-N2 -o out --wrap 'trap \"\" USR1; srun -n2 bash -c '\"'\"'{}'\"'\"'; echo rc $?'",
+        task.replace("\\$", "$")
+    ));
+    lab.until_true("its tasks", || ["up.0", "up.1"].iter().all(|name| lab.work().join(name).exists()));
+    lab.until(&format!("squeue -h -s -j {id} -o %i | grep -F .0"), &format!("{id}.0"));
+    lab.sh(&format!("scancel -s USR1 {id}.0")).ok();
+    for task in ["task 0 got USR1", "task 1 got USR1"] {
+        lab.until_file("out", task);
+    }
+    assert!(lab.sh(&format!("scancel {id}.7")).code != 0);
+    lab.file("end", "");
+    lab.until_accounted(id, "COMPLETED|0:0");
+    assert!(lab.read("out").ends_with("rc 0\n"), "{}", lab.read("out"));
+}

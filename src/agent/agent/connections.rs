@@ -4,6 +4,7 @@ use super::Agent;
 use crate::{
     agent::{
         link::Link,
+        processes,
         remote::{Inbox, rendezvous},
         wire::{Order, Request},
     },
@@ -202,11 +203,23 @@ impl Agent {
             Role::ReceiverOf { id, index } => self.receiver_lost(id, index),
             Role::Receiving => drop(self.receiving.remove(&id)),
             Role::First => self.closing = true,
-            // Without one of its nodes a job cannot go on, unless it said that it can.
-            Role::Node(_) if !self.closing && !self.launch.job.request.no_kill => {
-                self.terminate(None, JobState::NodeFail);
-            }
-            Role::New | Role::Node(_) => {}
+            Role::Node(index) => self.node_lost(index),
+            Role::New => {}
+        }
+    }
+
+    /// The agent of another node is gone.
+    fn node_lost(&mut self, index: usize) {
+        if self.closing {
+            return;
+        }
+        let node = self.launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map(|n| n.node.as_str());
+        if self.elsewhere.is_none() && node.is_some() {
+            processes::kill_orphans(&self.launch, node);
+        }
+        // Without one of its nodes a job cannot go on, unless it said that it can.
+        if !self.launch.job.request.no_kill {
+            self.terminate(None, JobState::NodeFail);
         }
     }
 
@@ -224,6 +237,8 @@ impl Agent {
                 self.set_role(id, Role::ReceiverOf { id: file, index });
                 self.receiver_joined(file, index, id);
             }
+            // One that is none, or is there already, is none of ours.
+            Request::Node { index } if !self.is_missing(index) => drop(self.connections.remove(&id)),
             Request::Node { index } => {
                 self.set_role(id, Role::Node(index));
                 if self.closing {
@@ -237,6 +252,12 @@ impl Agent {
                 self.part_joined(step, node, id);
             }
         }
+    }
+
+    /// Whether another node of the job has this place, and has not come yet.
+    fn is_missing(&self, index: usize) -> bool {
+        let nodes = self.launch.job.placement.as_ref().map_or(0, |p| p.nodes.len());
+        self.index == 0 && (1..nodes).contains(&index) && self.node_connection(index).is_none()
     }
 
     pub fn set_role(&mut self, id: u64, role: Role) {

@@ -250,7 +250,8 @@ impl Agent {
 
     pub(in crate::agent) fn part_joined(&mut self, step: u32, node: usize, connection: u64) {
         let part = self.manager.steps.get_mut(&step).and_then(|s| s.parts.get_mut(node));
-        let Some(part) = part else {
+        // One that is there already, or has ended, is not expected.
+        let Some(part) = part.filter(|p| p.connection.is_none() && !p.done) else {
             self.connections.remove(&connection);
             return;
         };

@@ -164,11 +164,11 @@ impl Client {
             }
             if self.link.closed {
                 drop(self.raw.take());
-                eprint("srun: error: The agent of the job is gone");
+                self.tell("srun: error: The agent of the job is gone");
                 return self.tasks.as_ref().map_or(1, |t| t.exit_code().max(1));
             }
             if let Err(error) = self.turn() {
-                eprint(&format!("srun: error: {error}"));
+                self.tell(&format!("srun: error: {error}"));
                 return 1;
             }
         }
@@ -234,10 +234,10 @@ impl Client {
                 ));
             }
             ToClient::Refused(text) => {
-                text.lines().for_each(|line| eprint(&format!("srun: error: {line}")));
+                text.lines().for_each(|line| self.tell(&format!("srun: error: {line}")));
                 self.exit = Some(1);
             }
-            ToClient::Warning(text) => eprint(&format!("srun: {text}")),
+            ToClient::Warning(text) => self.tell(&format!("srun: {text}")),
             ToClient::Created { step, nodes, layout, waited, kill_wait } => {
                 let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout);
                 if waited {
@@ -299,7 +299,7 @@ impl Client {
                 Ok(file) => self.output = Output::new(false, Some(file), None),
                 Err(e) => {
                     let what = if error { "stderr" } else { "stdout" };
-                    eprint(&format!("srun: error: Could not open {what} file: {}", error_text(&e)));
+                    self.tell(&format!("srun: error: Could not open {what} file: {}", error_text(&e)));
                     self.exit = Some(1);
                 }
             }
@@ -326,13 +326,16 @@ impl Client {
             FromPart::Output { task, error: true, bytes } => self.stderr().write(task, &bytes.0),
             FromPart::OutputEnd { task, error: false } => self.output.end(task),
             FromPart::OutputEnd { task, error: true } => self.stderr().end(task),
-            FromPart::Message(text) => self.stderr().put(format!("slurmstepd: error: {text}\n").as_bytes()),
+            FromPart::Message(text) => {
+                let end = self.before_end();
+                self.stderr().put(format!("slurmstepd: error: {text}{end}\n").as_bytes());
+            }
             FromPart::Exited { tasks, exit } => {
                 let said = self.tasks.as_mut().map(|t| t.ended(node, &tasks, exit));
                 let hushed = self.interrupted && (self.aborted || !self.plan.disable_status) && exit.signal() > 0;
                 match said.flatten() {
                     Some(said) if exit.is_success() => self.verbose(&said),
-                    Some(said) if !hushed => eprint(&format!("srun: error: {said}")),
+                    Some(said) if !hushed => self.tell(&format!("srun: error: {said}")),
                     _ => {}
                 }
                 self.first_exit.get_or_insert_with(Instant::now);
@@ -347,15 +350,26 @@ impl Client {
         }
     }
 
+    /// What stands before the end of a line of ours: on a terminal that passes everything through, the next one would begin
+    /// in the middle.
+    fn before_end(&self) -> &'static str {
+        if self.raw.is_some() { "\r" } else { "" }
+    }
+
+    /// A line on stderr.
+    fn tell(&self, line: &str) {
+        eprint(&format!("{line}{}", self.before_end()));
+    }
+
     fn info(&self, line: &str) {
         if !self.plan.quiet {
-            eprint(line);
+            self.tell(line);
         }
     }
 
     fn verbose(&self, text: &str) {
         if self.plan.verbose {
-            eprint(&format!("srun: {text}"));
+            self.tell(&format!("srun: {text}"));
         }
     }
 
@@ -374,7 +388,7 @@ impl Client {
     fn abort(&mut self) {
         if !std::mem::replace(&mut self.aborted, true) {
             let seconds = self.kill_wait + 2;
-            eprint(&format!("srun: Job step aborted: Waiting up to {seconds} seconds for job step to finish."));
+            self.tell(&format!("srun: Job step aborted: Waiting up to {seconds} seconds for job step to finish."));
         }
     }
 
@@ -391,7 +405,7 @@ impl Client {
     fn lose_patience(&mut self) {
         if self.step.is_none() {
             let job = self.plan.request.job;
-            eprint(&format!("srun: error: Unable to create step for job {job}: Requested nodes are busy"));
+            self.tell(&format!("srun: error: Unable to create step for job {job}: Requested nodes are busy"));
             self.exit = Some(1);
             return;
         }
@@ -427,7 +441,7 @@ impl Client {
         if self.tasks.is_none() {
             // It waits for its turn: there is nothing to hand a signal to.
             if matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
-                eprint(&format!("srun: Cancelled pending step for job {}", self.plan.request.job));
+                self.tell(&format!("srun: Cancelled pending step for job {}", self.plan.request.job));
                 self.exit = Some(1);
             }
             return;

@@ -5,7 +5,7 @@
 //! to its socket tells that it is gone.
 
 use crate::{
-    agent::{Event, EventKind, Layout},
+    agent::{Event, EventKind, Layout, kill_orphans},
     engine::{News, Report},
     host::ipc,
     job::JobId,
@@ -158,6 +158,10 @@ impl Watch {
                 }
             }
             if !over {
+                let text = std::fs::read(reader.spool.launch()).unwrap_or_default();
+                if let Ok(launch) = serde_json::from_slice(&text) {
+                    kill_orphans(&launch, None);
+                }
                 let _ = reports.send(Report { job: id, news: News::Lost });
             }
             if !lost {

@@ -1,0 +1,190 @@
+//! What steps read and write: much of it, slowly, and with ends that are not both there.
+
+use crate::harness::{FOUR, Lab, ONE};
+use std::{
+    fs,
+    io::Read,
+    process::{Child, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// Two nodes with room for 64 tasks.
+const WIDE: &str = r#"
+[[node]]
+name = "node[1-2]"
+cpus = 32
+memory = "64G"
+
+[controller]
+kill_wait = 1
+default_memory_per_cpu = "100M"
+"#;
+
+/// What a batch script prints that runs this.
+fn job(lab: &Lab, options: &str, script: &str) -> String {
+    lab.file("x.sh", format!("#!/bin/bash\n{script}\n"));
+    let out = lab.sh(&format!("sbatch --wait -Q -o out {options} x.sh"));
+    assert!(out.stderr.is_empty(), "{out:?}");
+    lab.read("out")
+}
+
+/// The largest a process has been, KiB.
+fn peak(pid: i32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// The agents and the sruns of a lab.
+fn ours(lab: &Lab) -> Vec<(i32, String)> {
+    lab.processes().into_iter().filter(|(_, line)| line.contains("agent ") || line.starts_with("srun ")).collect()
+}
+
+#[test]
+fn bytes_are_the_same_at_the_other_end() {
+    let lab = Lab::new(FOUR);
+    // From another node, to a pipe, to a file, and back in again.
+    let script =
+        "head -c 200000000 /dev/zero | openssl enc -aes-128-ctr -pass pass:x -nosalt -pbkdf2 2>/dev/null > data
+        sum() { sha256sum | cut -d' ' -f1; }
+        sum < data > sums
+        srun -N1 -n1 -r1 cat data | sum >> sums
+        srun -N1 -n1 -r1 cat data > copy; sum < copy >> sums; rm copy
+        srun -N1 -n1 -r1 -o copy cat data; sum < copy >> sums; rm copy
+        head -c 50000000 data > part; sum < part > parts
+        srun -N2 -n2 -i 1 sha256sum < part | cut -d' ' -f1 | grep -v ^e3b0c442 >> parts
+        srun -N2 -n2 sha256sum < part | cut -d' ' -f1 >> parts
+        cat part | srun -N1 -n1 -r1 cat | sum >> parts
+        wc -l < sums; sort -u sums | wc -l; wc -l < parts; sort -u parts | wc -l";
+    assert_eq!(job(&lab, "-N2", script).split_whitespace().collect::<Vec<_>>(), ["4", "1", "5", "1"]);
+}
+
+#[test]
+fn lines_of_many_tasks_stay_whole() {
+    let lab = Lab::new(WIDE);
+    let task = "for i in $(seq 50); do printf \"%s-\" $SLURM_PROCID; printf \"%s\" abcdefghijklmnopqrstuvwxyz; echo \" $i\"; done";
+    let script = format!("srun -l bash -c '{task}' > lines; wc -l < lines");
+    assert_eq!(job(&lab, "-N2 -n64", &script).trim(), "3200");
+    let mut next = [1; 64];
+    for line in lab.read("lines").lines() {
+        let (label, text) = line.split_once(": ").unwrap();
+        let task: usize = label.trim().parse().unwrap();
+        assert_eq!(text, format!("{task}-abcdefghijklmnopqrstuvwxyz {}", next[task]), "{line}");
+        next[task] += 1;
+    }
+}
+
+/// srun in an allocation of its own, its stdout read by us.
+fn reading(lab: &Lab, options: &[&str]) -> Child {
+    let mut command = lab.command("srun");
+    command.args(options).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_slow_reader_costs_no_memory() {
+    let lab = Lab::new(FOUR);
+    let mut srun = reading(&lab, &["-N2", "-n2", "bash", "-c", "echo up; exec head -c 100000000 /dev/zero"]);
+    let mut out = srun.stdout.take().unwrap();
+    let mut first = [0; 3];
+    out.read_exact(&mut first).unwrap();
+    let begun: Vec<(i32, u64)> = ours(&lab).into_iter().map(|(pid, _)| (pid, peak(pid))).collect();
+    assert_eq!(begun.len(), 3, "{:?}", ours(&lab));
+    // What nobody takes has to wait where it is written.
+    let mut bytes = vec![0; 1 << 20];
+    let mut got = 3;
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(20));
+        got += out.read(&mut bytes).unwrap();
+    }
+    for (pid, before) in &begun {
+        assert!(peak(*pid) < before + 40_000, "{pid}: {before} {}", peak(*pid));
+    }
+    while let Ok(n @ 1..) = out.read(&mut bytes) {
+        got += n;
+    }
+    for (pid, before) in begun {
+        assert!(peak(pid) < before + 40_000, "{pid}: {before} {}", peak(pid));
+    }
+    assert_eq!((got, srun.wait().unwrap().code()), (200_000_006, Some(0)));
+}
+
+#[test]
+fn a_task_that_does_not_read_costs_no_memory() {
+    let lab = Lab::new(FOUR);
+    let script = "srun -n2 -N2 bash -c 'until [ -e read ]; do sleep 0.02; done; cat >/dev/null' < /dev/zero & s=$!
+        srun --overlap -n2 -N2 true; sleep 0.5; grep -h VmHWM /proc/$s/status /proc/$PPID/status; kill -9 $s; touch read; wait";
+    let out = job(&lab, "-N2", script);
+    let sizes: Vec<u64> =
+        out.lines().filter_map(|l| l.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok()).collect();
+    assert!(sizes.len() == 2 && sizes.iter().all(|size| *size < 60_000), "{out}");
+}
+
+#[test]
+fn who_has_read_enough_does_not_end_the_step() {
+    let lab = Lab::new(ONE);
+    // As Slurm's srun does: the tasks go on, and what they write is dropped.
+    let script =
+        "srun bash -c 'seq 1000000 && echo wrote all >&2; exit 3' | head -n1; echo rc ${PIPESTATUS[0]}; srun echo next";
+    let out = job(&lab, "", script);
+    for line in ["1\n", "wrote all\n", "task 0: Exited with exit code 3\n", "rc 3\n", "next\n"] {
+        assert!(out.contains(line), "{line} in {out}");
+    }
+}
+
+#[test]
+fn what_is_written_comes_at_once() {
+    let lab = Lab::new(ONE);
+    for options in [&["-u"][..], &[]] {
+        let task = "printf a; until [ -e on ]; do sleep 0.02; done; echo b";
+        let mut srun = reading(&lab, &[options, &["bash", "-c", task]].concat());
+        let mut out = srun.stdout.take().unwrap();
+        let mut byte = [0];
+        out.read_exact(&mut byte).unwrap();
+        assert_eq!(byte, *b"a");
+        lab.file("on", "");
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert_eq!((rest.as_str(), srun.wait().unwrap().code()), ("b\n", Some(0)));
+        fs::remove_file(lab.work().join("on")).unwrap();
+    }
+}
+
+#[test]
+fn ends_of_a_task_s_files_and_of_the_task_are_not_one() {
+    let lab = Lab::new(ONE);
+    // It closes stdout and goes on.
+    let script = "srun -l bash -c 'echo a; exec >&-; sleep 0.2; echo b >&2; exit 3'; echo rc $?";
+    let out = job(&lab, "", script);
+    for line in ["0: a\n", "0: b\n", "task 0: Exited with exit code 3\n", "rc 3\n"] {
+        assert!(out.contains(line), "{line} in {out}");
+    }
+    // It closes stdin, and what comes is dropped.
+    let out = job(&lab, "", "head -c 5000000 /dev/zero | srun bash -c 'exec <&-; sleep 0.2; echo done'; echo rc $?");
+    assert_eq!(out, "done\nrc 0\n");
+    // It ends, and what it has started keeps stdout open: that is ended too, as the step is over.
+    let out = job(&lab, "", "srun bash -c '(trap \"\" HUP; exec sleep 3600) & echo end'; echo rc $?");
+    assert_eq!(out, "end\nrc 0\n");
+    let out = job(&lab, "", "srun bash -c 'setsid bash -c \"exec -a hidden sleep 3600\" & echo end'; echo rc $?");
+    assert_eq!(out, "end\nrc 0\n");
+}
+
+#[test]
+fn a_thousand_steps_cost_no_memory() {
+    let lab = Lab::new(FOUR);
+    let count = if cfg!(debug_assertions) { 400 } else { 1000 };
+    let script = format!(
+        "srun -N2 -n2 bash -c 'echo $PPID > agent.$SLURM_NODEID'
+        measure() {{ for i in 0 1; do a=$(cat agent.$i); echo $(grep VmRSS /proc/$a/status | tr -dc 0-9) $(ls /proc/$a/fd | wc -l); done; }}
+        steps() {{ for i in $(seq $1); do srun -N2 -n2 true || echo failed; done; }}
+        steps 50; measure; steps {count}; sleep 0.1; measure"
+    );
+    let out = job(&lab, "-N2", &script);
+    let figures: Vec<Vec<u64>> =
+        out.lines().map(|l| l.split_whitespace().map(|n| n.parse().unwrap()).collect()).collect();
+    assert_eq!(figures.len(), 4, "{out}");
+    for node in [0, 1] {
+        assert!(figures[node + 2][0] < figures[node][0] + 1000, "memory: {out}");
+        assert!(figures[node + 2][1] <= figures[node][1], "files: {out}");
+    }
+}

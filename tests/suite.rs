@@ -46,6 +46,8 @@ mod queue;
 mod remote;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
+#[path = "suite/sstat.rs"]
+mod sstat;
 #[path = "suite/step_options.rs"]
 mod step_options;
 #[path = "suite/steps.rs"]

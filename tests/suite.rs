@@ -48,6 +48,8 @@ mod remote;
 mod skypilot;
 #[path = "suite/step_io.rs"]
 mod step_io;
+#[path = "suite/sstat.rs"]
+mod sstat;
 #[path = "suite/step_options.rs"]
 mod step_options;
 #[path = "suite/steps.rs"]

@@ -263,6 +263,7 @@ impl Agent {
             self.miss_owner();
             self.kill_overdue_epilogs();
             self.drop_stuck_watchers();
+            self.answer_overdue();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();

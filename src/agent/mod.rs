@@ -21,6 +21,7 @@ mod limit;
 pub(crate) mod link;
 mod log;
 mod login;
+mod measure;
 mod modules;
 mod namespace;
 mod noise;

@@ -6,9 +6,12 @@ use super::{
     broadcast,
     step::{Launching, StepRequest},
 };
-use crate::{host::ipc, job::StepId};
+use crate::{
+    host::ipc,
+    job::{StepId, StepUsage},
+};
 use serde::{Deserialize, Serialize};
-use std::{io, path::Path, time::Duration};
+use std::{io, os::unix::net::UnixStream, path::Path, time::Duration};
 
 /// The first frame on a connection to an agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +52,19 @@ pub enum Request {
         /// Which node of the step.
         node: usize,
     },
+    /// sstat asks what running steps use. Answer: their [`StepUsage`], within a good second.
+    Usage(Steps),
+}
+
+/// Which steps are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Steps {
+    /// All that run, and the script.
+    All,
+    /// The one with the lowest number.
+    Lowest,
+    /// This one.
+    One(StepId),
 }
 
 /// What the first node's agent tells another.
@@ -75,6 +91,16 @@ pub fn control(socket: &Path, control: &Control) -> io::Result<Answer> {
     let mut stream = ipc::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     ipc::send(&mut stream, &Request::Control(control.clone()))?;
+    ipc::receive(&mut stream)
+}
+
+/// Asks the agent at the other end what running steps use. One that is gone meanwhile is not told of.
+///
+/// # Errors
+/// When the agent ends, or does not answer within ten seconds.
+pub fn usage(mut stream: UnixStream, steps: Steps) -> io::Result<Vec<StepUsage>> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    ipc::send(&mut stream, &Request::Usage(steps))?;
     ipc::receive(&mut stream)
 }
 

@@ -18,6 +18,7 @@ pub mod scontrol;
 pub mod sinfo;
 pub mod squeue;
 pub mod srun;
+pub mod sstat;
 pub mod terminal;
 pub mod translate;
 
@@ -29,8 +30,8 @@ use std::ffi::{OsStr, OsString};
 const USAGE: &str = "\
 Usage: skyslurm COMMAND [ARGUMENTS]
 
-  sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol, sattach, sbcast
-                     as the command of that name
+  sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol, sattach, sbcast,
+  sstat              as the command of that name
   controller start|stop|restart|status
                      the daemon that keeps the jobs
   explain SCRIPT [OPTIONS]
@@ -85,5 +86,6 @@ fn run(command: Command, args: Vec<OsString>) -> u8 {
         Command::Sinfo => sinfo::run(args),
         Command::Squeue => squeue::run(args),
         Command::Srun => srun::run(args),
+        Command::Sstat => sstat::run(args),
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     report::{
         clock::{Clock, local},
         job_values,
-        sacct_fields::Row,
+        sacct_fields::{Accounting, Row},
         sacct_table::{self, Column, Layout},
         sacct_values::{Context, Units},
     },
@@ -48,7 +48,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         ("help", options::help as fn(_) -> _),
         ("usage", options::usage),
         ("version", |_| options::version().to_owned()),
-        ("helpformat", |_| sacct_table::help_format()),
+        ("helpformat", |_| sacct_table::help_format::<Accounting>()),
     ] {
         if options.is_set(name) {
             return Said::out(format!("{}\n", text(Sacct).trim_end_matches('\n'))).print();
@@ -70,7 +70,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 }
 
 /// The columns: `--format`, `--brief`, `--long`, `SACCT_FORMAT`, or the usual ones.
-fn columns(options: &Options) -> Result<Vec<Column>, Refusal> {
+fn columns(options: &Options) -> Result<Vec<Column<Accounting>>, Refusal> {
     let given: Vec<&str> = options.all("format").collect();
     let text = match given.as_slice() {
         [] if options.is_set("brief") => BRIEF.to_owned(),
@@ -106,7 +106,11 @@ fn window_in_words(query: &Query) -> String {
     format!("sacct: Jobs Eligible in the time window from {} to {}", word(query.since), word(query.until))
 }
 
-fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Result<String, Refusal>, AskError> {
+fn listing(
+    options: &Options,
+    columns: &[Column<Accounting>],
+    query: &Query,
+) -> Result<Result<String, Refusal>, AskError> {
     let mut client = Client::connect()?;
     let jobs = match ask::accounting(&mut client, query.filter()) {
         // An id that never was is an empty listing.
@@ -143,7 +147,7 @@ fn listing(options: &Options, columns: &[Column], query: &Query) -> Result<Resul
 fn rows(
     jobs: &[Job],
     query: &Query,
-    columns: &[Column],
+    columns: &[Column<Accounting>],
     layout: &Layout,
     each: bool,
     context: &Context,

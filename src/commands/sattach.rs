@@ -209,7 +209,11 @@ impl<'a> Watching<'a> {
                     eprint(&format!("sattach: error: task {task} {}", how(exit)));
                 }
             }
-            FromPart::Output { .. } | FromPart::InputTaken | FromPart::Pmi(_) | FromPart::Done(_) => {}
+            FromPart::Output { .. }
+            | FromPart::InputTaken
+            | FromPart::Pmi(_)
+            | FromPart::Measured(..)
+            | FromPart::Done(_) => {}
         }
     }
 }

@@ -16,6 +16,7 @@ mod request;
 pub mod resolve;
 mod shape;
 mod step;
+mod usage;
 
 pub use exit::ExitStatus;
 pub use list::{JobList, whole};
@@ -30,3 +31,4 @@ pub use request::{
 pub use resolve::Submitter;
 pub use shape::{MadeNode, Shape};
 pub use step::{Step, StepId, Usage};
+pub use usage::{NodeUsage, StepUsage, TaskUsage};

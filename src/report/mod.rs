@@ -22,5 +22,6 @@ pub(crate) mod sample_jobs;
 pub(crate) mod samples;
 pub mod show;
 pub mod sort;
+pub mod sstat_fields;
 pub mod step_fields;
 pub mod table;

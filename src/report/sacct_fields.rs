@@ -5,6 +5,7 @@
 
 use super::{
     job_values as jobs,
+    sacct_table::{self, Kind},
     sacct_values::{self as values, Context},
     table::number,
 };
@@ -28,25 +29,15 @@ pub struct Row<'a> {
     pub context: &'a Context<'a>,
 }
 
-/// A field.
-pub struct Field {
-    /// Its name, which is also its header.
-    pub name: &'static str,
-    /// Its width; negative: left-justified.
-    pub width: i32,
-    /// Whether `--helpformat` and `--format=all` know it. Fields that came after 22.05 can be asked for
-    /// by name, but what reads all columns of the recorded release by place is not disturbed.
-    pub listed: bool,
-    /// Appends the value.
-    pub write: for<'a> fn(&Row<'a>, &mut String),
-}
+/// Jobs and steps on record: sacct.
+pub enum Accounting {}
 
-impl Field {
-    /// The first field that begins like `name`, in any case.
-    pub fn find(name: &str) -> Option<&'static Field> {
-        let is = |field: &&Field| field.name.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        FIELDS.iter().find(is)
-    }
+/// A field of theirs.
+pub type Field = sacct_table::Field<Accounting>;
+
+impl Kind for Accounting {
+    type Row<'a> = Row<'a>;
+    const FIELDS: &'static [Field] = FIELDS;
 }
 
 impl Row<'_> {
@@ -211,7 +202,7 @@ const fn newer(name: &'static str, width: i32, write: Write) -> Field {
 
 /// All fields, in the order in which `--helpformat` lists them; beginnings of names are looked for in it too.
 #[rustfmt::skip]
-pub const FIELDS: &[Field] = &[
+const FIELDS: &[Field] = &[
     row("Account", 10, |r, o| o.push_str(r.job.request.account.as_deref().unwrap_or_default())),
     none("AdminComment", 15),
     row("AllocCPUS", 10, |r, o| number(o, values::cpus(r))),

@@ -1,14 +1,40 @@
-//! sacct's table: `--format` read into columns, and rows printed in them.
+//! The table of sacct and sstat: `--format` read into columns, and rows printed in them.
 
-use super::sacct_fields::{FIELDS, Field, Row};
+/// What a table is about.
+pub trait Kind: 'static {
+    /// A line of it.
+    type Row<'a>;
+    /// All fields, in the order in which `--helpformat` lists them and beginnings of names are looked for.
+    const FIELDS: &'static [Field<Self>];
+}
+
+/// A field.
+pub struct Field<K: Kind + ?Sized> {
+    /// Its name, which is also its header.
+    pub name: &'static str,
+    /// Its width; negative: left-justified.
+    pub width: i32,
+    /// Whether `--helpformat` and `--format=all` know it. Fields that came after 22.05 can be asked for
+    /// by name, but what reads all columns of the recorded release by place is not disturbed.
+    pub listed: bool,
+    /// Appends the value.
+    pub write: for<'a> fn(&K::Row<'a>, &mut String),
+}
+
+impl<K: Kind> Field<K> {
+    /// The first field that begins like `name`, in any case.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        let is = |field: &&Self| field.name.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        K::FIELDS.iter().find(is)
+    }
+}
 
 /// The widest column; a wider one is cut to this, so that a slip of the finger costs no memory.
 const MAX_WIDTH: i32 = 4096;
 
 /// A column: a field and its width; negative for left-justified, as `%-20`.
-#[derive(Clone, Copy)]
-pub struct Column {
-    field: &'static Field,
+pub struct Column<K: Kind> {
+    field: &'static Field<K>,
     width: i32,
 }
 
@@ -29,7 +55,7 @@ pub enum Layout {
 pub struct UnknownField(pub String);
 
 /// Reads `--format`: names or beginnings of names, in any case, each with `%WIDTH` or `%-WIDTH`; `all`.
-pub fn columns(text: &str) -> Result<Vec<Column>, UnknownField> {
+pub fn columns<K: Kind>(text: &str) -> Result<Vec<Column<K>>, UnknownField> {
     let mut columns = Vec::new();
     for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         let (name, width) = match word.split_once('%') {
@@ -37,7 +63,7 @@ pub fn columns(text: &str) -> Result<Vec<Column>, UnknownField> {
             None => (word, None),
         };
         if name.eq_ignore_ascii_case("all") {
-            columns.extend(FIELDS.iter().filter(|f| f.listed).map(|field| Column { field, width: field.width }));
+            columns.extend(K::FIELDS.iter().filter(|f| f.listed).map(|field| Column { field, width: field.width }));
             continue;
         }
         let field = Field::find(name).ok_or_else(|| UnknownField(name.to_owned()))?;
@@ -58,7 +84,7 @@ fn number(text: &str) -> i32 {
 }
 
 /// Appends the header: names, and under columns of a width a line of dashes.
-pub fn header(columns: &[Column], layout: &Layout, out: &mut String) {
+pub fn header<K: Kind>(columns: &[Column<K>], layout: &Layout, out: &mut String) {
     line(columns, layout, false, out, |column, out| out.push_str(column.field.name));
     if *layout == Layout::Columns {
         for column in columns {
@@ -70,11 +96,17 @@ pub fn header(columns: &[Column], layout: &Layout, out: &mut String) {
 }
 
 /// Appends a row.
-pub fn row(columns: &[Column], layout: &Layout, row: &Row, out: &mut String) {
+pub fn row<K: Kind>(columns: &[Column<K>], layout: &Layout, row: &K::Row<'_>, out: &mut String) {
     line(columns, layout, true, out, |column, out| (column.field.write)(row, out));
 }
 
-fn line(columns: &[Column], layout: &Layout, mark: bool, out: &mut String, value: impl Fn(&Column, &mut String)) {
+fn line<K: Kind>(
+    columns: &[Column<K>],
+    layout: &Layout,
+    mark: bool,
+    out: &mut String,
+    value: impl Fn(&Column<K>, &mut String),
+) {
     for (index, column) in columns.iter().enumerate() {
         match layout {
             Layout::Columns => {
@@ -96,7 +128,7 @@ fn line(columns: &[Column], layout: &Layout, mark: bool, out: &mut String, value
     out.push('\n');
 }
 
-fn width(column: &Column) -> usize {
+fn width<K: Kind>(column: &Column<K>) -> usize {
     column.width.unsigned_abs() as usize
 }
 
@@ -123,9 +155,9 @@ fn cell(out: &mut String, width: usize, left: bool, mark: bool, value: impl FnOn
     }
 }
 
-/// What `sacct --helpformat` prints: the names, four a line.
-pub fn help_format() -> String {
-    let names: Vec<&str> = FIELDS.iter().filter(|field| field.listed).map(|field| field.name).collect();
+/// What `--helpformat` prints: the names, four a line.
+pub fn help_format<K: Kind>() -> String {
+    let names: Vec<&str> = K::FIELDS.iter().filter(|field| field.listed).map(|field| field.name).collect();
     let mut out = String::new();
     for four in names.chunks(4) {
         let line: Vec<String> = four.iter().map(|name| format!("{name:<19}")).collect();

@@ -81,8 +81,10 @@ kill_wait = 1
 default_memory_per_cpu = "100M"
 "#;
 
-const COMMANDS: [&str; 11] =
-    ["sattach", "sbcast", "sbatch", "srun", "salloc", "squeue", "scancel", "sacct", "sinfo", "scontrol", "skyslurm"];
+const COMMANDS: [&str; 12] = [
+    "sattach", "sstat", "sbcast", "sbatch", "srun", "salloc", "squeue", "scancel", "sacct", "sinfo", "scontrol",
+    "skyslurm",
+];
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_skyslurm");

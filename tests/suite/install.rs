@@ -7,8 +7,8 @@ use std::{
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_skyslurm");
-const COMMANDS: [&str; 10] =
-    ["sattach", "sbcast", "sbatch", "srun", "salloc", "squeue", "scancel", "sacct", "sinfo", "scontrol"];
+const COMMANDS: [&str; 11] =
+    ["sattach", "sstat", "sbcast", "sbatch", "srun", "salloc", "squeue", "scancel", "sacct", "sinfo", "scontrol"];
 
 /// Runs `program` with a home directory of its own.
 fn run(program: &Path, home: &Path, args: &[&str]) -> Output {

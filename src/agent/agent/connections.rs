@@ -232,6 +232,7 @@ impl Agent {
             Request::Own => self.on_own(id),
             Request::Step(request) => self.on_step_request(id, *request),
             Request::Attach { job, step, input } => self.on_attach(id, job, step, input),
+            Request::Usage(steps) => self.on_usage(id, steps),
             Request::Broadcast(file) => self.on_broadcast(id, *file),
             Request::Receiver { id: file, index } => {
                 self.set_role(id, Role::ReceiverOf { id: file, index });

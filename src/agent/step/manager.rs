@@ -2,6 +2,7 @@
 
 mod held;
 mod limit;
+mod measure;
 mod ports;
 mod watch;
 
@@ -24,6 +25,7 @@ use crate::{
     job::{ExitStatus, Job, Step, StepId, Usage},
     slurm::state::JobState,
 };
+use measure::Gathering;
 use nix::libc::{SIGKILL, SIGTERM};
 use ports::Ports;
 use std::{
@@ -42,6 +44,8 @@ pub(in crate::agent) struct Manager {
     steps: BTreeMap<u32, Running>,
     highest: ExitStatus,
     watchers: BTreeMap<u64, Watcher>,
+    /// What is gathered for sstat, by its connection.
+    gathering: BTreeMap<u64, Gathering>,
 }
 
 /// A step that does not fit yet.
@@ -115,7 +119,7 @@ impl Manager {
     pub fn wait(&self) -> Option<Duration> {
         let next = self.steps.values().flat_map(|s| [s.kill_at, s.end_at]).flatten().min();
         let next = next.map(|at| at.saturating_duration_since(Instant::now()));
-        next.into_iter().chain(self.patience()).min()
+        next.into_iter().chain(self.patience()).chain(self.gathering_wait()).min()
     }
 }
 
@@ -301,6 +305,7 @@ impl Agent {
                 self.input_taken(step);
             }
             FromPart::Pmi(up) => self.on_pmi(step, node, up),
+            FromPart::Measured(asked, tasks) => self.measured(asked, (step, node), tasks),
             FromPart::Done(usage) => {
                 running.usage.user_us += usage.user_us;
                 running.usage.system_us += usage.system_us;
@@ -334,6 +339,7 @@ impl Agent {
     }
 
     fn part_done(&mut self, step: u32, node: usize) {
+        self.not_measured((step, node));
         let Some(running) = self.manager.steps.get_mut(&step) else {
             return;
         };

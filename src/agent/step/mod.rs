@@ -290,6 +290,8 @@ pub enum FromPart {
     Done(crate::job::Usage),
     /// Of its PMI server, for the first node's agent.
     Pmi(pmi::Up),
+    /// What its running tasks use: the answer to the [`ToPart::Measure`] of that number.
+    Measured(u64, Vec<crate::job::TaskUsage>),
 }
 
 /// What a node's part of a step is told.
@@ -309,6 +311,8 @@ pub enum ToPart {
     Resize(u16, u16),
     /// For its PMI server.
     Pmi(pmi::Down),
+    /// Measure what the tasks use; the number comes back with the answer.
+    Measure(u64),
 }
 
 /// One node's part of a step.

@@ -10,6 +10,7 @@ use crate::{
         agent::{Agent, Role},
         batch,
         link::Link,
+        measure::Measure,
         oom,
         processes::{self, Tree},
         wire::Request,
@@ -196,6 +197,13 @@ impl Agent {
             ToPart::Pmi(down) => {
                 let (connection, said) = (part.connection, part.pmi.as_mut().map(|pmi| pmi.hear(down)));
                 said.into_iter().flatten().for_each(|said| self.send(connection, &said));
+            }
+            ToPart::Measure(number) => {
+                let measure = Measure::now();
+                let running = part.tasks.iter().filter(|t| t.exit.is_none());
+                let measured = running.map(|t| measure.task(t.id, t.pid)).collect();
+                let connection = part.connection;
+                self.send(connection, &FromPart::Measured(number, measured));
             }
             ToPart::Resize(rows, columns) => {
                 let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };

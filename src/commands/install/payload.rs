@@ -34,6 +34,7 @@ const fn pages(command: Command) -> [&'static str; 4] {
         Command::Scontrol => pages!("scontrol"),
         Command::Sattach => pages!("sattach"),
         Command::Sbcast => pages!("sbcast"),
+        Command::Sstat => pages!("sstat"),
     }
 }
 

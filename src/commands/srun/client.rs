@@ -346,7 +346,7 @@ impl Client {
                     self.link.send(&FromClient::Terminate);
                 }
             }
-            FromPart::InputTaken | FromPart::Done(_) | FromPart::Pmi(_) => {}
+            FromPart::InputTaken | FromPart::Done(_) | FromPart::Pmi(_) | FromPart::Measured(..) => {}
         }
     }
 

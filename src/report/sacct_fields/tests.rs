@@ -52,7 +52,7 @@ fn shown(job: &Job, format: &str, layout: &Layout) -> String {
     let clock = Clock::new(utc, None, START + 20);
     let jobs = jobs::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
     let context = Context { jobs, units: Units::Best };
-    let columns = sacct_table::columns(format).unwrap();
+    let columns = sacct_table::columns::<Accounting>(format).unwrap();
     let mut out = String::new();
     sacct_table::header(&columns, layout, &mut out);
     for step in std::iter::once(None).chain(job.steps.iter().map(Some)) {
@@ -169,7 +169,7 @@ fn the_rest_of_an_array_is_one_row() {
 
 #[test]
 fn the_list_of_fields_is_that_of_sacct_txt() {
-    let text = sacct_table::help_format();
+    let text = sacct_table::help_format::<Accounting>();
     assert!(
         text.starts_with("Account             AdminComment        AllocCPUS           AllocNodes         \nAllocTRES ")
     );
@@ -190,14 +190,17 @@ fn beginnings_of_names_are_the_real_ones() {
     ] {
         assert_eq!(name(text), Some(field));
     }
-    assert_eq!(sacct_table::columns("jobid,bogus").err().unwrap().to_string(), "Invalid field requested: \"bogus\"");
+    assert_eq!(
+        sacct_table::columns::<Accounting>("jobid,bogus").err().unwrap().to_string(),
+        "Invalid field requested: \"bogus\""
+    );
 }
 
 proptest! {
     #[test]
     fn any_format_prints_or_is_refused(text in "\\PC{0,30}", odd in "(jobid|state|all|%|-|[0-9]|,| ){0,12}") {
         for text in [text, odd] {
-            if sacct_table::columns(&text).is_ok() {
+            if sacct_table::columns::<Accounting>(&text).is_ok() {
                 shown(&steps(), &text, &Layout::Columns);
             }
         }

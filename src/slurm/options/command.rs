@@ -23,11 +23,13 @@ pub enum Command {
     Sattach,
     /// sbcast(1)
     Sbcast,
+    /// sstat(1)
+    Sstat,
 }
 
 impl Command {
     /// All of them, in the order of the manual's overview.
-    pub const ALL: [Command; 10] = [
+    pub const ALL: [Command; 11] = [
         Command::Sbatch,
         Command::Srun,
         Command::Salloc,
@@ -38,6 +40,7 @@ impl Command {
         Command::Scontrol,
         Command::Sattach,
         Command::Sbcast,
+        Command::Sstat,
     ];
 
     /// The name it is called by.
@@ -53,6 +56,7 @@ impl Command {
             Command::Scontrol => "scontrol",
             Command::Sattach => "sattach",
             Command::Sbcast => "sbcast",
+            Command::Sstat => "sstat",
         }
     }
 
@@ -82,8 +86,8 @@ impl Command {
         if self.allocates() { 255 } else { 1 }
     }
 
-    /// sacct alone does not point to `--help` (sacct.txt).
+    /// sacct and sstat do not point to `--help` (sacct.txt).
     pub(super) const fn points_to_help(self) -> bool {
-        !matches!(self, Command::Sacct)
+        !matches!(self, Command::Sacct | Command::Sstat)
     }
 }

@@ -55,7 +55,7 @@ fn clap_command(command: Command) -> clap::Command {
         Command::Scontrol => built.arg(operand("keyword", clap::ValueHint::Other)),
         Command::Sattach => built.arg(operand("jobid.stepid", clap::ValueHint::Other)),
         Command::Sbcast => built.arg(operand("file", clap::ValueHint::FilePath)),
-        Command::Squeue | Command::Sacct | Command::Sinfo => built,
+        Command::Squeue | Command::Sacct | Command::Sinfo | Command::Sstat => built,
     }
 }
 
@@ -83,6 +83,7 @@ fn about(command: Command) -> &'static str {
         Command::Sacct => "Show the accounting of jobs and job steps",
         Command::Sinfo => "View partitions and nodes",
         Command::Sattach => "Attach to a running job step",
+        Command::Sstat => "Show what running job steps use",
         Command::Sbcast => "Bring a file to the nodes of a job",
         Command::Scontrol => "View and change jobs, nodes and partitions",
     }

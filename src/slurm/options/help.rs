@@ -88,7 +88,7 @@ pub(super) fn operands(command: Command) -> &'static str {
         Command::Scontrol => "[command]",
         Command::Sattach => "<jobid.stepid>",
         Command::Sbcast => "SOURCE DEST",
-        Command::Squeue | Command::Sacct | Command::Sinfo => "",
+        Command::Squeue | Command::Sacct | Command::Sinfo | Command::Sstat => "",
     }
 }
 

@@ -147,7 +147,7 @@ pub struct Row {
     /// Where `--help` lists it.
     pub section: Section,
     /// How each command takes it, by `Command::index`.
-    uses: [Option<Use>; 10],
+    uses: [Option<Use>; Command::ALL.len()],
 }
 
 impl Row {
@@ -200,7 +200,7 @@ impl Row {
             metavar: "",
             help,
             section: Section::Run,
-            uses: [None; 10],
+            uses: [None; Command::ALL.len()],
         }
     }
 

@@ -13,6 +13,7 @@ mod scancel;
 mod scontrol;
 mod sinfo;
 mod squeue;
+mod sstat;
 
 pub(super) use classes::ALLOCATIONS;
 
@@ -29,6 +30,7 @@ fn table(command: Command) -> &'static [Row] {
         Command::Sbcast => sbcast::ROWS,
         Command::Sinfo => sinfo::ROWS,
         Command::Scontrol => scontrol::ROWS,
+        Command::Sstat => sstat::ROWS,
     }
 }
 

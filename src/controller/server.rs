@@ -4,7 +4,10 @@ use super::{
     api::{Call, PROTOCOL, Reply},
     core::Message,
 };
-use crate::host::ipc;
+use crate::{
+    host::ipc,
+    job::{JobId, Kind},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -33,7 +36,17 @@ pub async fn serve(listener: UnixListener, core: UnboundedSender<Message>) {
     }
 }
 
-async fn converse(mut stream: UnixStream, uid: u32, core: UnboundedSender<Message>) {
+async fn converse(stream: UnixStream, uid: u32, core: UnboundedSender<Message>) {
+    let mut allocation = None;
+    answer_all(stream, uid, &core, &mut allocation).await;
+    if let Some(id) = allocation {
+        let (answer, _) = oneshot::channel();
+        let _ = core.send(Message { call: Call::GiveUp(id), uid, answer });
+    }
+}
+
+/// Answers until the other end closes. `allocation` is what it waits for then.
+async fn answer_all(mut stream: UnixStream, uid: u32, core: &UnboundedSender<Message>, allocation: &mut Option<JobId>) {
     while let Ok(length) = stream.read_u32().await {
         if length > ipc::MAX_FRAME {
             return;
@@ -46,28 +59,30 @@ async fn converse(mut stream: UnixStream, uid: u32, core: UnboundedSender<Messag
         let reply = match ipc::parse::<(u16, Call)>(&body) {
             Ok((PROTOCOL, call)) => {
                 drop(body);
-                let allocation = match &call {
-                    Call::Granted { id, .. } => Some(*id),
-                    _ => None,
-                };
-                let (answer, coming) = oneshot::channel();
+                let asks_for_one = matches!(&call, Call::Submit(s) if s.request.kind == Kind::Interactive);
+                if let Call::Granted { id, .. } = &call {
+                    *allocation = Some(*id);
+                }
+                let (answer, mut coming) = oneshot::channel();
                 if core.send(Message { call, uid, answer }).is_err() {
                     return;
                 }
-                tokio::select! {
-                    reply = coming => match reply {
-                        Ok(frame) => frame,
-                        Err(_) => return,
+                let (reply, is_gone) = tokio::select! {
+                    reply = &mut coming => (reply, false),
+                    // Nobody waits for the answer any more; but there may be an allocation now.
+                    () = closed(&stream) => match asks_for_one {
+                        true => (coming.await, true),
+                        false => return,
                     },
-                    // Nobody waits for the answer any more.
-                    () = closed(&stream) => {
-                        if let Some(id) = allocation {
-                            let (answer, _) = oneshot::channel();
-                            let _ = core.send(Message { call: Call::GiveUp(id), uid, answer });
-                        }
-                        return;
-                    }
+                };
+                let Ok(frame) = reply else { return };
+                if asks_for_one {
+                    *allocation = submitted(&frame);
                 }
+                if is_gone {
+                    return;
+                }
+                frame
             }
             // Another version, or no client of ours.
             _ => ipc::frame(&(PROTOCOL, None::<Reply>)).unwrap_or_default(),
@@ -75,6 +90,18 @@ async fn converse(mut stream: UnixStream, uid: u32, core: UnboundedSender<Messag
         if stream.write_all(&reply).await.is_err() {
             return;
         }
+    }
+}
+
+/// The job that an answer says was submitted.
+fn submitted(frame: &[u8]) -> Option<JobId> {
+    match ipc::parse::<(u16, Option<Reply>)>(frame.get(4..)?).ok()?.1? {
+        Reply::Submitted(id) => Some(id),
+        Reply::At(_, reply) => match *reply {
+            Reply::Submitted(id) => Some(id),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -22,7 +22,12 @@ pub fn start(state: &Path) -> Result<(), String> {
     let log = state.join("controller.log");
     let log = File::options().create(true).append(true).open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // It belongs to no job, even if a job's process starts it.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SLURM")) {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(["controller", "run"])
         .env("SKYSLURM_STATE_DIR", state)
         .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::{Candidate, Forecast, Unfit},
-    job::{ArrayRef, Hold, Job, JobId, Kind, Memory, Needs, Partition, Request},
+    job::{ArrayRef, Hold, Job, JobId, Memory, Needs, Partition, Request},
     slurm::{dependency::DependencyList, errno::Errno, options::Place, time::TimeLimit},
 };
 use std::sync::Arc;
@@ -23,9 +23,6 @@ impl Core {
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
         let job = self.admit(submission, now)?;
         let id = job.id;
-        if job.request.kind == Kind::Interactive {
-            self.await_owner(id, now);
-        }
         let needs = self.needs_of(&job);
         self.table.insert(job, needs);
         self.look_at(id, now);

@@ -19,6 +19,12 @@ fn ended(lab: &Lab, job: u32) -> String {
     lab.sh(&format!("sacct -X -n -P -j {job} -o jobname,state,exitcode")).ok().trim().to_owned()
 }
 
+/// The highest number of a job.
+fn last_job(lab: &Lab) -> u32 {
+    let out = lab.sh("skyslurm controller status | sed -n 's/^last job id: //p'");
+    out.ok().trim().parse().unwrap()
+}
+
 #[test]
 fn an_allocation_ends_as_its_command_does() {
     let lab = Lab::new(FOUR);
@@ -133,7 +139,7 @@ fn a_signal_ends_the_wait() {
         ),
     ] {
         let line = format!(
-            "{command} true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; kill -{signal} $p; wait $p; r=$?; cat said >&2; exit $r"
+            "rm -f said; touch said; {command} true 2>> said & p=$!; until grep -q queued said; do sleep 0.02; done; kill -{signal} $p; wait $p; rc=$?; cat said >&2; exit $rc"
         );
         assert_eq!(lab.sh(&line).fails(1), said);
     }
@@ -167,11 +173,20 @@ fn who_is_killed_leaves_nothing_behind() {
     // With an allocation; its steps end with it.
     lab.sh("salloc -Q bash -c 'srun sleep 3600 & echo up > up; wait' & p=$!; until [ -e up ]; do sleep 0.02; done; kill -9 $p");
     lab.until("squeue -h | wc -l", "0");
-    assert!(ended(&lab, 3).starts_with("interactive|CANCELLED by "));
+    let last = last_job(&lab);
+    assert!(ended(&lab, last).starts_with("interactive|CANCELLED by "));
     // In a step of its own job.
-    lab.sh("srun sleep 3600 & p=$!; until squeue -h -s -o %i | grep -q '^4.0$'; do sleep 0.02; done; kill -9 $p");
+    lab.sh("srun sleep 3600 & p=$!; until squeue -h -s -o %i | grep -q '[.]0$'; do sleep 0.02; done; kill -9 $p");
     lab.until("squeue -h | wc -l", "0");
-    assert!(ended(&lab, 4).starts_with("sleep|CANCELLED by "), "{}", ended(&lab, 4));
+    let how = ended(&lab, last + 1);
+    assert!(how.starts_with("sleep|CANCELLED by "), "{how}");
+}
+
+#[test]
+fn who_is_killed_as_soon_as_there_is_a_job_leaves_none() {
+    let lab = busy();
+    lab.sh("for i in 1 2 3 4 5 6 7 8; do srun true 2>/dev/null & p=$!; sleep 0.00$i; kill -9 $p; done; wait");
+    lab.until("squeue -h -t PD | wc -l", "0");
 }
 
 #[test]

@@ -261,6 +261,23 @@ fn signals_to_srun_reach_the_tasks_or_end_them() {
 }
 
 #[test]
+fn the_third_interrupt_is_the_end() {
+    let script = "set -m; srun bash -c 'trap \"echo task got INT\" INT; touch up; while :; do sleep 0.05; done' & p=$!; \
+                  until [ -e up ]; do sleep 0.01; done; for said in interrupt 'task got' forcing; do \
+                  kill -INT $p; until grep -q \"$said\" slurm-7.out; do sleep 0.01; done; done; wait $p; echo rc=$?; \
+                  srun bash -c 'touch two; exec sleep 1000' & p=$!; until [ -e two ]; do sleep 0.01; done; kill -HUP $p; wait $p; echo rc=$?";
+    let (out, _, _run) = bash(script).run();
+    let aborted =
+        "srun: forcing job termination\nsrun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n";
+    let expected = format!(
+        "srun: interrupt (one more within 1 sec to abort)\nsrun: StepId=7.0 task 0: running\nsrun: sending Ctrl-C to StepId=7.0\n\
+         task got INT\n{aborted}slurmstepd: error: *** STEP 7.0 ON node1 CANCELLED AT TIME ***\nrc=137\n\
+         {aborted}slurmstepd: error: *** STEP 7.1 ON node1 CANCELLED AT TIME ***\nsrun: error: node1: task 0: Killed\nrc=137\n"
+    );
+    assert_eq!(out, expected);
+}
+
+#[test]
 fn a_step_ends_with_its_srun() {
     let script = "srun bash -c 'echo $$ > pid; sleep 1000' & until [ -s pid ]; do sleep 0.01; done; kill -9 $!; \
                   while kill -0 $(cat pid) 2>/dev/null; do sleep 0.01; done; srun echo next";

@@ -164,7 +164,7 @@ fn seconds(ms: u64) -> String {
 
 /// `4940K`, `1.00M`, `105473`: a unit is larger by 1024 as long as that loses no more than a half.
 fn amount(value: u64, units: Units) -> String {
-    let exact = |amount: f64| amount as u64 % 512 == 0;
+    let exact = |amount: f64| (amount as u64).is_multiple_of(512);
     scaled(value, 1024.0, units, exact)
 }
 

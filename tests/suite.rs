@@ -46,10 +46,10 @@ mod queue;
 mod remote;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
-#[path = "suite/step_io.rs"]
-mod step_io;
 #[path = "suite/sstat.rs"]
 mod sstat;
+#[path = "suite/step_io.rs"]
+mod step_io;
 #[path = "suite/step_options.rs"]
 mod step_options;
 #[path = "suite/steps.rs"]

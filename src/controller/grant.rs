@@ -59,7 +59,7 @@ impl Core {
         }
     }
 
-    /// An allocation waits for nodes, and for who wants it: who submitted it may be dead before it asks, and who asked a
+    /// An allocation of a former controller waits for nodes, and for who wants it: who asked a
     /// former controller has to come back.
     pub(super) fn await_owner(&mut self, id: JobId, now: i64) {
         self.orphans.insert(id, now + PATIENCE);

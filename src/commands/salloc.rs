@@ -196,6 +196,10 @@ impl Session {
             }
         };
         drop(self.front.take());
+        // What has ended the command may have ended the allocation.
+        if let Some(link) = allocation.link.as_mut() {
+            self.hear(link, id, wanted);
+        }
         if self.revoked.is_none() {
             wanted.say(&format!("Relinquishing job allocation {id}"));
             allocation.relinquish(exit);
@@ -231,17 +235,22 @@ impl Session {
             }
         }
         if let Some(link) = link.as_mut() {
-            link.fill();
-            while let Some(said) = link.receive::<ToOwner>() {
-                if let ToOwner::Revoked(state) = said {
-                    self.on_revoked(state, id, wanted);
-                }
-            }
-            if link.closed && self.revoked.is_none() {
-                self.on_revoked(JobState::NodeFail, id, wanted);
-            }
+            self.hear(link, id, wanted);
         }
         Ok(true)
+    }
+
+    /// What the agent has said meanwhile.
+    fn hear(&mut self, link: &mut Link, id: u32, wanted: &Wanted) {
+        link.fill();
+        while let Some(said) = link.receive::<ToOwner>() {
+            if let ToOwner::Revoked(state) = said {
+                self.on_revoked(state, id, wanted);
+            }
+        }
+        if link.closed && self.revoked.is_none() {
+            self.on_revoked(JobState::NodeFail, id, wanted);
+        }
     }
 
     /// The allocation is taken away; the command may go on without it, unless something else was asked for.

@@ -22,9 +22,9 @@ pub fn print_bytes(bytes: &[u8]) -> u8 {
     }
 }
 
-/// Writes one line to stderr; that it cannot be written is nobody's to hear.
+/// Writes one line to stderr, in one piece: others may write there, too. That it cannot be written is nobody's to hear.
 pub fn eprint(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints a refusal and gives its exit code.

@@ -60,8 +60,8 @@ fn a_step_is_the_sum_of_its_tasks_on_all_nodes() {
 #[test]
 fn what_there_is_not_is_said_as_slurm_says_it() {
     let lab = Lab::new(ONE);
-    let id = lab.submit("-n1 --array=3 -o out --wrap 'touch up; read line < fifo'");
     lab.sh("mkfifo fifo").ok();
+    let id = lab.submit("-n1 --array=3 -o out --wrap 'touch up; read line < fifo'");
     lab.until_true("the script", || lab.work().join("up").exists());
     let header = "JobID|NTasks\n";
     for (words, out, err, code) in [

@@ -169,7 +169,8 @@ fn session(terminal: &mut Terminal, command: &str) {
     let shown = terminal.line("echo rc=$?", "over> ");
     assert!(shown.contains("rc=130\r\n"), "{shown}");
     // ^Z stops it and fg takes it on.
-    terminal.line("bash -c 'echo up $((1 + 1)); read x; echo got $x$x; exec sleep 1000'", "up 2\r\n");
+    // bash may miss a ^C that comes just before it becomes another program.
+    terminal.line("sh -c 'echo up $((1 + 1)); read x; echo got $x$x; exec sleep 1000'", "up 2\r\n");
     terminal.keys(CTRL_Z);
     terminal.until("Stopped");
     terminal.line("fg", "exec sleep 1000'\r\n");
@@ -286,11 +287,11 @@ fn salloc_s_shell_has_the_terminal() {
     // ^C at the prompt, and of what runs.
     terminal.keys(CTRL_C);
     terminal.until("in> ");
-    terminal.line("bash -c 'echo up $((1 + 1)); exec sleep 1000'", "up 2");
+    terminal.line("sh -c 'echo up $((1 + 1)); exec sleep 1000'", "up 2");
     terminal.keys(CTRL_C);
     terminal.until("in> ");
     // Job control.
-    terminal.line("bash -c 'echo up $((1 + 2)); exec sleep 1000'", "up 3");
+    terminal.line("sh -c 'echo up $((1 + 2)); exec sleep 1000'", "up 3");
     terminal.keys(CTRL_Z);
     terminal.until("Stopped");
     terminal.until("in> ");

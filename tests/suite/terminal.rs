@@ -284,10 +284,10 @@ fn salloc_s_shell_has_the_terminal() {
     terminal.until("in> ");
     let shown = terminal.line("echo $SLURM_JOB_ID $SLURM_NNODES $-", "in> ");
     assert!(shown.contains("1 2 ") && shown.contains('i') && shown.contains('m'), "{shown}");
-    // ^C at the prompt, and of what runs.
+    // ^C of what runs, and at the prompt: bash may go on without it for a moment after that.
+    terminal.line("sh -c 'echo up $((1 + 1)); exec sleep 1000'", "up 2");
     terminal.keys(CTRL_C);
     terminal.until("in> ");
-    terminal.line("sh -c 'echo up $((1 + 1)); exec sleep 1000'", "up 2");
     terminal.keys(CTRL_C);
     terminal.until("in> ");
     // Job control.

@@ -4,6 +4,7 @@ use super::noise::{Key, Session};
 use crate::host::ipc;
 use nix::{
     errno::Errno,
+    poll::PollFlags,
     sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -227,6 +228,11 @@ impl Link {
         self.closed = true;
         self.input = Vec::new();
         self.read = 0;
+    }
+
+    /// What to wait for: more from the other end, and room for what waits to be sent.
+    pub fn interest(&self) -> PollFlags {
+        if self.waiting() > 0 { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN }
     }
 
     /// Bytes that wait to be sent.

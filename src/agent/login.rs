@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MARK: &[u8] = b"\0skyslurm-environment\0";
 
 /// The environment of this user's login shell; what is certain of it where the shell does not tell.
-pub(super) fn environment() -> Environment {
+pub fn environment() -> Environment {
     let uid = user::uid();
     let user = user::by_uid(uid).unwrap_or_else(|| Passwd {
         name: uid.to_string(),

@@ -20,7 +20,7 @@ mod launch;
 mod limit;
 pub(crate) mod link;
 mod log;
-mod login;
+pub mod login;
 mod measure;
 mod modules;
 mod namespace;

@@ -1,6 +1,9 @@
 //! An allocation for a command that works in it: salloc, or srun outside a job.
 
-use super::{check_cluster, terminal::eprint};
+use super::{
+    check_cluster,
+    terminal::{eprint, take_signals},
+};
 use crate::{
     agent::{
         Layout,
@@ -31,10 +34,7 @@ use crate::{
 use nix::{
     errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
-    },
+    sys::{signal::Signal, signalfd::SignalFd},
 };
 use std::{
     ffi::OsString,
@@ -201,7 +201,7 @@ impl Wanted<'_> {
         let immediate = self.options.is_set("immediate");
         let patience = self.options.get("immediate").and_then(|text| text.parse().ok()).unwrap_or(0);
         let deadline = immediate.then(|| Instant::now() + Duration::from_secs(patience));
-        let signals = take_signals().map_err(|e| self.error(e.to_string()))?;
+        let signals = take_signals(&ENDING).map_err(|e| self.error(e.to_string()))?;
         let mut controller = Some(controller);
         let mut knows = false;
         loop {
@@ -370,9 +370,7 @@ impl Allocation {
         let Some(mut link) = self.link else { return };
         link.send(&FromOwner::Relinquish(exit));
         while !link.closed {
-            let mut flags = PollFlags::POLLIN;
-            flags.set(PollFlags::POLLOUT, link.waiting() > 0);
-            if matches!(poll(&mut [PollFd::new(link.fd(), flags)], PollTimeout::NONE), Err(e) if e != errno::Errno::EINTR)
+            if matches!(poll(&mut [PollFd::new(link.fd(), link.interest())], PollTimeout::NONE), Err(e) if e != errno::Errno::EINTR)
             {
                 return;
             }
@@ -420,10 +418,4 @@ fn first(client: &Client, signals: &SignalFd, deadline: Option<Instant>) -> std:
             return Ok(Some(Answer::Signal));
         }
     }
-}
-
-fn take_signals() -> nix::Result<SignalFd> {
-    let wanted: SigSet = ENDING.into_iter().collect();
-    wanted.thread_block()?;
-    SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }

@@ -3,10 +3,10 @@
 use super::{
     allocation::{Allocation, Wanted},
     asked_for,
-    terminal::{self, eprint},
+    terminal::{self, eprint, take_signals},
 };
 use crate::{
-    agent::{link::Link, owner::ToOwner, submitter::environment},
+    agent::{link::Link, login, owner::ToOwner, submitter::environment},
     host::user,
     job::{ExitStatus, env::Environment},
     slurm::{
@@ -20,7 +20,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         signal::{SigHandler, SigSet, Signal, killpg, signal},
-        signalfd::{SfdFlags, SignalFd},
+        signalfd::SignalFd,
         termios::{SetArg, Termios, tcgetattr, tcsetattr},
     },
     unistd::{Pid, getpgrp, isatty, setpgid, tcgetpgrp, tcsetpgrp},
@@ -64,6 +64,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         std::env::set_current_dir(dir).map_err(refusal)?;
     }
     let wanted = Wanted { command: Command::Salloc, options, args, program: None, nodes: None };
+    options.defined().iter().for_each(|line| eprint(line));
     let front = if options.is_set("no-shell") { None } else { Front::take() };
     let begun = Instant::now();
     let allocation = wanted.allocate()?;
@@ -104,6 +105,18 @@ fn shell() -> OsString {
         .unwrap_or_else(|| "/bin/sh".into())
 }
 
+/// What salloc hears of itself while its command works.
+const SIGNALS: [Signal; 8] = [
+    Signal::SIGCHLD,
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGPIPE,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
 /// The command at work.
 struct Session {
     child: Child,
@@ -124,22 +137,7 @@ impl Session {
         front: Option<Front>,
     ) -> Result<Self, String> {
         let (program, arguments) = command.split_first().ok_or("no command")?;
-        let wanted: SigSet = [
-            Signal::SIGCHLD,
-            Signal::SIGHUP,
-            Signal::SIGINT,
-            Signal::SIGQUIT,
-            Signal::SIGPIPE,
-            Signal::SIGTERM,
-            Signal::SIGUSR1,
-            Signal::SIGUSR2,
-        ]
-        .into_iter()
-        .collect();
-        let signals = wanted
-            .thread_block()
-            .and_then(|()| SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
-        let signals = signals.map_err(|e| e.to_string())?;
+        let signals = take_signals(&SIGNALS).map_err(|e| e.to_string())?;
         let takes_terminal = front.is_some();
         let mut process = Process::new(program);
         process.args(arguments).env_clear();
@@ -316,6 +314,9 @@ impl Drop for Front {
 /// The command's environment.
 fn variables(options: &Options, allocation: &Allocation) -> Vec<(OsString, OsString)> {
     let mut environment = Environment::parse(&environment());
+    if options.is_set("get-user-env") {
+        environment.merge(&login::environment());
+    }
     allocation.describe(options, &mut environment);
     environment
         .iter()

@@ -1,6 +1,7 @@
 //! sattach(1): looks on at a running step.
 
 use super::{
+    asked_for,
     srun::{
         find::{self, NotThere},
         output::Output,
@@ -32,14 +33,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Err(refusal) => return refuse(&refusal),
     };
     let options = &parsed.options;
-    if options.is_set("version") {
-        return print(&format!("{}\n", options::version()));
-    }
-    if options.is_set("help") {
-        return print(&options::help(Command::Sattach));
-    }
-    if options.is_set("usage") {
-        return print(&format!("{USAGE}\n"));
+    if let Some(text) = asked_for(&parsed, Command::Sattach) {
+        return print(&text);
     }
     let [word] = parsed.operands.as_slice() else {
         eprint("sattach: error: too many parameters");
@@ -129,9 +124,7 @@ impl<'a> Watching<'a> {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let mut flags = PollFlags::POLLIN;
-        flags.set(PollFlags::POLLOUT, self.link.waiting() > 0);
-        let mut fds = vec![PollFd::new(self.link.fd(), flags)];
+        let mut fds = vec![PollFd::new(self.link.fd(), self.link.interest())];
         if self.input && !self.input_due {
             // SAFETY: descriptor 0 is nobody's to close but this process's at its end.
             fds.push(PollFd::new(unsafe { BorrowedFd::borrow_raw(0) }, PollFlags::POLLIN));

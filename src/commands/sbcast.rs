@@ -1,6 +1,7 @@
 //! sbcast(1): brings a file to the nodes of a job.
 
 use super::{
+    asked_for,
     broadcast::{self, EXCLUDED, Failure, Wanted},
     terminal::{eprint, print, refuse},
 };
@@ -23,14 +24,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Err(refusal) => return refuse(&refusal),
     };
     let options = &parsed.options;
-    if options.is_set("version") {
-        return print(&format!("{}\n", options::version()));
-    }
-    if options.is_set("help") {
-        return print(&options::help(Command::Sbcast));
-    }
-    if options.is_set("usage") {
-        return print("Usage: sbcast [--exclude] [-CfFjpvV] [--send-libs] SOURCE DEST\n");
+    if let Some(text) = asked_for(&parsed, Command::Sbcast) {
+        return print(&text);
     }
     let [source, to] = parsed.operands.as_slice() else {
         eprint(&format!("Need two file names, have {} names", parsed.operands.len()));

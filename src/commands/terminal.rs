@@ -1,6 +1,10 @@
 //! What commands print, and how they end.
 
 use crate::slurm::options::Refusal;
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
 use std::io::{self, Write};
 
 /// Writes `text` to stdout at once. A closed pipe is no error, and the end: the reader had enough.
@@ -25,6 +29,16 @@ pub fn print_bytes(bytes: &[u8]) -> u8 {
 /// Writes one line to stderr, in one piece: others may write there, too. That it cannot be written is nobody's to hear.
 pub fn eprint(line: &str) {
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Blocks signals and gives a descriptor on which they are read instead.
+///
+/// # Errors
+/// Those of signalfd(2).
+pub fn take_signals(wanted: &[Signal]) -> nix::Result<SignalFd> {
+    let wanted: SigSet = wanted.iter().copied().collect();
+    wanted.thread_block()?;
+    SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 /// Prints a refusal and gives its exit code.

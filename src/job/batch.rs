@@ -3,8 +3,6 @@
 use super::{Request, Submitter, resolve};
 use crate::slurm::{
     directives,
-    errno::Errno,
-    hostlist,
     options::{Command, Options, Parsed, Refusal, Script},
 };
 use std::{
@@ -41,9 +39,6 @@ pub fn request(parsed: &Parsed, script: Option<Script>, who: Submitter) -> Resul
     };
     if options.get("job-name").is_none() {
         request.name = name;
-    }
-    if let Some(file) = options.get("nodefile") {
-        request.nodelist = node_file(file)?;
     }
     Ok((request, script))
 }
@@ -87,12 +82,4 @@ fn find_script(name: &OsStr) -> Option<PathBuf> {
     }
     let search = std::env::var_os("PATH")?;
     std::env::split_paths(&search).map(|dir| dir.join(path)).find(|path| path.is_file())
-}
-
-/// `--nodefile`: hostlists, on lines or between commas and blanks.
-fn node_file(file: &str) -> Result<Vec<String>, Refusal> {
-    let text = fs::read_to_string(file)
-        .map_err(|_| Refusal::error(COMMAND, 1, format!("Unable to open {file}: No such file or directory")))?;
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(",");
-    hostlist::expand(&joined).map_err(|_| Refusal::error(COMMAND, 1, Errno::InvalidNodeName.to_string()))
 }

@@ -77,7 +77,10 @@ impl Reader<'_> {
 /// Slurm's refusal of what does not go together.
 pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Request, Refusal> {
     let read = Reader { command, options };
-    let nodelist = read.hosts("nodelist")?;
+    let nodelist = match node_file(command, options)? {
+        Some(nodes) => nodes,
+        None => read.hosts("nodelist")?,
+    };
     let nodes = read.parse("nodes")?;
     let ntasks = read.count("ntasks")?;
     let at_most = |n: &crate::slurm::count::NodeCount| n.max.unwrap_or(n.min);
@@ -218,6 +221,28 @@ pub fn array(options: &Options) -> Result<Option<ArraySpec>, Errno> {
         Some(text) => ArraySpec::parse(text, u32::MAX).map(Some).map_err(|_| Errno::InvalidArray),
         None => Ok(None),
     }
+}
+
+/// The nodes that `--nodefile` names: hostlists, on lines or between commas and blanks.
+///
+/// # Errors
+/// The command's own words where it cannot be read.
+pub fn node_file(command: Command, options: &Options) -> Result<Option<Vec<String>>, Refusal> {
+    let Some(file) = options.get("nodefile") else { return Ok(None) };
+    let wrong = |said: &str, of_nodes: bool| match command {
+        Command::Srun => {
+            Refusal::error(command, 255, format!("slurm_allocate_resources error opening file {file}, {said}"))
+                .and_error(command, "Invalid --nodefile node file")
+        }
+        _ if of_nodes => Refusal::error(command, 1, Errno::InvalidNodeName.to_string()),
+        _ => Refusal::error(command, 1, format!("Unable to open {file}: {said}")),
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let said = error.to_string();
+        wrong(said.split(" (os error ").next().unwrap_or(&said), false)
+    })?;
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(",");
+    hostlist::expand(&joined).map(Some).map_err(|_| wrong("Invalid argument", true))
 }
 
 fn list(text: Option<&str>) -> Vec<String> {

@@ -95,6 +95,86 @@ fn srun_tells_when_it_would_start() {
 }
 
 #[test]
+fn what_salloc_asks_for_is_what_it_gets() {
+    let lab = Lab::new(
+        &FOUR.replace("default_memory", "accounts = [\"a\", \"b\"]\nqos_list = [\"q\", \"normal\"]\ndefault_memory"),
+    );
+    lab.file("nodes", "node3,node4\n");
+    let job = "scontrol show job $SLURM_JOB_ID";
+    for (options, command, wanted) in [
+        ("-A b", job, "Account=b "),
+        ("--comment=hello", job, "Comment=hello "),
+        ("-J nm", job, "JobName=nm\n"),
+        ("--nice=7", job, " Nice=7 "),
+        ("--priority=77", job, "Priority=77 "),
+        ("-q q", job, "QOS=q\n"),
+        ("-t 7", job, "TimeLimit=00:07:00 "),
+        ("-t 7 --time-min=5", job, "TimeMin=00:05:00"),
+        ("-N2-3 --use-min-nodes", job, "NumNodes=2 "),
+        ("-N2", job, "NumNodes=2 "),
+        ("-n3", job, "NumTasks=3 "),
+        ("-c2", job, "NumCPUs=2 "),
+        ("--mincpus=2", job, "NumCPUs=2 "),
+        ("--mem=50M", job, "MinMemoryNode=50M "),
+        ("--mem-per-cpu=60M", job, "MinMemoryCPU=60M "),
+        ("--gpus=1 --mem-per-gpu=70M", "env", "SLURM_MEM_PER_GPU=70\n"),
+        ("--gres=gpu:1", job, "gres/gpu=1"),
+        ("-G 2 -N2", job, "gres/gpu=2"),
+        ("--gpus-per-node=1 -N2", "env", "SLURM_GPUS_PER_NODE=1\n"),
+        ("--gpus-per-task=1 -n2", "env", "SLURM_GPUS_PER_TASK=1\n"),
+        ("--gpus=1 --cpus-per-gpu=2", "env", "SLURM_CPUS_PER_GPU=2\n"),
+        ("--gpus=1 --ntasks-per-gpu=1", "env", "SLURM_NTASKS_PER_GPU=1\n"),
+        ("--gpus=1 --gpu-bind=single:1", "env", "SLURM_GPU_BIND=single:1\n"),
+        ("-n4 --ntasks-per-node=2", job, "NumNodes=2 "),
+        ("-n4 -N2 -m cyclic", "srun -l sh -c 'echo $SLURM_DISTRIBUTION'", "cyclic"),
+        ("-O -n3 -N1", "srun sh -c 'echo $SLURM_NTASKS'", "3\n"),
+        ("-w node[2-3]", job, " NodeList=node[2-3]\n"),
+        ("-x node1", job, " NodeList=node2\n"),
+        ("-F nodes", job, " NodeList=node[3-4]\n"),
+        ("-p main", job, "Partition=main "),
+        ("--exclusive", job, "NumCPUs=2 "),
+        ("-s", job, "OverSubscribe=YES "),
+        ("-M local", job, "JobState=RUNNING "),
+        ("--wait-all-nodes=1", job, "JobState=RUNNING "),
+        ("-D /", "pwd", "/\n"),
+        ("--get-user-env", "env", "HOME=/"),
+    ] {
+        let out = lab.sh(&format!("salloc -Q {options} {command}"));
+        assert!(out.code == 0 && out.stdout.contains(wanted), "salloc {options} {command}: {out:#?}");
+    }
+    // A login's variables go over those it was typed with.
+    let home = lab.sh("HOME=/nowhere salloc -Q --get-user-env sh -c 'echo $HOME'");
+    assert_ne!(home.ok(), "/nowhere\n");
+    assert_eq!(
+        lab.sh("salloc -F nosuch true").fails(1),
+        "salloc: error: Unable to open nosuch: No such file or directory\n"
+    );
+    assert_eq!(lab.sh("srun -F nodes hostname | sort").ok(), "node3\nnode4\n");
+    assert!(lab.sh("salloc -C nosuch true").code == 1);
+    let said = lab.sh("salloc -v -N1 true").stderr;
+    assert!(said.contains("salloc: nodes               : 1\n"), "{said}");
+    for option in ["--help", "--usage", "--version"] {
+        assert!(!lab.sh(&format!("salloc {option}")).ok().is_empty());
+    }
+}
+
+#[test]
+fn salloc_may_be_told_to_wait_and_to_warn() {
+    let lab = Lab::new(ONE);
+    for option in ["--hold", "--begin=now+1hour"] {
+        let line = format!(
+            "salloc {option} true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; squeue -h -o %r; kill $p; wait $p"
+        );
+        let out = lab.sh(&line);
+        let reason = if option == "--hold" { "JobHeldUser\n" } else { "BeginTime\n" };
+        assert_eq!((out.code, out.stdout.as_str()), (1, reason));
+    }
+    // Two minutes before an end that is one away: at once.
+    let line = "salloc -Q -t 1 --signal=USR1@120 srun bash -c 'trap \"echo warned; exit 0\" USR1; while :; do sleep 0.05; done'";
+    assert_eq!(lab.sh(line).ok(), "warned\n");
+}
+
+#[test]
 fn nodes_are_waited_for() {
     let lab = busy();
     let out = lab.sh("(until grep -q queued said; do sleep 0.02; done; scancel -n hog) 2> /dev/null & srun hostname 2> said; r=$?; wait; cat said >&2; exit $r");

@@ -138,9 +138,65 @@ const SRUN: &[(&str, &[&str])] = &[
     ("job_steps::what_srun_says_of_itself", &["help", "quiet", "usage", "verbose", "version"]),
 ];
 
+/// The same of salloc.
+const SALLOC: &[(&str, &[&str])] = &[
+    (
+        "interactive::what_salloc_asks_for_is_what_it_gets",
+        &[
+            "account",
+            "chdir",
+            "clusters",
+            "comment",
+            "constraint",
+            "cpus-per-gpu",
+            "cpus-per-task",
+            "distribution",
+            "exclude",
+            "exclusive",
+            "get-user-env",
+            "gpu-bind",
+            "gpus",
+            "gpus-per-node",
+            "gpus-per-task",
+            "gres",
+            "help",
+            "job-name",
+            "mem",
+            "mem-per-cpu",
+            "mem-per-gpu",
+            "mincpus",
+            "nice",
+            "nodefile",
+            "nodelist",
+            "nodes",
+            "ntasks",
+            "ntasks-per-gpu",
+            "ntasks-per-node",
+            "overcommit",
+            "oversubscribe",
+            "partition",
+            "priority",
+            "qos",
+            "quiet",
+            "time",
+            "time-min",
+            "usage",
+            "use-min-nodes",
+            "verbose",
+            "version",
+            "wait-all-nodes",
+        ],
+    ),
+    ("interactive::salloc_may_be_told_to_wait_and_to_warn", &["begin", "hold", "signal"]),
+    ("interactive::at_once_or_not_at_all", &["immediate"]),
+    ("interactive::one_that_is_taken_away_is_told", &["kill-command"]),
+    ("interactive::without_a_shell_it_lives_until_it_is_cancelled", &["no-shell"]),
+    ("terminal::salloc_rings_if_asked", &["bell", "no-bell"]),
+];
+
 #[test]
 fn honoured_options_are_tested() {
-    for (command, covered_by) in [(Command::Sbatch, SBATCH), (Command::Srun, SRUN)] {
+    for (command, covered_by) in [(Command::Sbatch, SBATCH), (Command::Srun, SRUN), (Command::Salloc, SALLOC)] {
         let honoured: BTreeSet<&str> = table::rows(command)
             .filter(|row| row.used_by(command).is_some_and(|u| u.class == Class::Honoured))
             .map(|row| row.name)
@@ -158,7 +214,7 @@ fn honoured_options_are_tested() {
 
 #[test]
 fn the_tests_named_exist() {
-    for (test, _) in SBATCH.iter().chain(SRUN) {
+    for (test, _) in SBATCH.iter().chain(SRUN).chain(SALLOC) {
         let Some((module, name)) = test.split_once("::") else { continue };
         let path = format!("{}/tests/suite/{module}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));

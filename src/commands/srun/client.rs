@@ -13,17 +13,14 @@ use crate::{
         step::{Bytes, FromClient, FromPart, Source, ToClient, error_text},
         wire::Request,
     },
-    commands::terminal::eprint,
+    commands::terminal::{eprint, take_signals},
     slurm::filename::{Vars, expand},
 };
 use nix::{
     errno::Errno,
     libc,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
-    },
+    sys::{signal::Signal, signalfd::SignalFd},
 };
 use std::{
     env,
@@ -91,27 +88,24 @@ struct Client {
     unlaunched: bool,
 }
 
+/// What srun hears of itself.
+const SIGNALS: [Signal; 10] = [
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGCONT,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+    Signal::SIGPIPE,
+];
+
 impl Client {
     fn new(plan: Plan, stream: UnixStream) -> Result<Self, String> {
         let system = |e: io::Error| e.to_string();
-        let mut wanted = SigSet::empty();
-        for signal in [
-            Signal::SIGINT,
-            Signal::SIGQUIT,
-            Signal::SIGTERM,
-            Signal::SIGHUP,
-            Signal::SIGCONT,
-            Signal::SIGALRM,
-            Signal::SIGUSR1,
-            Signal::SIGUSR2,
-            Signal::SIGWINCH,
-            Signal::SIGPIPE,
-        ] {
-            wanted.add(signal);
-        }
-        wanted.thread_block().map_err(|e| e.to_string())?;
-        let signals =
-            SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(|e| e.to_string())?;
+        let signals = take_signals(&SIGNALS).map_err(|e| e.to_string())?;
         let input = match (&plan.request.input, &plan.input) {
             (Source::Client, Some(pattern)) => {
                 let file = File::open(expand(pattern, &vars(&plan, None)));
@@ -183,10 +177,10 @@ impl Client {
             Input::File(file) if wants_input => Some(file.as_fd()),
             _ => None,
         };
-        let mut link_flags = PollFlags::POLLIN;
-        link_flags.set(PollFlags::POLLOUT, self.link.waiting() > 0);
-        let mut fds =
-            vec![PollFd::new(self.link.fd(), link_flags), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let mut fds = vec![
+            PollFd::new(self.link.fd(), self.link.interest()),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+        ];
         fds.extend(input.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let timeout = match self.until_impatient() {
             Some(wait) => PollTimeout::try_from(wait.as_millis().min(3_600_000) as i32 + 1).unwrap_or(PollTimeout::MAX),

@@ -13,7 +13,10 @@ mod setup;
 mod tasks;
 pub(super) mod terminal;
 
-use super::terminal::{eprint, print, refuse};
+use super::{
+    asked_for,
+    terminal::{eprint, print, refuse},
+};
 use crate::slurm::options::{self, Command, Place, Refusal};
 use std::ffi::OsString;
 
@@ -24,14 +27,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(parsed) => parsed,
         Err(refusal) => return refuse(&refusal),
     };
-    if parsed.options.is_set("version") {
-        return print(&format!("{}\n", options::version()));
-    }
-    if parsed.options.is_set("help") {
-        return print(&options::help(Command::Srun));
-    }
-    if parsed.options.is_set("usage") {
-        return print(&options::usage(Command::Srun));
+    if let Some(text) = asked_for(&parsed, Command::Srun) {
+        return print(&text);
     }
     if let Some((text, code)) = setup::help(&parsed.options).filter(|_| !parsed.operands.is_empty()) {
         print(text);
@@ -43,7 +40,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if mpi::is_list(&parsed.options) {
         return print(mpi::LIST);
     }
-    let plan = match request::resolve(&parsed.options, &parsed.operands, &args) {
+    let plan = match request::plan(&parsed.options, &parsed.operands, &args) {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&refusal),
     };

@@ -3,7 +3,10 @@
 use super::{hooks::Hooks, mpi, multi_prog, setup, terminal};
 use crate::{
     agent::step::{Binding, Bytes, Gpus, Ordering, Programs, Sink, Source, StepRequest, error_text},
-    job::env::{self, Environment},
+    job::{
+        env::{self, Environment},
+        resolve,
+    },
     slurm::{
         count::NodeCount,
         gres::GresList,
@@ -51,7 +54,7 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// srun's own refusals; what only the allocation can tell is told by its agent.
-pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString]) -> Result<Plan, Refusal> {
+pub(super) fn plan(options: &Options, operands: &[OsString], args: &[OsString]) -> Result<Plan, Refusal> {
     let error = |text: &str| Refusal::error(Command::Srun, 1, text);
     let Some(command) = operands.first() else {
         return Err(Refusal::fatal(Command::Srun, "No command given to execute."));
@@ -103,7 +106,7 @@ pub(super) fn resolve(options: &Options, operands: &[OsString], args: &[OsString
         cpus_per_task: number("cpus-per-task"),
         cpus_per_gpu: number("cpus-per-gpu").filter(|_| typed("cpus-per-gpu")),
         tasks_per_node,
-        node_list: setup::node_file(options)?.map_or_else(|| hosts("nodelist"), Ok)?,
+        node_list: resolve::node_file(Command::Srun, options)?.map_or_else(|| hosts("nodelist"), Ok)?,
         exclude: hosts("exclude")?,
         relative: number("relative"),
         order: order(options.get("distribution"))?,

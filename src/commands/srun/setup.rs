@@ -3,13 +3,12 @@
 use crate::{
     agent::{
         broadcast::Destination,
-        step::{Bytes, Container, Setup, error_text},
+        step::{Bytes, Container, Setup},
         submitter,
     },
     job::resolve::propagated,
     slurm::{
         bind::{self, Bind, BindError, GpuBindError},
-        hostlist,
         options::{Command, Options, Refusal, Source},
         time::TimeLimit,
     },
@@ -98,21 +97,6 @@ fn container(options: &Options) -> Option<Container> {
         writable: either("container-writable", "container-readonly"),
         entrypoint: either("container-entrypoint", "no-container-entrypoint"),
     })
-}
-
-/// The nodes that `--nodefile` names.
-///
-/// # Errors
-/// srun's own, where it cannot be read.
-pub(super) fn node_file(options: &Options) -> Result<Option<Vec<String>>, Refusal> {
-    let Some(file) = options.get("nodefile") else { return Ok(None) };
-    let wrong = |said: &str| {
-        let first = format!("slurm_allocate_resources error opening file {file}, {said}");
-        Refusal::error(Command::Srun, 255, first).and_error(Command::Srun, "Invalid --nodefile node file")
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| wrong(&error_text(&e)))?;
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(",");
-    hostlist::expand(&joined).map(Some).map_err(|_| wrong("Invalid argument"))
 }
 
 /// Where `--bcast` brings the program. Without a name it gets one of its own on each node.

@@ -62,6 +62,7 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
+    ("step_io::what_is_written_comes_at_once", &["unbuffered"]),
     (
         "job_steps::a_step_is_smaller_than_its_job",
         &[
@@ -93,7 +94,7 @@ const SRUN: &[(&str, &[&str])] = &[
             "ntasks-per-gpu",
         ],
     ),
-    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
+    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output"]),
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
     ("mpi::open_mpi_s_mpirun_starts_its_daemons_with_srun", &["external-launcher"]),
     ("mpi::plugins_are_listed_and_unknown_ones_refused", &["mpi"]),

@@ -12,6 +12,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "account",
             "comment",
             "cpus-per-task",
+            "extra",
             "hold",
             "ignore-pbs",
             "job-name",
@@ -23,6 +24,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "qos",
             "time",
             "time-min",
+            "tres-per-task",
             "wrap",
         ],
     ),
@@ -62,6 +64,8 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
+    ("interactive::what_is_asked_of_the_wrong_cluster_or_display_is_refused", &["clusters"]),
+    ("interactive::a_task_is_given_what_it_asks_for", &["tres-per-task"]),
     ("step_io::what_is_written_comes_at_once", &["unbuffered"]),
     (
         "job_steps::a_step_is_smaller_than_its_job",
@@ -154,6 +158,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "distribution",
             "exclude",
             "exclusive",
+            "extra",
             "get-user-env",
             "gpu-bind",
             "gpus",
@@ -181,6 +186,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "quiet",
             "time",
             "time-min",
+            "tres-per-task",
             "usage",
             "use-min-nodes",
             "verbose",

@@ -202,6 +202,9 @@ fn files(record: &mut Record, job: &Job, element: Option<u32>) {
         // Slurm leaves a blank behind it.
         record.put("Comment", comment).fixed("").line();
     }
+    if let Some(extra) = &request.extra {
+        record.put("Extra", extra).line();
+    }
     if request.kind == Kind::Batch {
         let output = request.output.as_deref();
         record.put("StdErr", path(job, element, request.error.as_deref().or(output))).line();

@@ -9,6 +9,10 @@ pub(in crate::slurm::options) const ALLOCATIONS: Class = Class::Inert(
     "it belongs to the allocation: inside one it is ignored, as Slurm does; outside of one it is as sbatch's",
 );
 pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail one without the others");
+/// As Slurm without its SELinux plugin.
+pub(super) const NO_SELINUX: Class = Class::Inert("there is no SELinux plugin");
+/// The nodes of this machine; `parse.rs` refuses it where there is no display.
+pub(super) const DISPLAY: Class = Class::Inert("the tasks run on this machine, where the display is");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.

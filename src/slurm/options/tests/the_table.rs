@@ -87,6 +87,7 @@ fn every_honoured_option_of_sbatch_can_be_said_in_each_way() {
         Kind::OpenMode => "append",
         Kind::Propagate => "STACK",
         Kind::Signal => "B:USR1@60",
+        Kind::TresPerTask => "cpu=2",
         Kind::ZeroOrOne => "1",
         Kind::GpuBind => "closest",
         _ => "2",

@@ -6,6 +6,7 @@
 
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
+    dependency::Dependents,
     grant::Waiter,
     store::{Store, StoreError},
     table::Table,
@@ -49,7 +50,7 @@ pub struct Core {
     pub(super) engine: Box<dyn Engine>,
     pub(super) since: i64,
     /// Jobs that changed since the last commit.
-    dirty: BTreeSet<JobId>,
+    pub(super) dirty: BTreeSet<JobId>,
     /// Steps that changed since: job and place in its list.
     dirty_steps: BTreeSet<(JobId, usize)>,
     /// Jobs that have nodes and are started after the next commit.
@@ -76,6 +77,8 @@ pub struct Core {
     pub(super) orphans: HashMap<JobId, i64>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
+    /// Who waits for which other jobs.
+    pub(super) dependents: Dependents,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -127,28 +130,33 @@ impl Core {
             ready: HashSet::new(),
             orphans: HashMap::new(),
             due: BTreeMap::new(),
+            dependents: Dependents::default(),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
             stopping: false,
         };
         core.clear_files(&known);
-        for job in lately.into_iter().chain(known) {
-            core.remember(job);
-        }
+        // All of them first: some wait for others.
+        let jobs: Vec<JobId> = lately.into_iter().chain(known).map(|job| core.insert(job)).collect();
+        jobs.into_iter().for_each(|id| core.remember(id));
         Ok(core)
     }
 
-    /// Takes a job from the store.
-    fn remember(&mut self, job: Job) {
-        let id = job.id;
-        let needs = self.needs_of(&job);
-        let (state, finished) = (job.state, job.is_finished());
-        if finished {
+    /// Puts a job into the table.
+    pub(super) fn insert(&mut self, job: Job) -> JobId {
+        let (id, needs) = (job.id, self.needs_of(&job));
+        self.table.insert(job, needs);
+        id
+    }
+
+    /// Goes on with a job that the store remembers.
+    fn remember(&mut self, id: JobId) {
+        let Some(job) = self.table.get(id) else { return };
+        let (state, away) = (job.state, job.is_away());
+        if job.is_finished() {
             self.due_at(job.end_time.unwrap_or(self.since) + i64::from(self.config.controller.min_job_age), id);
         }
-        self.table.insert(job, needs);
-        let away = self.table.get(id).is_some_and(Job::is_away);
         match state {
             JobState::Pending if !away => {
                 if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive) {
@@ -346,6 +354,7 @@ impl Core {
 
     /// Puts the batch on disk, then tells and does what waited for that.
     fn commit(&mut self) {
+        self.wake_dependents();
         match self.write() {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {

@@ -11,6 +11,7 @@ complete -c salloc -l cores-per-socket -d 'number of cores per socket to allocat
 complete -c salloc -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c salloc -s c -l cpus-per-task -d 'number of cpus required per task' -r
 complete -c salloc -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
+complete -c salloc -s d -l dependency -d 'defer job until condition on jobid is satisfied' -r
 complete -c salloc -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
 complete -c salloc -s x -l exclude -d 'exclude a specific list of hosts' -r
 complete -c salloc -l exclusive -d 'allocate nodes in exclusive mode when cpu consumable resource is enabled' -r

@@ -14,6 +14,7 @@ complete -c sbatch -l cores-per-socket -d 'number of cores per socket to allocat
 complete -c sbatch -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c sbatch -s c -l cpus-per-task -d 'number of cpus required per task' -r
 complete -c sbatch -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
+complete -c sbatch -s d -l dependency -d 'defer job until condition on jobid is satisfied' -r
 complete -c sbatch -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
 complete -c sbatch -s e -l error -d 'file for standard error' -r -F
 complete -c sbatch -s x -l exclude -d 'exclude a specific list of hosts (on SkyPilot: refused)' -r
@@ -36,7 +37,7 @@ allow-task-sharing\t''"
 complete -c sbatch -l hint -d 'bind tasks according to application hints (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -s i -l input -d 'file for standard input (on SkyPilot: the file has to be in the work directory, or where the nodes see it)' -r -F
 complete -c sbatch -s J -l job-name -d 'name of job' -r
-complete -c sbatch -l kill-on-invalid-dep -d 'terminate job if its dependency can never be satisfied (no effect here)' -r -f -a "yes\t''
+complete -c sbatch -l kill-on-invalid-dep -d 'terminate job if its dependency can never be satisfied' -r -f -a "yes\t''
 no\t''"
 complete -c sbatch -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL (no mail is sent yet)' -r
 complete -c sbatch -l mail-user -d 'who to send email notification for job state changes (no effect here)' -r

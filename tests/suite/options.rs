@@ -34,6 +34,8 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("batch::the_ways_to_answer", &["clusters", "help", "parsable", "quiet", "test-only", "usage", "version"]),
     ("batch::wait_gives_the_job_s_exit_code", &["array", "wait"]),
     ("queue::a_job_begins_when_it_may", &["begin"]),
+    ("job_dependencies::a_chain_goes_on_by_itself", &["dependency"]),
+    ("job_dependencies::a_job_that_can_never_start_is_cancelled_where_that_is_wanted", &["kill-on-invalid-dep"]),
     ("queue::features_choose_nodes", &["constraint"]),
     (
         "queue::memory_and_processors_are_shared_out",
@@ -145,6 +147,7 @@ const SRUN: &[(&str, &[&str])] = &[
 
 /// The same of salloc.
 const SALLOC: &[(&str, &[&str])] = &[
+    ("conformance: dependency.txt, salloc -d after:", &["dependency"]),
     (
         "interactive::what_salloc_asks_for_is_what_it_gets",
         &[

@@ -266,6 +266,9 @@ fn extras(record: &mut Record, job: &Job) {
         let user = request.mail_user.as_deref().unwrap_or(&request.user.name);
         record.put("MailUser", user).put("MailType", mail_types(mail)).line();
     }
+    if let Some(kill) = request.kill_on_invalid_dep {
+        record.put("KillOInInvalidDependent", if kill { "Yes" } else { "No" }).line();
+    }
 }
 
 /// `ALL` and its kin written out, as Slurm keeps them.

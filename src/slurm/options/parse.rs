@@ -101,12 +101,10 @@ fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     }
     // Behind `=` stands the whole message: Slurm's own words, mostly.
     if let Some(words) = instead.strip_prefix('=') {
-        let instead_of_sbatch_s = match command {
-            Command::Salloc => "Job submit/allocate failed: ",
-            Command::Srun => "Unable to allocate resources: ",
-            _ => SBATCH_S,
+        return match words.strip_prefix(SBATCH_S) {
+            Some(words) => Refusal::by_controller(command, words),
+            None => Refusal::error(command, 1, words),
         };
-        return Refusal::error(command, 1, words.replacen(SBATCH_S, instead_of_sbatch_s, 1));
     }
     let message = match setting.variable {
         Some(variable) => format!("{variable} ({option}): {instead}"),

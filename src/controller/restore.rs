@@ -47,6 +47,7 @@ impl Core {
                     self.ready.insert(id);
                 }
                 self.engine.adopt(job);
+                self.await_warnings(id);
                 self.end_again(id);
             }
             _ => {}

@@ -13,6 +13,7 @@ mod server;
 mod stream;
 mod task;
 
+mod depends;
 mod e2e;
 mod faults;
 mod lab;

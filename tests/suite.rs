@@ -24,6 +24,8 @@ mod conformance;
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/faults.rs"]
+mod faults;
 #[path = "suite/install.rs"]
 mod install;
 #[path = "suite/interactive.rs"]

@@ -288,7 +288,7 @@ impl Agent {
         if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
             self.note(EventKind::Placed { placement });
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
-            self.note(EventKind::Reachable(Reach { socket, hosts }));
+            self.note(EventKind::Reachable(Reach { socket, hosts, public: None }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

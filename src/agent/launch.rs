@@ -105,6 +105,11 @@ impl Layout {
         self.dir.join(format!("node{index}.sock"))
     }
 
+    /// What the way to an agent that is elsewhere needs. It is there if, and only if, [`Layout::socket`] leads elsewhere.
+    pub fn way_in(&self) -> PathBuf {
+        self.dir.join("ssh")
+    }
+
     /// Where the engine wants to be told, by an empty datagram naming the job, that there are new events.
     pub fn poke(spool: &Path) -> PathBuf {
         spool.join("poke.sock")

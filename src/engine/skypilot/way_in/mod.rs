@@ -37,7 +37,7 @@ use std::{
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 
 /// So long a way may take to be open for the first time. An sshd that is started for it takes seconds.
@@ -72,6 +72,9 @@ pub struct Target {
 pub struct WayIn {
     keeper: JoinHandle<()>,
     state: watch::Receiver<State>,
+    until: Instant,
+    layout: Layout,
+    cluster: String,
 }
 
 /// How it is.
@@ -114,31 +117,31 @@ impl WayIn {
     /// Begins to open it, and to open it again whenever it breaks. Must be called within a tokio runtime.
     pub fn open(client: Client, target: Target) -> Self {
         let (tell, state) = watch::channel(State::Opening("it was not tried yet".into()));
-        Self { keeper: tokio::spawn(keep(client, target, tell)), state }
+        let (layout, cluster) = (target.layout.clone(), target.cluster.clone());
+        let until = Instant::now() + PATIENCE;
+        Self { keeper: tokio::spawn(keep(client, target, tell)), state, until, layout, cluster }
     }
 
-    /// Waits until the agent answers here.
+    /// Waits until the agent answers here. May be given up and asked again.
     ///
     /// # Errors
     /// Why it never will, in words.
     pub async fn ready(&mut self) -> Result<(), String> {
-        let settled = self.state.wait_for(|state| !matches!(state, State::Opening(_)));
-        let settled = timeout(PATIENCE, settled).await.map(|state| state.map(|state| state.clone()));
-        match settled {
-            Ok(Ok(State::Open)) => Ok(()),
-            Ok(Ok(State::Closed(why) | State::Opening(why))) => Err(why),
-            Ok(Err(_)) => Err("nobody keeps the way into the cluster open any more".into()),
-            Err(_) => match &*self.state.borrow() {
-                State::Open => Ok(()),
-                State::Opening(why) | State::Closed(why) => Err(why.clone()),
-            },
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| !matches!(state, State::Opening(_)));
+        if let Ok(Err(_)) = timeout_at(self.until, settled).await {
+            return Err("nobody keeps the way into the cluster open any more".into());
+        }
+        match &*self.state.borrow() {
+            State::Open => Ok(()),
+            State::Opening(why) | State::Closed(why) => Err(why.clone()),
         }
     }
 
     /// Closes it for good: the job is over.
-    pub async fn close(self, layout: &Layout, cluster: &str) {
+    pub async fn close(self) {
         self.keeper.abort();
-        close(layout, cluster).await;
+        close(&self.layout, &self.cluster).await;
     }
 }
 
@@ -148,8 +151,8 @@ impl Drop for WayIn {
     }
 }
 
-/// Ends what a way into `cluster` has left behind, whoever opened it: its process, its files, and the entry for the user's
-/// ssh.
+/// The same where nobody holds it: ends what a way into `cluster` has left behind, whoever opened it. That is its process, its
+/// files, and the entry for the user's ssh. It does no harm where there is nothing.
 pub async fn close(layout: &Layout, cluster: &str) {
     let paths = Paths::of(layout);
     process::end(&paths.config).await;

@@ -1,21 +1,22 @@
 //! An allocation for a command that works in it: salloc, or srun outside a job.
 
+mod owner;
 mod wait;
 
-use super::{check_cluster, terminal::eprint};
+pub(super) use owner::Back;
+
+use super::{check_cluster, srun::afar, terminal::eprint};
 use crate::{
     agent::{
-        Layout,
         link::Link,
         owner::{FromOwner, ToOwner, Yours},
         submitter::submitter,
-        wire::Request,
     },
     controller::{
         api::{Call, Reply, Submission},
         client::{Client, ClientError},
     },
-    host::{directory, ipc},
+    host::directory,
     job::{
         ExitStatus, Job, JobId, Kind, Request as JobRequest,
         env::{self, Environment},
@@ -55,6 +56,8 @@ pub(super) struct Allocation {
     pub yours: Yours,
     /// To the agent that keeps it; `None`: nobody has to (`salloc --no-shell`).
     pub link: Option<Link>,
+    /// Whether that agent is on another machine, so that the connection may break while the allocation lives.
+    pub is_afar: bool,
 }
 
 /// Signals that end the wait for an allocation.
@@ -221,16 +224,13 @@ impl Wanted<'_> {
     /// Becomes the owner of what was allocated.
     fn take(&self, job: &Job) -> Result<Allocation, Refusal> {
         let gone = |_| self.error(format!("Job allocation {} has been revoked", job.id));
-        let layout = Layout::new(&directory::state().join("spool"), job.id);
-        let mut stream = ipc::connect(&layout.socket(0)).map_err(gone)?;
-        ipc::send(&mut stream, &Request::Own).map_err(gone)?;
-        match ipc::receive(&mut stream).map_err(gone)? {
-            ToOwner::Yours(yours) => {
-                let link = Link::new(stream).map_err(|e| self.error(e.to_string()))?;
-                Ok(Allocation { yours: *yours, link: Some(link).filter(|_| !self.options.is_set("no-shell")) })
-            }
-            _ => Err(self.error(format!("Job allocation {} has been revoked", job.id))),
+        let (link, mut yours) = owner::own(job.id).map_err(gone)?;
+        let is_afar = afar::is(job.id);
+        if is_afar {
+            // What the agent knows is how things are called where it is.
+            yours = Yours { job: job.clone(), slurm_conf: directory::state().join("slurm.conf"), ..yours };
         }
+        Ok(Allocation { yours, link: Some(link).filter(|_| !self.options.is_set("no-shell")), is_afar })
     }
 }
 
@@ -254,7 +254,8 @@ impl Allocation {
         }
     }
 
-    fn give_back(self, exit: ExitStatus) {
+    fn give_back(mut self, exit: ExitStatus) {
+        self.reach_again();
         let Some(mut link) = self.link else { return };
         link.send(&FromOwner::Relinquish(exit));
         while !link.closed {

@@ -21,4 +21,5 @@ pub mod task;
 pub mod upload;
 pub mod way_in;
 
+pub use environment::travelling;
 pub use imp::{SkyPilot, SkyPilotError};

@@ -12,7 +12,7 @@ use super::{
     Launch, Layout,
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
-    event::EventKind,
+    event::{EventKind, Reach},
     events::Events,
     limit::{Due, Limits},
     link::{Address, Link},
@@ -287,6 +287,8 @@ impl Agent {
     fn start_job(&mut self) {
         if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
             self.note(EventKind::Placed { placement });
+            let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
+            self.note(EventKind::Reachable(Reach { socket, hosts }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

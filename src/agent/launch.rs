@@ -69,7 +69,7 @@ impl Made {
 }
 
 /// How a node is reached.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Name that resolves on every node of the job.
     pub name: String,

@@ -19,5 +19,6 @@ mod shared;
 mod submit;
 pub mod task;
 pub mod upload;
+pub mod way_in;
 
 pub use imp::{SkyPilot, SkyPilotError};

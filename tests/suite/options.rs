@@ -191,7 +191,7 @@ const SALLOC: &[(&str, &[&str])] = &[
     ("interactive::at_once_or_not_at_all", &["immediate"]),
     ("interactive::one_that_is_taken_away_is_told", &["kill-command"]),
     ("interactive::without_a_shell_it_lives_until_it_is_cancelled", &["no-shell"]),
-    ("terminal::salloc_rings_if_asked", &["bell", "no-bell"]),
+    ("terminal::the_bell_rings_when_it_is_asked_to", &["bell", "no-bell"]),
 ];
 
 #[test]

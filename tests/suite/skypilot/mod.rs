@@ -5,6 +5,7 @@
 //! [`options`] for the former.
 
 mod api;
+mod clusters;
 mod http;
 mod jobs;
 mod log;

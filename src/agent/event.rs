@@ -26,6 +26,17 @@ pub struct Reach {
     pub socket: PathBuf,
     /// Names and addresses of the job's nodes as they know each other, in the order of the placement.
     pub hosts: Vec<Host>,
+    /// The first node's address for the world, where its cloud told it one.
+    #[serde(default)]
+    pub public: Option<String>,
+}
+
+impl Reach {
+    /// Where the first node is reached from outside.
+    pub fn address(&self) -> &str {
+        let own = self.hosts.first().map_or("", |host| &host.address);
+        self.public.as_deref().unwrap_or(own)
+    }
 }
 
 /// What happened.

@@ -11,6 +11,7 @@ use super::{
     submit, sweep,
     task::{Carrier, Facts, Task},
     vehicle::{Means, Vehicle},
+    way_in,
 };
 use crate::{
     agent::{Layout, wire::Control},
@@ -175,6 +176,9 @@ impl Engine for SkyPilot {
                 "skyslurm: the workers of pool {pool} take batch jobs only: use sbatch, or a partition with an infra of its own"
             ));
         }
+        if request.kind != Kind::Batch {
+            partition.infra.0.iter().try_for_each(|infra| way_in::leads_into(infra))?;
+        }
         let shape = self.shape(&Needs::of(request, None), &partition)?;
         // Which types there are is asked when the job is submitted.
         let any = [("any".to_owned(), vec![shape.gpus])];
@@ -294,7 +298,12 @@ impl Engine for SkyPilot {
             let (shared, vehicle) = (Arc::clone(&self.shared), Vehicle::of(job, number));
             tokio::spawn(async move { vehicle.surely_end(&shared.client).await });
         }
-        let dir = Layout::new(&self.shared.spool, job.id).dir;
+        let layout = Layout::new(&self.shared.spool, job.id);
+        if let Some(remote) = job.remote.as_ref().filter(|_| layout.way_in().exists()) {
+            let (layout, cluster) = (layout.clone(), remote.name.clone());
+            tokio::spawn(async move { way_in::close(&layout, &cluster).await });
+        }
+        let dir = layout.dir;
         if let Err(error) = fs::remove_dir_all(&dir)
             && error.kind() != io::ErrorKind::NotFound
         {

@@ -23,4 +23,5 @@ pub mod upload;
 mod vehicle;
 pub mod way_in;
 
+pub use environment::travelling;
 pub use imp::{SkyPilot, SkyPilotError};

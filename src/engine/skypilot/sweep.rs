@@ -6,6 +6,7 @@ use super::{
     names::Names,
     shared::Shared,
     vehicle::{self, Seen},
+    way_in,
 };
 use std::{
     collections::BTreeSet,
@@ -21,6 +22,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// Looks, and ends what it finds.
 pub async fn run(shared: Arc<Shared>, names: Names) {
+    way_in::tidy(|name| is_stray(&shared, &names, name));
     while let Err(error) = clusters(&shared, &names).await {
         tracing::warn!(%error, "not looked for nobody's allocations");
         tokio::time::sleep(AGAIN).await;

@@ -19,6 +19,7 @@
 //! `/enabled_clouds`, `/kubernetes_node_info`, `/realtime_kubernetes_gpu_availability`, `/list_accelerators` and `/api/*` are
 //! there from 24 on, with all fields that are sent. Fields that a server does not know it ignores.
 
+mod access;
 mod answer;
 mod blob;
 mod calls;
@@ -38,13 +39,16 @@ mod settings;
 mod tests;
 mod text;
 mod upload_v1;
+mod websocket;
 
+pub use access::Access;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::Error;
 pub use log::Log;
 pub use rows::{Choice, ClusterRow, Health, InfraNode, JobEvent, LaunchRow, QueueRow};
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The API version this client was written against.
 pub const API_VERSION: u32 = 62;
@@ -109,6 +113,11 @@ impl Client {
         })
     }
 
+    /// Its server, and who we are there.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Waits at most `limit` for a server that cannot be reached before a call fails (default: 10 minutes).
     pub fn with_patience(self, limit: Duration) -> Self {
         Self { patience: limit, ..self }
@@ -153,6 +162,23 @@ impl Client {
     /// [`Error::MayHaveHappened`] when the answer was lost; `ClusterDoesNotExist` as the kind of [`Error::Refused`].
     pub async fn exec(&self, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
         calls::exec(self, cluster, task, blob).await
+    }
+
+    /// How one gets into a cluster of the caller's; `None`: there is none of that name, or nobody gets in.
+    pub async fn access(&self, cluster: &str) -> Result<Option<Access>, Error> {
+        access::access(self, cluster).await
+    }
+
+    /// Connects `input` and `output` to the sshd of a cluster's node `worker` through the server's websocket at `path`,
+    /// until one side ends.
+    pub async fn ssh(
+        &self,
+        path: &str,
+        (cluster, worker): (&str, usize),
+        input: impl AsyncRead + Unpin,
+        output: impl AsyncWrite + Unpin,
+    ) -> Result<(), Error> {
+        websocket::splice(self, path, (cluster, worker), input, output).await
     }
 
     /// Has a cluster made with a task as its first job. Returns when the server has taken that on: it makes it until it is there.

@@ -176,7 +176,8 @@ impl Follow {
             }
             EventKind::Reachable(reach) if self.job.request.kind != JobKind::Batch && self.way_in.is_none() => {
                 let (cluster, layout) = (self.vehicle.cluster(), self.layout.clone());
-                let target = Target { cluster, reach: reach.clone(), layout };
+                let entry = self.shared.settings.ssh_config.unwrap_or(true);
+                let target = Target { job: self.job.id, cluster, reach: reach.clone(), layout, entry };
                 self.way_in = Some(WayIn::open(self.shared.client.clone(), target));
             }
             // Who waits for it is told when there is a way in.

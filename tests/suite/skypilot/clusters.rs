@@ -39,7 +39,7 @@ pub fn launch(shared: &Arc<Shared>, body: &Value, request: &str) -> Result<Value
         })
     });
     pause(shared, request, |s| s.settings.pending)?;
-    let why = shared.lock().settings.unsatisfiable.clone().or_else(|| api::misfit(&shared.lock().jobs[&id].task));
+    let why = shared.with(|s| s.settings.unsatisfiable.clone().or_else(|| api::misfit(&s.jobs[&id].task)));
     if let Some(why) = why {
         shared.with(|s| s.jobs.get_mut(&id).into_iter().for_each(|j| j.status = GONE));
         return Err(("ResourcesUnavailableError", why));

@@ -14,6 +14,7 @@ mod server;
 mod stream;
 mod task;
 
+mod allocations;
 mod e2e;
 mod faults;
 mod lab;

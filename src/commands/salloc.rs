@@ -114,7 +114,8 @@ fn interactive_step() -> Vec<OsString> {
     let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
     let shell = "exec \"${SHELL:-$(command -v bash || command -v sh)}\"";
     // One task, which leaves what it has to the steps that are started in it, and knows the job's numbers.
-    let step = ["--job-name=interactive", "--nodes=1", "--ntasks=1", "--relative=0", "--overlap", "--preserve-env", "--pty"];
+    let step =
+        ["--job-name=interactive", "--nodes=1", "--ntasks=1", "--relative=0", "--overlap", "--preserve-env", "--pty"];
     let words = ["srun"].into_iter().chain(step).chain(["/bin/sh", "-c", shell]);
     std::iter::once(own.into()).chain(words.map(OsString::from)).collect()
 }

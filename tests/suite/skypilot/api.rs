@@ -53,13 +53,16 @@ const MORE: [(&str, &str, Work); 2] = [
     }),
 ];
 
+/// Whether a request has the token that is wanted, if one is.
+pub fn is_authorized(shared: &Shared, request: &Request) -> bool {
+    let token = shared.lock().settings.token.clone();
+    token.is_none_or(|t| request.header("authorization") == Some(&format!("Bearer {t}")))
+}
+
 /// Answers a request; the connection is to be closed when that fails.
 pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to: &mut TcpStream) -> io::Result<()> {
     let id = shared.request_id();
-    let (version, token) = {
-        let state = shared.lock();
-        (state.settings.api_version, state.settings.token.clone())
-    };
+    let version = shared.lock().settings.api_version;
     let lost = fault == Some(Fault::AnswerLost);
     let reply = |to: &mut TcpStream, status: u16, body: Value| {
         if lost {
@@ -75,7 +78,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
     if request.path == "/api/health" {
         return reply(to, 200, health(version));
     }
-    if token.is_some_and(|t| request.header("authorization") != Some(&format!("Bearer {t}"))) {
+    if !is_authorized(shared, request) {
         return reply(to, 401, json!({ "detail": "Invalid or expired service account token" }));
     }
     let body = request.json();

@@ -12,6 +12,7 @@ use super::{
     nodes::{self, Facts},
     server::{Record, Shared, State},
     task::{Refusal, Task},
+    way,
 };
 use serde_json::{Value, json};
 use std::{
@@ -144,6 +145,8 @@ pub fn kill(shared: &Arc<Shared>, name: &str) {
 
 /// `/status`
 pub fn status(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
+    let wants_credentials = body["include_credentials"] == true && way::missing().is_none();
+    let credentials = wants_credentials.then(|| way::credentials(shared));
     let state = shared.lock();
     let names = body["cluster_names"].as_array();
     let wanted = |job: &&Job| {
@@ -156,7 +159,7 @@ pub fn status(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refu
             "user_hash": job.user_hash, "user_name": job.user, "workspace": "default", "is_managed": false,
             "init_status_reason": (job.status == INIT).then_some("Setting up SkyPilot runtime on cluster"),
             "nodes": job.task.nodes, "cloud": "Slurm", "region": "lab", "resources_str": "1x(cpus=1, mem=1, ...)",
-            "handle": "gAROLg==",
+            "handle": "gAROLg==", "credentials": credentials,
         })
     };
     Ok(state.jobs.values().filter(wanted).map(row).collect())

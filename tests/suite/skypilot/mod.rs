@@ -13,6 +13,7 @@ mod nodes;
 mod server;
 mod stream;
 mod task;
+mod way;
 
 mod allocations;
 mod e2e;
@@ -20,3 +21,4 @@ mod faults;
 mod lab;
 mod options;
 mod own;
+mod way_in;

@@ -4,7 +4,7 @@ use super::{
     api, clusters,
     http::{self, Answer, Request},
     jobs::{Job, Order},
-    nodes,
+    nodes, way,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -469,6 +469,11 @@ fn serve(shared: &Arc<Shared>, mut connection: TcpStream) {
                 if let Some(Fault::Silence(time)) = fault {
                     let until = Instant::now() + time;
                     shared.wait(|s| (s.stopping || !s.up || Instant::now() > until).then_some(()));
+                }
+                let authorized = api::is_authorized(shared, &request);
+                if request.path == way::PATH && authorized {
+                    let _ = connection.try_clone().and_then(|socket| way::serve(shared, &request, socket));
+                    break;
                 }
                 api::answer(shared, &request, fault, &mut connection)
             }

@@ -68,6 +68,7 @@ impl Follow {
             return is_last;
         };
         tracing::debug!(job = self.job.id, is_last, ?of, "log opened");
+        self.retry_at = None;
         self.tries += u32::from(!is_starting);
         self.reader.rewind();
         let (give, pieces) = mpsc::channel(4);

@@ -91,7 +91,7 @@ fn without_a_shell_it_lives_until_it_is_cancelled() {
 fn it_waits_is_configured_and_runs() {
     let lab = SkyLab::fake();
     lab.server().set(|s| (s.pending, s.starting) = (AGES, AGES));
-    let mut salloc = begin(&lab, "exec salloc bash -c 'echo up > up; exec sleep 3600'");
+    let mut salloc = begin(&lab, "exec salloc -K bash -c 'echo up > up; exec sleep 3600'");
     until_there_is(&lab, "QUEUED");
     lab.until("squeue -h -o '%t %r'", "PD Priority");
     lab.server().set(|s| s.pending = Duration::ZERO);
@@ -111,7 +111,6 @@ fn it_waits_is_configured_and_runs() {
     lab.until_accounted(1, &cancelled());
     lab.until_file("said", "salloc: Job allocation 1 has been revoked.\n");
     until_all_are_gone(&lab);
-    salloc.kill().unwrap();
     salloc.wait().unwrap();
 }
 
@@ -140,7 +139,7 @@ fn scancel_ends_it_at_every_stage() {
             "INIT" => s.starting = AGES,
             _ => {}
         });
-        let mut salloc = begin(&lab, "exec salloc bash -c 'echo up > up; exec sleep 3600'");
+        let mut salloc = begin(&lab, "exec salloc -K bash -c 'echo up > up; exec sleep 3600'");
         until_there_is(&lab, state);
         if state == "UP" {
             lab.until_file("up", "up\n");
@@ -149,9 +148,8 @@ fn scancel_ends_it_at_every_stage() {
         lab.until_accounted(1, &cancelled());
         until_all_are_gone(&lab);
         assert_eq!(lab.server().requests("/launch").len(), 1, "{state}");
-        lab.until_true("salloc's word", || lab.read("said").contains("Job allocation 1 has been revoked."));
-        salloc.kill().unwrap();
         salloc.wait().unwrap();
+        assert!(lab.read("said").contains("Job allocation 1 has been revoked."), "{state}");
     }
 }
 

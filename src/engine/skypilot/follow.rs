@@ -177,6 +177,7 @@ pub async fn adopted(
         job,
     };
     let is_over = follow.run(&mut orders, wanted).await;
+    drop(orders); // before anything is waited for: who still has them takes the job for one that is followed
     follow.leave(is_over).await;
 }
 

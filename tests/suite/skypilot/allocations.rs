@@ -80,7 +80,7 @@ fn without_a_shell_it_lives_until_it_is_cancelled() {
     let lab = SkyLab::fake();
     let out = lab.sh("salloc --no-shell -n2");
     assert!(out.code == 0 && out.stderr.ends_with("salloc: Granted job allocation 1\n"), "{out:?}");
-    assert_eq!(lab.sh("srun --jobid=1 -l bash -c 'echo $SLURM_PROCID' | sort").ok(), "0: 0\n1: 1\n");
+    assert_eq!(lab.sh("srun --jobid=1 -n2 -l bash -c 'echo $SLURM_PROCID' | sort").ok(), "0: 0\n1: 1\n");
     lab.until_state(1, "RUNNING");
     lab.sh("scancel 1").ok();
     lab.until_accounted(1, &cancelled());
@@ -91,13 +91,13 @@ fn without_a_shell_it_lives_until_it_is_cancelled() {
 fn it_waits_is_configured_and_runs() {
     let lab = SkyLab::fake();
     lab.server().set(|s| (s.pending, s.starting) = (AGES, AGES));
-    let mut salloc = begin(&lab, "exec salloc bash -c 'echo up > up; exec sleep 3600'");
+    let mut salloc = begin(&lab, "exec salloc -K bash -c 'echo up > up; exec sleep 3600'");
     until_there_is(&lab, "QUEUED");
     lab.until("squeue -h -o '%t %r'", "PD Priority");
     lab.server().set(|s| s.pending = Duration::ZERO);
     lab.until("squeue -h -o %t", "CF");
     let shown = || lab.sh("scontrol show job 1").stdout;
-    lab.until_true("where it is", || shown().contains("Setting up SkyPilot runtime"));
+    lab.until_true("where it is", || shown().contains("Setting_up_SkyPilot_runtime"));
     lab.server().set(|s| s.starting = Duration::ZERO);
     lab.until("squeue -h -o %t", "R");
     lab.until_file("up", "up\n");
@@ -111,7 +111,6 @@ fn it_waits_is_configured_and_runs() {
     lab.until_accounted(1, &cancelled());
     lab.until_file("said", "salloc: Job allocation 1 has been revoked.\n");
     until_all_are_gone(&lab);
-    salloc.kill().unwrap();
     salloc.wait().unwrap();
 }
 
@@ -140,7 +139,7 @@ fn scancel_ends_it_at_every_stage() {
             "INIT" => s.starting = AGES,
             _ => {}
         });
-        let mut salloc = begin(&lab, "exec salloc bash -c 'echo up > up; exec sleep 3600'");
+        let mut salloc = begin(&lab, "exec salloc -K bash -c 'echo up > up; exec sleep 3600'");
         until_there_is(&lab, state);
         if state == "UP" {
             lab.until_file("up", "up\n");
@@ -149,9 +148,8 @@ fn scancel_ends_it_at_every_stage() {
         lab.until_accounted(1, &cancelled());
         until_all_are_gone(&lab);
         assert_eq!(lab.server().requests("/launch").len(), 1, "{state}");
-        lab.until_true("salloc's word", || lab.read("said").contains("Job allocation 1 has been revoked."));
-        salloc.kill().unwrap();
         salloc.wait().unwrap();
+        assert!(lab.read("said").contains("Job allocation 1 has been revoked."), "{state}");
     }
 }
 
@@ -232,7 +230,7 @@ fn a_controller_that_is_killed_takes_up_what_is_its_own() {
         }
         let mut salloc = begin(&lab, "exec salloc -Q --no-shell");
         match stage {
-            "unheard" => lab.until("squeue -h -o %r", "PartitionDown"),
+            "unheard" => lab.until_true("an attempt", || lab.sh("squeue -h -o %r").stdout.starts_with("PartitionDown")),
             stage => until_there_is(&lab, stage),
         }
         lab.kill_controller();

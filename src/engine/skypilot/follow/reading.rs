@@ -68,6 +68,7 @@ impl Follow {
             return is_last;
         };
         tracing::debug!(job = self.job.id, is_last, ?of, "log opened");
+        self.retry_at = None;
         self.tries += u32::from(!is_starting);
         self.reader.rewind();
         let (give, pieces) = mpsc::channel(4);
@@ -161,7 +162,8 @@ impl Follow {
         match &event.kind {
             EventKind::Placed { placement } => {
                 let node = placement.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
-                self.is_placed = true;
+                // After a restart of the controller it is heard of again.
+                let is_known = std::mem::replace(&mut self.is_placed, true);
                 if let Err(why) = self.open_files(&node) {
                     self.tell(News::Events(vec![event]));
                     return self.no_files(why).await;
@@ -169,7 +171,7 @@ impl Follow {
                 if let Some(limit) = self.limit.take() {
                     self.send(limit);
                 }
-                if let Some((state, _)) = self.ending.filter(|_| !self.is_cancelled) {
+                if let Some((state, _)) = self.ending.filter(|_| !is_known && !self.is_cancelled) {
                     let uid = self.job.request.user.uid;
                     self.send(Control::Terminate { uid, state });
                 }

@@ -301,6 +301,8 @@ impl Engine for SkyPilot {
         let layout = Layout::new(&self.shared.spool, job.id);
         if let Some(remote) = job.remote.as_ref().filter(|_| layout.way_in().exists()) {
             let (layout, cluster) = (layout.clone(), remote.name.clone());
+            // The controller itself may end before it comes to the rest.
+            way_in::dismiss(&layout, &cluster);
             tokio::spawn(async move { way_in::close(&layout, &cluster).await });
         }
         let dir = layout.dir;

@@ -55,8 +55,8 @@ fn a_shell_on_the_first_node() {
     lab.file("here", "");
     terminal.line("salloc -N2", "salloc: Granted job allocation 1");
     // Whatever its startup files made of the prompt.
-    terminal.keys("PS1='on\\'' the node> '\n");
-    terminal.until("on' the node> ");
+    terminal.keys("PS1='on the'' node> '\n");
+    terminal.until("on the node> ");
     let shown = terminal.line("echo $SLURM_JOB_ID.$SLURM_STEP_ID.$SLURM_NNODES $TERM; ls here; stty size", "24 80");
     assert!(shown.contains("1.0.2 ") && shown.contains("\r\nhere\r\n"), "{shown}");
     assert!(!shown.contains("1.0.2 dumb"), "{shown}");
@@ -69,8 +69,11 @@ fn a_shell_on_the_first_node() {
     terminal.line("(echo go$((40 + 2)); exec sleep 1000)", "go42\r\n");
     terminal.keys(CTRL_Z);
     terminal.until("Stopped");
-    terminal.line("kill -9 %1; exit 3", "salloc: Relinquishing job allocation 1");
+    terminal.line("kill -9 %1; disown %1; exit 3", "salloc: Relinquishing job allocation 1");
+    terminal.until("here> ");
     terminal.line("echo code $?", "code 3");
+    terminal.until("here> ");
+    terminal.resize(24, 80);
     terminal.is_as_before();
     terminal.close();
     assert_eq!(
@@ -92,6 +95,7 @@ fn srun_pty_outside_a_job() {
     terminal.keys(CTRL_D);
     terminal.line("exit 5", "here> ");
     terminal.line("echo code $?", "code 5");
+    terminal.until("here> ");
     terminal.is_as_before();
     terminal.close();
     assert_eq!(lab.sh("squeue -h").ok(), "");
@@ -116,7 +120,7 @@ fn from_another_shell() {
     watching.wait().unwrap();
     lab.file("brought", "to the nodes");
     let to = format!("{}/on-the-node", lab.work().display());
-    lab.sh(&format!("sbcast -j 1 brought {to}")).ok();
+    lab.sh(&format!("sbcast -f -j 1 brought {to}")).ok();
     assert_eq!(fs::read_to_string(to).unwrap(), "to the nodes");
     let mut srun = lab
         .command("bash")
@@ -201,7 +205,7 @@ fn when_it_breaks_it_is_opened_again() {
     // What ran through it is over, and says so.
     lab.until_file("code", "1\n");
     cut.wait().unwrap();
-    assert!(lab.read("cut").contains("The agent of the job is gone"), "{}", lab.read("cut"));
+    assert!(lab.read("cut").contains("The connection to the job's nodes is broken"), "{}", lab.read("cut"));
     lab.server().up();
     assert_eq!(lab.sh("srun --jobid=1 echo again").ok(), "again\n");
     assert_ne!(tunnels(&lab), before);

@@ -151,6 +151,12 @@ impl Drop for WayIn {
     }
 }
 
+/// Begins to close it, for one who cannot wait; [`close`] does the rest.
+pub fn dismiss(layout: &Layout, cluster: &str) {
+    process::dismiss(&Paths::of(layout).config);
+    Entries::of(&directory::home()).remove(cluster);
+}
+
 /// The same where nobody holds it: ends what a way into `cluster` has left behind, whoever opened it. That is its process, its
 /// files, and the entry for the user's ssh. It does no harm where there is nothing.
 pub async fn close(layout: &Layout, cluster: &str) {

@@ -75,6 +75,11 @@ pub fn find(config: &Path) -> Vec<Pid> {
     pids.filter(|pid| is_ours(*pid)).map(Pid::from_raw).collect()
 }
 
+/// Asks them to end.
+pub fn dismiss(config: &Path) {
+    find(config).into_iter().for_each(|pid| drop(kill(pid, Signal::SIGTERM)));
+}
+
 /// Ends them, and waits until they are gone.
 pub async fn end(config: &Path) {
     let until = tokio::time::Instant::now() + ENDING;

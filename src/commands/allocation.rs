@@ -25,7 +25,7 @@ use crate::{
     slurm::{
         count::NodeCount,
         errno::Errno,
-        options::{Command, Options, Place, Refusal, refusals, refuse_of_allocation},
+        options::{Command, Options, Place, Refusal, refusals},
         state::JobState,
     },
 };
@@ -110,12 +110,12 @@ impl Wanted<'_> {
         if self.options.get("clusters").is_some()
             && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(|e| self.unreachable(&e))?
         {
-            check_cluster(self.command, self.options.get("clusters"), &cluster)?;
+            check_cluster(self.command, self.options.get("clusters"), &cluster.name)?;
         }
         let reply = controller.ask(&call(Box::new(submission))).map_err(|e| self.unreachable(&e))?;
-        let reply = match reply {
-            Reply::At(_, reply) => *reply,
-            reply => reply,
+        let (place, reply) = match reply {
+            Reply::At(place, reply) => (place, *reply),
+            reply => (Place::Here, reply),
         };
         match reply {
             Reply::Declined(refusal) => Err(refusal),
@@ -123,8 +123,8 @@ impl Wanted<'_> {
             reply => {
                 // srun says of the step what it has to say of that.
                 let lines = match self.command {
-                    Command::Srun => self.options.warnings_of_allocation(),
-                    _ => self.options.warnings(Place::Here),
+                    Command::Srun => self.options.warnings_of_allocation(place),
+                    _ => self.options.warnings(place),
                 };
                 lines.iter().for_each(|line| eprint(line));
                 Ok((controller, reply))
@@ -154,10 +154,7 @@ impl Wanted<'_> {
     fn submission(&self) -> Result<Submission, Refusal> {
         let line: Vec<OsString> =
             std::iter::once(self.command.name().into()).chain(self.args.iter().cloned()).collect();
-        let refusals = match self.command {
-            Command::Srun => refuse_of_allocation(self.options).map(|()| Vec::new())?,
-            _ => refusals(self.options)?,
-        };
+        let refusals = refusals(self.options)?;
         let request = resolve::resolve(self.command, self.options, submitter(&line))?;
         let program = self.program.map(|p| p.to_string_lossy().into_owned());
         let base = program.as_deref().map(|p| p.rsplit('/').next().unwrap_or(p).to_owned());

@@ -1,6 +1,7 @@
 //! The client against a server of a few lines that says what each test wants it to.
 
 mod server;
+mod websocket;
 
 use super::*;
 use serde_json::{Value, json};

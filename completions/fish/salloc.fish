@@ -4,15 +4,18 @@ complete -c salloc -s b -l begin -d 'defer job until HH:MM MM/DD/YY' -r
 complete -c salloc -s D -l chdir -d 'set working directory for batch script or tasks' -r -F
 complete -c salloc -s M -l clusters -l cluster -d 'clusters to issue commands to' -r
 complete -c salloc -l comment -d 'arbitrary comment' -r
+complete -c salloc -l context -d 'SELinux context to run in (no effect here)' -r
 complete -c salloc -s C -l constraint -d 'specify a list of constraints' -r
 complete -c salloc -s S -l core-spec -d 'count of reserved cores (no effect here)' -r
 complete -c salloc -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c salloc -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c salloc -s c -l cpus-per-task -d 'number of cpus required per task' -r
 complete -c salloc -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
+complete -c salloc -s d -l dependency -d 'defer job until condition on jobid is satisfied' -r
 complete -c salloc -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
 complete -c salloc -s x -l exclude -d 'exclude a specific list of hosts' -r
 complete -c salloc -l exclusive -d 'allocate nodes in exclusive mode when cpu consumable resource is enabled' -r
+complete -c salloc -l extra -d 'arbitrary string enclosed in single or double quotes' -r
 complete -c salloc -s B -l extra-node-info -d 'combine request of sockets per node, cores per socket and threads per core (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c salloc -l get-user-env -d 'load environment from local cluster' -r
 complete -c salloc -l gpu-bind -d 'task to gpu binding options' -r
@@ -65,8 +68,10 @@ complete -c salloc -s t -l time -d 'time limit' -r
 complete -c salloc -l time-min -d 'minimum time limit (if distinct)' -r
 complete -c salloc -l tmp -d 'minimum amount of temporary disk (temporary disk is not counted: none is set aside for the job)' -r
 complete -c salloc -l tres-bind -d 'task to tres binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c salloc -l tres-per-task -d 'list of tres required per task' -r
 complete -c salloc -l wait-all-nodes -d 'wait for all nodes to be ready before starting' -r
 complete -c salloc -l wckey -d 'wckey to run job under (workload keys are not recorded)' -r
+complete -c salloc -l x11 -d 'enable X11 forwarding (no effect here)' -r
 complete -c salloc -l bell -d 'ring the terminal bell when the job is allocated'
 complete -c salloc -l contiguous -d 'demand a contiguous range of nodes (no effect here)'
 complete -c salloc -s h -l help -d 'show this help message'

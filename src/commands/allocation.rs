@@ -110,7 +110,7 @@ impl Wanted<'_> {
         if self.options.get("clusters").is_some()
             && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(|e| self.unreachable(&e))?
         {
-            check_cluster(self.command, self.options.get("clusters"), &cluster)?;
+            check_cluster(self.command, self.options.get("clusters"), &cluster.name)?;
         }
         let reply = controller.ask(&call(Box::new(submission))).map_err(|e| self.unreachable(&e))?;
         let (place, reply) = match reply {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 6;
+pub const PROTOCOL: u16 = 7;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -153,6 +153,8 @@ pub enum Setting {
     ArrayThrottle(u32),
     /// `StartTime=`, `EligibleTime=`, epoch seconds
     Begin(i64),
+    /// `Dependency=`, as written
+    Dependency(String),
     /// `Requeue=`
     Requeue(bool),
     /// `NumNodes=`, least and most

@@ -15,17 +15,21 @@ impl Core {
             return self.table.dequeue(id);
         }
         let begin = job.request.begin.filter(|begin| *begin > now);
-        let obstacle = match (job.hold, begin) {
-            (Hold::User, _) => Some(Reason::JobHeldUser),
-            (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
-            (Hold::None, Some(_)) => Some(Reason::BeginTime),
-            (Hold::None, None) => self.obstacle(job),
+        let waits_for = self.waits_for(id, now);
+        let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
+        let obstacle = match (job.hold, waits_for, begin) {
+            (Hold::User, ..) => Some(Reason::JobHeldUser),
+            (Hold::Admin, ..) => Some(Reason::JobHeldAdmin),
+            (Hold::None, Some(reason), _) => Some(reason),
+            (Hold::None, None, Some(_)) => Some(Reason::BeginTime),
+            (Hold::None, None, None) => self.obstacle(job),
         };
         let tier = self.tier(job);
         let waits_for_limit =
             matches!(obstacle, Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig));
         let eligible = match (obstacle.is_none() || waits_for_limit, begin) {
             (true, _) => Some(job.eligible_time.filter(|t| *t <= now).unwrap_or(now)),
+            (false, _) if waits_for.is_some() => None,
             (false, begin) => begin,
         };
         let mut changed = false;

@@ -22,10 +22,9 @@ impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
         let job = self.admit(submission, now)?;
-        let id = job.id;
-        let needs = self.needs_of(&job);
-        self.table.insert(job, needs);
+        let id = self.insert(job);
         self.look_at(id, now);
+        self.single_out_corresponding(id);
         self.save(id);
         self.reschedule = true;
         Ok(id)
@@ -92,8 +91,8 @@ impl Core {
         if request.nice < 0 && request.user.uid != 0 {
             return Err(refuse(Errno::InvalidNice));
         }
-        if let Some(dependency) = &request.dependency {
-            return Err(refuse_dependency(dependency));
+        if request.dependency.as_ref().is_some_and(DependencyList::expands) {
+            return Err(refuse(Errno::NotSupported));
         }
         if array.as_ref().is_some_and(|spec| spec.count() == 0 || spec.max() >= settings.max_array_size) {
             return Err(refuse(Errno::InvalidArray));
@@ -176,6 +175,7 @@ impl Core {
             min_cpus: needs.shown_cpus(),
             script,
             environment,
+            dependency: request.dependency.as_ref().map(|list| self.unmet(list)).unwrap_or_default(),
             ..Job::new(id, self.shared(request, is_array), now)
         })
     }
@@ -265,13 +265,4 @@ fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<
         })
     };
     request.partitions.iter().map(find).collect()
-}
-
-/// Dependencies are understood, but nothing acts on them yet.
-fn refuse_dependency(dependency: &DependencyList) -> Reply {
-    Reply::Refused {
-        errno: Errno::NotSupported,
-        before: vec![format!("skyslurm does not act on dependencies yet: --dependency={dependency}")],
-        hint: Some("submit the job when the jobs it depends on are over (sbatch --wait waits for one)".into()),
-    }
 }

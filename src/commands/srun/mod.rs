@@ -15,7 +15,8 @@ mod tasks;
 pub(super) mod terminal;
 
 use super::{
-    asked_for,
+    ask::right_cluster,
+    asked_for, check_cluster,
     terminal::{eprint, print, refuse},
 };
 use crate::slurm::options::{self, Command, Place, Refusal};
@@ -52,6 +53,16 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.is_set("test-only") {
         let words = "--test-only: this is a job already; sbatch --test-only tells when another would start";
         return refuse(&Refusal::error(Command::Srun, 1, words));
+    }
+    // On a node there may be no controller to ask; the job's own variables name the cluster.
+    let is_right = match environment("SLURM_CLUSTER_NAME") {
+        Some(cluster) => {
+            check_cluster(Command::Srun, parsed.options.get("clusters"), &cluster).map_err(|refusal| refuse(&refusal))
+        }
+        None => right_cluster(Command::Srun, &parsed.options),
+    };
+    if let Err(code) = is_right {
+        return code;
     }
     match find::agent(plan.request.job) {
         Ok(stream) => {

@@ -9,6 +9,7 @@
 mod batch;
 mod check;
 mod command;
+mod compound;
 mod env;
 mod exclusions;
 mod explain;

@@ -13,7 +13,8 @@ fn an_image_is_for_a_partition_on_skypilot() {
     let at = lab.place("image");
     let image = "--container-image=docker://ubuntu:24.04 --container-writable";
     // Of several partitions the one that can do it is taken.
-    let script = "echo in $SLURM_JOB_PARTITION\nsrun --container-image=ubuntu true\necho $?";
+    let script =
+        "echo in $SLURM_JOB_PARTITION\nPATH=$(dirname $(command -v srun)) srun --container-image=ubuntu true\necho $?";
     let job = at.submit(&format!("-p here,sky -o out {image}"), script);
     let words = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
                  container in the script\n";

@@ -93,7 +93,8 @@ fn an_allocation_s_options_are_those_of_its_partition() {
     let lab = two();
     let words = "--nodelist: nodes are made for the job and have no names before it starts; leave it out\n";
     assert_eq!(lab.sh("salloc -w solo true").fails(1), format!("salloc: error: {words}"));
-    assert_eq!(lab.sh("srun -w solo true").fails(1), format!("srun: error: {words}"));
+    let unfit = "srun: error: Unable to allocate resources: Requested node configuration is not available\n";
+    assert_eq!(lab.sh("srun -w solo true").fails(1), format!("srun: error: {words}{unfit}"));
     assert_eq!(lab.sh("srun -p here -w solo hostname").ok(), "solo\n");
     let nice = "--nice: it is taken from SkyPilot's priority, which ends at -1000\n";
     for command in ["salloc", "srun"] {

@@ -289,6 +289,9 @@ pub struct SkypilotConfig {
     /// Variables that stay here besides those that always do (`PATH`, `HOME`, `LD_*`, ...); a `*` at the end stands for
     /// any rest.
     pub keep_home: Vec<String>,
+    /// Whether `ssh NODE` gets to the nodes of interactive allocations, by entries that `~/.ssh/config` includes; default:
+    /// yes.
+    pub ssh_config: Option<bool>,
 }
 
 /// `[skypilot.qos.NAME]`

@@ -92,6 +92,7 @@ impl Core {
                     self.happened(id, Occasion::Begin);
                 }
             }
+            EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {
                 if job.request.kind != Kind::Batch {
                     self.ready.insert(id);

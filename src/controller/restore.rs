@@ -39,13 +39,22 @@ impl Core {
                 }
                 let Some(job) = self.table.get(id) else { return };
                 if untold {
+                    if job.request.kind == Kind::Interactive {
+                        self.await_owner(id, self.since);
+                    }
                     self.again.insert(id);
                     self.launching.push_back(id);
                     return;
                 }
-                if job.request.kind != Kind::Batch {
-                    self.ready.insert(id);
+                let (waits, is_away) = (job.state == JobState::Pending, job.is_away());
+                match job.request.kind {
+                    Kind::Batch => {}
+                    Kind::Interactive if waits => self.await_owner(id, self.since),
+                    // Of one elsewhere it is told again, once its agent is reached again.
+                    _ if is_away => {}
+                    _ => drop(self.ready.insert(id)),
                 }
+                let Some(job) = self.table.get(id) else { return };
                 self.engine.adopt(job);
                 self.await_warnings(id);
                 self.end_again(id);

@@ -1,5 +1,6 @@
 //! srun: runs a step in the allocation it was called in, or in one of its own.
 
+pub(super) mod afar;
 mod bring;
 mod client;
 pub(super) mod find;
@@ -41,7 +42,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if mpi::is_list(&parsed.options) {
         return print(mpi::LIST);
     }
-    let plan = match request::plan(&parsed.options, &parsed.operands, &args) {
+    let mut plan = match request::plan(&parsed.options, &parsed.operands, &args) {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&refusal),
     };
@@ -64,7 +65,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return code;
     }
     match find::agent(plan.request.job) {
-        Ok(stream) => client::run(plan, stream),
+        Ok(stream) => {
+            afar::settle(&mut plan.request, &parsed.options);
+            client::run(plan, stream)
+        }
         Err(refusal) => refuse(&refusal),
     }
 }

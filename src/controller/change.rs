@@ -27,6 +27,8 @@ impl Core {
             let one = match change {
                 Change::Hold => self.hold(id),
                 Change::Release => self.release(id, now),
+                Change::Suspend => self.suspend(id, now),
+                Change::Resume => self.resume(id, now),
                 Change::Requeue { hold } => self.requeue(id, *hold, uid, now),
                 Change::Update(settings) => self.update(id, settings, now),
             };

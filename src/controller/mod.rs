@@ -21,4 +21,5 @@ mod signal;
 mod spool;
 mod store;
 mod submit;
+mod suspend;
 mod table;

@@ -1,4 +1,4 @@
--- Version 3. Times are epoch seconds; texts in JSON where a value has parts.
+-- Version 5. Times are epoch seconds; texts in JSON where a value has parts.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- Scripts and environments, each kept once.
 CREATE TABLE blob (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);
@@ -36,7 +36,9 @@ CREATE TABLE job (
     -- Version 2: how it is known to the system it was handed to.
     remote TEXT,
     -- Version 3: what is left of its dependency.
-    dependency TEXT
+    dependency TEXT,
+    -- Version 5: its suspensions.
+    suspension TEXT
 );
 CREATE INDEX job_end ON job (end_time);
 CREATE INDEX job_array ON job (array_job) WHERE array_job IS NOT NULL;

@@ -66,6 +66,7 @@ impl Core {
                 self.engine.control(id, Control::Signal { uid, signal, target: asked.target });
                 Ok(())
             }
+            JobState::Suspended => Err(Errno::JobSuspended),
             _ => Err(Errno::InvalidJobId),
         }
     }

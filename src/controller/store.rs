@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Version of the schema in `schema.sql`.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 5;
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +167,7 @@ impl Store {
         let put = || -> rusqlite::Result<()> {
             let mut put = self.db.prepare_cached(
                 "INSERT OR REPLACE INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
             )?;
             put.execute(params![
                 job.id,
@@ -202,6 +202,7 @@ impl Store {
                 job.cancelled_by,
                 job.remote.as_ref().map(json),
                 Some(&job.dependency).filter(|d| !d.is_empty()).map(json),
+                job.suspension.time.map(|_| json(&job.suspension)),
             ])
             .map(drop)
         };
@@ -356,8 +357,11 @@ impl Store {
 }
 
 /// What each version of the schema added to the one before it.
-const MIGRATIONS: &[(i64, &str)] =
-    &[(2, "ALTER TABLE job ADD COLUMN remote TEXT;"), (3, "ALTER TABLE job ADD COLUMN dependency TEXT;")];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (2, "ALTER TABLE job ADD COLUMN remote TEXT;"),
+    (3, "ALTER TABLE job ADD COLUMN dependency TEXT;"),
+    (5, "ALTER TABLE job ADD COLUMN suspension TEXT;"),
+];
 
 /// Brings a store of version `from` up to date: all of it or nothing.
 fn migrate(db: &Connection, from: i64) -> rusqlite::Result<()> {
@@ -415,6 +419,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
     let flag: Option<String> = row.get("flag")?;
     let remote: Option<String> = row.get("remote")?;
     let dependency: Option<String> = row.get("dependency")?;
+    let suspension: Option<String> = row.get("suspension")?;
     Ok(Job {
         id: row.get("id")?,
         request,
@@ -443,6 +448,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         environment: row.get::<_, i64>("environment")? as u64,
         remote: remote.as_deref().map(parse).transpose()?,
         dependency: dependency.as_deref().map(parse).transpose()?.unwrap_or_default(),
+        suspension: suspension.as_deref().map(parse).transpose()?.unwrap_or_default(),
     })
 }
 

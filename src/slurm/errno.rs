@@ -85,6 +85,12 @@ pub enum Errno {
     /// Job is not running.
     #[error("Job is not running")]
     JobNotRunning,
+    /// Job is not suspended.
+    #[error("Job is not suspended")]
+    JobNotSuspended,
+    /// Job is current suspended, requested operation disabled.
+    #[error("Job can not be altered now, try again later")]
+    JobSuspended,
     /// Job is pending execution.
     #[error("Job is pending execution")]
     JobPending,
@@ -139,6 +145,8 @@ impl Errno {
             Errno::InvalidArray => 2081,
             Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
+            Errno::JobNotSuspended => 2087,
+            Errno::JobSuspended => 2077,
             Errno::InvalidNice => 2123,
             Errno::TimeMinLimit => 2124,
         }

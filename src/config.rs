@@ -239,6 +239,8 @@ pub struct ControllerConfig {
     pub max_job_count: u32,
     /// `DefMemPerCPU`; default: a job that asks for no memory has all of its nodes'.
     pub default_memory_per_cpu: Option<Text<Mem>>,
+    /// `PurgeJobAfter` of slurmdbd.conf(5): how long ended jobs are kept; default: for ever.
+    pub purge_job_after: Option<Text<Age>>,
     /// `MailProg`: what sends mail, called `PROGRAM -s SUBJECT USER`; default: `mail`, else `sendmail`.
     pub mail_program: Option<PathBuf>,
     /// `Licenses`: how many there are of each.
@@ -264,6 +266,7 @@ impl Default for ControllerConfig {
             max_array_size: 100_001,
             max_job_count: 1_000_000,
             default_memory_per_cpu: None,
+            purge_job_after: None,
             mail_program: None,
             licenses: BTreeMap::new(),
             kill_invalid_depend: false,
@@ -339,6 +342,26 @@ fn is_node_name(name: &str) -> bool {
         && name.len() <= 64
         && !name.starts_with(['-', '.'])
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// A time to keep something for, seconds: `48hours`, `30days`, `12months`; a number alone is months, as in slurmdbd.conf(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(pub i64);
+
+impl FromStr for Age {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let seconds = match unit.trim().to_ascii_lowercase().as_str() {
+            "hour" | "hours" => 3600,
+            "day" | "days" => 86_400,
+            "" | "month" | "months" => 30 * 86_400,
+            _ => return Err("not a number of hours, days or months".into()),
+        };
+        let number: i64 = number.parse().map_err(|_| "not a number of hours, days or months".to_owned())?;
+        number.checked_mul(seconds).filter(|s| *s > 0).map(Self).ok_or_else(|| "too short or too long".into())
+    }
 }
 
 /// An amount of memory, MiB.

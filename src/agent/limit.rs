@@ -104,3 +104,19 @@ impl Limits {
         self.kill.take_if(|at| *at <= now).map(|_| Due::Kill)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ahead_waits_while_the_job_is_suspended() {
+        let soon = Instant::now() + Duration::from_millis(20);
+        let mut limits = Limits { end: Some(soon), ..Limits::default() };
+        assert!(limits.pause() && !limits.pause());
+        std::thread::sleep(Duration::from_millis(40));
+        assert_eq!((limits.wait(), limits.due()), (None, None));
+        assert!(limits.go_on() && !limits.go_on());
+        assert!(limits.end.is_some_and(|end| end >= soon + Duration::from_millis(40)));
+    }
+}

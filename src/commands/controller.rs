@@ -1,9 +1,10 @@
-//! `skyslurm controller start|stop|restart|status`.
+//! `skyslurm controller start|stop|restart|status|backup`.
 
 use super::terminal;
 use crate::{
     controller::{
         api::{Call, Reply},
+        backup::back_up,
         client::Client,
         start,
     },
@@ -11,7 +12,7 @@ use crate::{
 };
 use std::{ffi::OsString, path::Path, time::Duration};
 
-const USAGE: &str = "Usage: skyslurm controller start|stop|restart|status\n";
+const USAGE: &str = "Usage: skyslurm controller start|stop|restart|status|backup FILE\n";
 
 /// Runs `skyslurm controller`.
 pub fn run(args: Vec<OsString>) -> u8 {
@@ -24,11 +25,27 @@ pub fn run(args: Vec<OsString>) -> u8 {
             code => code,
         },
         Some("status") => status(&state),
+        Some("backup") => backup(&state, args.get(1)),
         // What `start` calls; in the foreground for those who want to watch it.
         Some("run") => start::run(&state),
         Some("--help" | "-h") => terminal::print(USAGE),
         _ => {
             terminal::eprint(USAGE.trim_end());
+            1
+        }
+    }
+}
+
+/// Copies jobs and accounting into a file, whether or not a controller runs.
+fn backup(state: &Path, to: Option<&OsString>) -> u8 {
+    let Some(to) = to.map(Path::new) else {
+        terminal::eprint(USAGE.trim_end());
+        return 1;
+    };
+    match back_up(state, to) {
+        Ok(()) => 0,
+        Err(error) => {
+            terminal::eprint(&format!("skyslurm: error: {error}"));
             1
         }
     }

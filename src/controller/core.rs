@@ -84,6 +84,8 @@ pub struct Core {
     pub(super) news_told: HashSet<JobId>,
     /// Runs what tells of it.
     pub(super) messenger: Messenger,
+    /// When old jobs are looked for, epoch seconds.
+    pub(super) purge_due: i64,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -139,6 +141,7 @@ impl Core {
             news: Vec::new(),
             news_told: HashSet::new(),
             messenger: Messenger::new(),
+            purge_due: since,
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
@@ -154,7 +157,8 @@ impl Core {
     /// When something is due next, epoch seconds.
     pub fn next_due(&self) -> Option<i64> {
         let retry = self.retry.then(|| now() + 1);
-        self.due.keys().next().copied().into_iter().chain(retry).min()
+        let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.purge_due);
+        self.due.keys().next().copied().into_iter().chain(retry).chain(purge).min()
     }
 
     /// Something about `id` is due at `time`.
@@ -179,6 +183,9 @@ impl Core {
         }
         if !self.submitted.is_empty() || !self.answers.is_empty() {
             self.commit();
+        }
+        if !self.store.has_changes() {
+            self.purge(now);
         }
     }
 

@@ -65,7 +65,7 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
     write_pid(&lock).map_err(fail(state))?;
     let config = Config::read(config_file)?;
     write_slurm_conf(state, &config).map_err(fail(state))?;
-    let store = Store::open(&state.join("skyslurm.db"))?;
+    let store = Store::open(&store(state))?;
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail(state))?;
     runtime.block_on(async {
@@ -164,4 +164,9 @@ fn write_slurm_conf(state: &Path, config: &Config) -> io::Result<()> {
         state.display(),
     );
     fs::write(state.join("slurm.conf"), text)
+}
+
+/// The store of a state directory.
+pub(super) fn store(state: &Path) -> PathBuf {
+    state.join("skyslurm.db")
 }

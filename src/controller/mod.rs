@@ -1,6 +1,7 @@
 //! The daemon that owns the job table: its API, store, eligibility, lifecycle and accounting.
 
 pub mod api;
+pub mod backup;
 pub mod client;
 pub mod start;
 
@@ -13,6 +14,7 @@ mod grant;
 mod lifecycle;
 mod limits;
 mod notify;
+mod purge;
 mod query;
 mod queue;
 mod restore;

@@ -301,6 +301,47 @@ impl Store {
         get().map_err(|e| self.fail(e))
     }
 
+    /// Forgets at most so many jobs that ended before a time, and how many it forgot.
+    pub fn purge(&mut self, before: i64, most: usize) -> Result<usize, StoreError> {
+        self.begin()?;
+        let purge = || -> rusqlite::Result<usize> {
+            let mut find = self.db.prepare_cached(
+                "SELECT id FROM job WHERE end_time < ?1 AND flag IS NULL AND state NOT IN ('PENDING', 'RUNNING', \
+                 'SUSPENDED') LIMIT ?2",
+            )?;
+            let ids: Vec<JobId> =
+                find.query_map(params![before, most as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let list = json(&ids);
+            if ids.is_empty() {
+                return Ok(0);
+            }
+            for table in ["step WHERE job", "earlier_run WHERE job", "job WHERE id"] {
+                let sql = format!("DELETE FROM {table} IN (SELECT value FROM json_each(?1))");
+                self.db.prepare_cached(&sql)?.execute([&list])?;
+            }
+            // An id is not given twice.
+            self.db.execute(
+                "INSERT INTO meta VALUES ('last_id', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1 WHERE CAST(value AS INTEGER) < ?1",
+                [ids.iter().max()],
+            )?;
+            Ok(ids.len())
+        };
+        let ids = purge();
+        ids.map_err(|e| self.fail(e))
+    }
+
+    /// Forgets scripts, environments and requests that no job has any more.
+    pub fn sweep(&mut self) -> Result<(), StoreError> {
+        self.begin()?;
+        let swept = self.db.execute_batch(
+            "DELETE FROM request WHERE id NOT IN (SELECT request FROM job);
+             DELETE FROM blob WHERE id NOT IN (SELECT script FROM job UNION SELECT environment FROM job);",
+        );
+        // Those in memory may have lost their rows.
+        self.requests.clear();
+        swept.map_err(|e| self.fail(e))
+    }
+
     /// The earlier runs of requeued jobs.
     pub fn earlier_runs(&self) -> Result<Vec<Job>, StoreError> {
         let get = || -> rusqlite::Result<Vec<String>> {
@@ -585,6 +626,40 @@ mod tests {
         let second = store.put_blob(b"").unwrap();
         assert_ne!(second, first);
         assert_eq!((store.blob(first).unwrap(), store.blob(second).unwrap()), (b"#!/bin/sh\n".to_vec(), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_old_goes_with_all_that_was_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let mut store = Store::open(&path).unwrap();
+        let (old, new) = (store.put_blob(b"old").unwrap(), store.put_blob(b"new").unwrap());
+        let ended = |id, time, blob| Job {
+            state: JobState::Completed,
+            end_time: Some(time),
+            start_time: Some(time),
+            script: blob,
+            environment: blob,
+            ..job(id)
+        };
+        let shared = ended(3, 100, old);
+        let runs = Job { state: JobState::Running, ..Job { id: 4, ..shared.clone() } };
+        for job in [&ended(1, 100, old), &ended(2, 300, new), &shared, &Job { script: new, environment: new, ..runs }] {
+            store.put_job(job).unwrap();
+        }
+        store.put_step(1, 0, &step()).unwrap();
+        assert_eq!(store.purge(200, 1).unwrap(), 1);
+        assert_eq!(store.purge(200, 9).unwrap(), 1);
+        assert_eq!(store.purge(200, 9).unwrap(), 0);
+        store.sweep().unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.by_ids(&[1, 2, 3, 4]).unwrap().iter().map(|j| j.id).collect::<Vec<_>>(), [2, 4]);
+        assert!(store.blob(old).is_err() && store.blob(new).is_ok());
+        // Its request is written anew though another with the same one was there before.
+        store.put_job(&Job { id: 5, ..shared }).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.by_ids(&[5]).unwrap().len(), 1);
+        assert_eq!(store.last_id().unwrap(), 5);
     }
 
     #[test]

@@ -222,3 +222,29 @@ fn an_array_of_a_hundred_thousand() {
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     assert!(peak.is_some_and(|kib| kib < 200_000), "{peak:?} KiB");
 }
+
+/// A copy of the store can be made while it is written, and a controller goes on from it.
+#[test]
+fn a_copy_of_the_store_is_whole() {
+    let lab = Lab::new(FOUR);
+    let held = lab.submit("-H -J kept --wrap 'echo kept > kept'");
+    let copy = lab.home().join("copy");
+    thread::scope(|scope| {
+        scope.spawn(|| lab.sh("for i in $(seq 20); do sbatch -Q -o /dev/null --wrap true; done"));
+        lab.sh(&format!("skyslurm controller backup {}", copy.display())).ok();
+    });
+    let again = lab.sh(&format!("skyslurm controller backup {}", copy.display()));
+    assert!(again.fails(1).contains("exists already"));
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&copy).unwrap().permissions()) & 0o777, 0o600);
+    lab.until("squeue -h -t all -o '%T' | sort | uniq -c | tr -s ' '", "20 COMPLETED\n 1 PENDING");
+    lab.sh("skyslurm controller stop").ok();
+    lab.sh(&format!(
+        "cd {}; rm -f skyslurm.db-wal skyslurm.db-shm; cp {} skyslurm.db",
+        lab.state().display(),
+        copy.display()
+    ))
+    .ok();
+    lab.sh(&format!("scontrol release {held}")).ok();
+    lab.until_state(held, "COMPLETED");
+    assert_eq!(lab.read("kept"), "kept\n");
+}

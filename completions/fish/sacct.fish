@@ -4,6 +4,7 @@ complete -c sacct -l delimiter -d 'characters used to separate the fields with -
 complete -c sacct -s E -l endtime -d 'select jobs eligible before this time' -r
 complete -c sacct -s o -l format -l fields -d 'comma separated list of fields ("--helpformat" lists them)' -r
 complete -c sacct -s j -l jobs -d 'display information about these jobs or job steps' -r
+complete -c sacct -l json -d 'produce JSON output' -r
 complete -c sacct -l name -d 'display jobs that have any of these names' -r
 complete -c sacct -s N -l nodelist -d 'display jobs that ran on any of these nodes' -r
 complete -c sacct -s r -l partition -d 'comma separated list of partitions to select jobs from' -r
@@ -14,6 +15,7 @@ complete -c sacct -l units -d 'display values in specified unit type' -r
 complete -c sacct -s u -l user -l uid -d 'use this comma separated list of users to select jobs to display' -r
 complete -c sacct -s W -l wckeys -d 'only send data about these wckeys (no effect here)' -r
 complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job (no effect here)' -r
+complete -c sacct -l yaml -d 'produce YAML output' -r
 complete -c sacct -s a -l allusers -d 'display jobs for all users'
 complete -c sacct -s X -l allocations -d 'only show statistics relevant to the job allocation itself'
 complete -c sacct -s L -l allclusters -d 'display jobs ran on all clusters (no effect here)'

@@ -6,6 +6,7 @@ mod broadcast;
 mod common;
 pub mod controller;
 pub mod doctor;
+mod dump;
 pub mod explain;
 pub mod install;
 pub mod sacct;

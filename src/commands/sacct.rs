@@ -5,6 +5,7 @@ mod query;
 use super::{
     ask::{self, AskError, Said},
     check_cluster,
+    dump::{self, Dump},
     terminal::{eprint, refuse},
 };
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     job::Job,
     report::{
         clock::{Clock, local},
+        dump::{AccountingJobs, StepRow},
         job_values,
         sacct_fields::{Accounting, Row},
         sacct_table::{self, Column, Layout},
@@ -62,8 +64,12 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if options.is_set("verbose") {
         eprint(&window_in_words(&query));
     }
-    match listing(options, &columns, &query) {
-        Ok(Ok(out)) => Said::out(out).print(),
+    let dump = match dump::read(options, Sacct, &args) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
+    match listing(options, &columns, &query, dump.as_ref()) {
+        Ok(Ok(code)) => code,
         Ok(Err(refusal)) => refuse(&refusal),
         Err(error) => Said::error(format!("sacct: error: {error}")).print(),
     }
@@ -110,7 +116,8 @@ fn listing(
     options: &Options,
     columns: &[Column<Accounting>],
     query: &Query,
-) -> Result<Result<String, Refusal>, AskError> {
+    dump: Option<&Dump>,
+) -> Result<Result<u8, Refusal>, AskError> {
     let mut client = Client::connect()?;
     let jobs = match ask::accounting(&mut client, query.filter()) {
         // An id that never was is an empty listing.
@@ -134,18 +141,42 @@ fn listing(
         },
         units,
     };
+    let shown = shown(&jobs, query);
+    if let Some(dump) = dump {
+        return Ok(Ok(dump.print::<AccountingJobs>("jobs", &records(&shown, query, &context), &[], &cluster.name)));
+    }
     let mut out = String::new();
     if !options.is_set("noheader") {
         sacct_table::header(columns, &layout(options), &mut out);
     }
-    rows(&jobs, query, columns, &layout(options), options.is_set("array"), &context, &mut out);
-    Ok(Ok(out))
+    rows(&shown, query, columns, &layout(options), options.is_set("array"), &context, &mut out);
+    Ok(Ok(Said::out(out).print()))
 }
 
-/// Appends the rows of the jobs that match: a job, then its steps. An array's elements stand by
-/// their numbers, and behind them its waiting rest.
+/// The jobs that match. An array's elements stand by their numbers, and behind them its waiting rest.
+fn shown<'a>(jobs: &'a [Job], query: &Query) -> Vec<&'a Job> {
+    let mut shown: Vec<&Job> = jobs.iter().filter(|job| query.matches(job)).collect();
+    shown.sort_by_key(|job| {
+        let task = job.array.as_ref().map(|array| array.task_id.unwrap_or(u32::MAX));
+        (job.array_job_id(), task, job.id, job.restarts)
+    });
+    shown
+}
+
+/// Jobs with those of their steps that are asked for.
+fn records<'a>(shown: &[&'a Job], query: &Query, context: &'a Context<'a>) -> Vec<(Row<'a>, Vec<StepRow<'a>>)> {
+    let record = |job: &&'a Job| {
+        let job = *job;
+        let row = |step| Row { job, step, element: None, context };
+        let steps = job.steps.iter().filter(|step| query.shows_step(job, &step.id.to_string()));
+        (row(None), steps.map(|step| StepRow { row: row(Some(step)), step }).collect())
+    };
+    shown.iter().map(record).collect()
+}
+
+/// Appends the rows of these jobs: a job, then its steps.
 fn rows(
-    jobs: &[Job],
+    shown: &[&Job],
     query: &Query,
     columns: &[Column<Accounting>],
     layout: &Layout,
@@ -153,12 +184,7 @@ fn rows(
     context: &Context,
     out: &mut String,
 ) {
-    let mut shown: Vec<&Job> = jobs.iter().filter(|job| query.matches(job)).collect();
-    shown.sort_by_key(|job| {
-        let task = job.array.as_ref().map(|array| array.task_id.unwrap_or(u32::MAX));
-        (job.array_job_id(), task, job.id, job.restarts)
-    });
-    for job in shown {
+    for job in shown.iter().copied() {
         if query.shows_job(job) {
             let pending =
                 job.array.as_ref().filter(|array| each && array.task_id.is_none()).map(|array| &array.pending);
@@ -199,7 +225,7 @@ mod tests {
         let context = Context { jobs: jobs_context, units: units(&parsed.options) };
         let (columns, layout) = (columns(&parsed.options).unwrap(), layout(&parsed.options));
         let mut out = String::new();
-        rows(jobs, &query, &columns, &layout, parsed.options.is_set("array"), &context, &mut out);
+        rows(&shown(jobs, &query), &query, &columns, &layout, parsed.options.is_set("array"), &context, &mut out);
         out
     }
 

@@ -10,6 +10,7 @@ mod write;
 
 use super::{
     ask::{self, AskError, Said},
+    dump::{self, Dump},
     terminal::{eprint, refuse},
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(crate) struct Words<'a> {
     oneliner: bool,
     /// `--details`
     details: bool,
+    /// `--json`, `--yaml`
+    dump: Option<Dump>,
 }
 
 impl Words<'_> {
@@ -139,7 +142,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return exit;
     }
     let (oneliner, details) = (options.is_set("oneliner"), options.is_set("details"));
-    let mut said = match answer(&Words { keyword, args, oneliner, details }) {
+    let dump = match dump::read(options, Scontrol, &[]) {
+        Ok(dump) => dump.map(|dump| dump.with_command(operands.clone())),
+        Err(stop) => return stop.say(),
+    };
+    let mut said = match answer(&Words { keyword, args, oneliner, details, dump }) {
         Ok(said) => said,
         Err(error) => Said::error(format!("scontrol: error: {error}")),
     };
@@ -206,7 +213,7 @@ mod tests {
     fn said(line: &str) -> (String, u8) {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let (keyword, args) = words.split_first().unwrap();
-        let said = answer(&Words { keyword, args, oneliner: false, details: false }).unwrap();
+        let said = answer(&Words { keyword, args, oneliner: false, details: false, dump: None }).unwrap();
         (said.out + &said.err.join("\n"), said.exit)
     }
 

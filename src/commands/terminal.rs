@@ -5,7 +5,7 @@ use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 /// Writes `text` to stdout at once. A closed pipe is no error, and the end: the reader had enough.
 pub fn print(text: &str) -> u8 {
@@ -15,7 +15,11 @@ pub fn print(text: &str) -> u8 {
 /// The same for bytes.
 pub fn print_bytes(bytes: &[u8]) -> u8 {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    ended(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+fn ended(written: io::Result<()>) -> u8 {
+    match written {
         // Nobody reads on: the command has nothing left to do, `--iterate` or not.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => {
@@ -24,6 +28,12 @@ pub fn print_bytes(bytes: &[u8]) -> u8 {
         }
         Ok(()) => 0,
     }
+}
+
+/// Writes what `write` writes to stdout as it comes, for what may be too long to be kept. A closed pipe is the end, too.
+pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    ended(write(&mut out).and_then(|()| out.flush()))
 }
 
 /// Writes one line to stderr, in one piece: others may write there, too. That it cannot be written is nobody's to hear.

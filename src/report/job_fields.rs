@@ -65,7 +65,7 @@ impl<'a> JobRow<'a> {
     }
 
     /// Appends `3`, or `1-10%2`; nothing for a job that is no array.
-    fn write_tasks(&self, out: &mut String) {
+    pub fn write_tasks(&self, out: &mut String) {
         if let Some((array, pending)) = self.pending() {
             out.push_str(&show_pending(pending, array.throttle, self.context.bitstr_len));
         } else if let Some(task) = self.task() {
@@ -119,7 +119,7 @@ fn join(words: &[String], out: &mut String) {
 }
 
 /// Nodes in the shortest form; nothing for none.
-fn write_nodes(job: &Job, out: &mut String) {
+pub(super) fn write_nodes(job: &Job, out: &mut String) {
     if let Some(placement) = values::allocation(job) {
         match placement.nodes.as_slice() {
             [only] => out.push_str(&only.node),
@@ -167,7 +167,8 @@ fn write_end(row: &JobRow, out: &mut String) {
     }
 }
 
-fn write_command(job: &Job, out: &mut String) {
+/// Appends the script and its arguments; `(null)` without one.
+pub(super) fn write_command(job: &Job, out: &mut String) {
     let request = &job.request;
     or_null(request.command.as_deref(), out);
     if request.command.is_some() {

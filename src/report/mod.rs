@@ -3,6 +3,7 @@
 //! Field tables are data: one row a field. Commands choose rows and print what comes out.
 
 pub mod clock;
+pub mod dump;
 pub mod field;
 pub mod format;
 pub mod job_fields;
@@ -11,6 +12,7 @@ pub mod job_values;
 pub mod node_fields;
 pub mod node_groups;
 pub mod node_state;
+pub mod node_values;
 #[cfg(test)]
 mod recorded;
 pub mod sacct_fields;

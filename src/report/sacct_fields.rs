@@ -12,6 +12,7 @@ use super::{
 use crate::{
     job::{Job, Step, StepId},
     slurm::{
+        array::show_pending,
         hostlist,
         time::{TimeLimit, elapsed_sacct},
     },
@@ -53,6 +54,13 @@ impl Row<'_> {
             _ => out.push_str(&self.job.shown_id(self.context.jobs.bitstr_len)),
         }
         self.write_step(out);
+    }
+
+    /// The elements that wait, if the row is theirs: `4-6%2`.
+    pub fn write_waiting(&self, out: &mut String) {
+        if let (None, Some(array)) = (self.element, self.job.array.as_ref().filter(|array| array.task_id.is_none())) {
+            out.push_str(&show_pending(&array.pending, array.throttle, self.context.jobs.bitstr_len));
+        }
     }
 
     /// The job id every element has of its own.

@@ -98,3 +98,76 @@ fn every_command_says_what_it_is() {
         assert_eq!(lab.sh(&format!("{command} -V")).ok(), "slurm 24.11.5\n", "{command}");
     }
 }
+
+fn json(out: &str) -> serde_json::Value {
+    serde_json::from_str(out).unwrap_or_else(|error| panic!("{error}: {out}"))
+}
+
+/// Programs are told of the same jobs, nodes and partitions; the shapes are tested beside the code.
+#[test]
+fn json_and_yaml_tell_what_the_listings_tell() {
+    let lab = two_jobs();
+    lab.sh("sbatch -Q --wait -J ended -o /dev/null --wrap 'exit 3'");
+    let names = |out: &str, of: &str| -> Vec<String> {
+        json(out)[of].as_array().unwrap().iter().map(|record| record["name"].as_str().unwrap().to_owned()).collect()
+    };
+    // All jobs, whatever squeue would list, unless states are chosen.
+    assert_eq!(names(lab.sh("squeue --json").ok(), "jobs"), ["held", "runs", "ended"]);
+    assert_eq!(names(lab.sh("squeue --json -t R").ok(), "jobs"), ["runs"]);
+    assert_eq!(names(lab.sh("squeue --json --name ended -S i -o %i -h").ok(), "jobs"), ["ended"]);
+    let none = json(lab.sh("squeue --json -u root -t CD").ok());
+    assert_eq!(none["warnings"][0]["description"], "Zero jobs to dump");
+    assert_eq!(names(lab.sh("scontrol --json show job 2").ok(), "jobs"), ["runs"]);
+    assert_eq!(names(lab.sh("scontrol show nodes --json node[2-3]").ok(), "nodes"), ["node2", "node3"]);
+    assert_eq!(names(lab.sh("scontrol show partition --json").ok(), "partitions"), ["gpu", "debug"]);
+    assert_eq!(json(lab.sh("squeue -s --json").ok())["steps"][0]["id"], "2.batch");
+    assert_eq!(json(lab.sh("scontrol show step --json 2.batch").ok())["steps"][0]["name"], "batch");
+    let sinfo = json(lab.sh("sinfo --json -p debug -n node2").ok());
+    assert_eq!(
+        (&sinfo["sinfo"][0]["partition"]["name"], &sinfo["sinfo"][0]["cpus"]["allocated"]),
+        (&"debug".into(), &1.into())
+    );
+    let ended = &json(lab.sh("sacct --json -j 3").ok())["jobs"][0];
+    assert_eq!(
+        (&ended["exit_code"]["return_code"]["number"], &ended["steps"][0]["step"]["id"]),
+        (&3.into(), &"3.batch".into())
+    );
+    assert_eq!(ended["exit_code"]["status"], serde_json::json!(["ERROR"]));
+
+    for line in ["squeue", "sinfo", "sacct -j 3", "scontrol show partition gpu"] {
+        let yaml: serde_json::Value = serde_yaml::from_str(lab.sh(&format!("{line} --yaml")).ok()).unwrap();
+        let mut json = json(lab.sh(&format!("{line} --json")).ok());
+        json["last_update"] = yaml["last_update"].clone();
+        json["meta"]["command"] = yaml["meta"]["command"].clone();
+        assert_eq!(
+            yaml.as_object().unwrap().len(),
+            json.as_object().unwrap().len() - usize::from(yaml.get("last_update").is_none())
+        );
+    }
+    for (line, code, stdout, stderr) in [
+        ("squeue --json=list", 0, "data_parser/v0.0.42\n", "Possible data_parser plugins:\n"),
+        (
+            "sacct --yaml=v0.0.1",
+            1,
+            "",
+            "sacct: error: application/x-yaml output not supported by data_parser/v0.0.42\n",
+        ),
+        ("scontrol show job 99 --json", 1, "", "slurm_load_jobs error: Invalid job id specified\n"),
+    ] {
+        let out = lab.sh(line);
+        assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (code, stdout, stderr), "{line}");
+    }
+}
+
+/// What programs read does not change with the terminal, the language or the width.
+#[test]
+fn machine_output_is_the_same_everywhere() {
+    let lab = two_jobs();
+    let line = "squeue --json=v0.0.42 | grep -v -E 'number|\"squeue'";
+    let plain = lab.sh(line);
+    let elsewhere =
+        lab.sh(&format!("COLUMNS=20 LC_ALL=de_DE.UTF-8 TZ=Asia/Tokyo SLURM_TIME_FORMAT=relative TERM=dumb {line}"));
+    assert_eq!(plain.ok(), elsewhere.ok());
+    // Who reads no further ends the command at once.
+    assert_eq!(lab.sh("squeue --json | head -n 1; echo ${PIPESTATUS[0]}").ok(), "{\n0\n");
+}

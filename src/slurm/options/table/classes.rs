@@ -39,7 +39,6 @@ pub(super) const STEP_CONTAINER: Class =
 pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
-pub(super) const JSON: Class = Class::Refused("not supported yet; ask for the fields with a format");
 pub(super) const DEPENDENCY: Class =
     Class::Refused("job dependencies are not supported yet; submit the job after its predecessor has ended");
 /// Behind `=` stand Slurm's own words, which are then the whole message.

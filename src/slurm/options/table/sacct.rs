@@ -42,7 +42,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("helpformat", HONOURED, "print a list of fields that can be specified with --format").short('e'),
     flag("help", HONOURED, "print this description of use").short('h'),
     value("jobs", "job(.step),...", HONOURED, "display information about these jobs or job steps").short('j'),
-    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Sacct, JSON, NONE),
+    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Sacct, HONOURED, NONE),
     Row::flag("local", "report information only about jobs on the local cluster").takes(Sacct, FEDERATION, &["SACCT_LOCAL"]),
     flag("long", HONOURED, "equivalent to specifying --format with most of the fields").short('l'),
     value("name", "jobname,...", HONOURED, "display jobs that have any of these names"),
@@ -70,5 +70,5 @@ pub(super) static ROWS: &[Row] = &[
     flag("version", HONOURED, "print version").short('V'),
     value("wckeys", "wckey,...", Inert("workload keys are not recorded: no job has one"), "only send data about these wckeys").short('W'),
     Row::optional("whole-hetjob", Text, "yes|no", "retrieve all components of a heterogeneous job").takes(Sacct, Inert("there are no heterogeneous jobs"), NONE),
-    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sacct, JSON, NONE),
+    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sacct, HONOURED, NONE),
 ];

@@ -25,7 +25,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("future", NOT_YET, &["SCONTROL_FUTURE"], "report information about nodes in \"FUTURE\" state").short('F'),
     flag("help", HONOURED, NONE, "equivalent to \"help\" command").short('h'),
     flag("hide", HIDDEN, NONE, "equivalent to \"hide\" command"),
-    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Scontrol, JSON, NONE),
+    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Scontrol, HONOURED, NONE),
     flag("local", FEDERATION, &["SCONTROL_LOCAL"], "report information only about jobs on the local cluster"),
     flag("oneliner", HONOURED, NONE, "equivalent to \"oneliner\" command").short('o'),
     flag("quiet", HONOURED, NONE, "equivalent to \"quiet\" command").short('Q'),
@@ -34,5 +34,5 @@ pub(super) static ROWS: &[Row] = &[
     flag("usage", HONOURED, NONE, "equivalent to \"help\" command"),
     flag("verbose", Inert("there is no more to tell"), NONE, "equivalent to \"verbose\" command").short('v'),
     flag("version", HONOURED, NONE, "equivalent to \"version\" command").short('V'),
-    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Scontrol, JSON, NONE),
+    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Scontrol, HONOURED, NONE),
 ];

@@ -33,7 +33,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("help", HONOURED, "show this help message").section(Help),
     flag("hide", HIDDEN, "do not show hidden or non-accessible partitions"),
     value("iterate", "seconds", HONOURED, NONE, "specify an iteration period").short('i'),
-    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Sinfo, JSON, NONE),
+    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Sinfo, HONOURED, NONE),
     Row::flag("local", "show only local cluster in a federation").takes(Sinfo, FEDERATION, &["SINFO_LOCAL"]),
     flag("long", HONOURED, "long output - displays more information").short('l'),
     flag("list-reasons", HONOURED, "list reason nodes are down or drained").short('R'),
@@ -50,5 +50,5 @@ pub(super) static ROWS: &[Row] = &[
     flag("usage", HONOURED, "display brief usage message").section(Help),
     flag("verbose", Inert("there is no more to tell"), "verbosity level").short('v'),
     flag("version", HONOURED, "output version information and exit").short('V'),
-    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sinfo, JSON, NONE),
+    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sinfo, HONOURED, NONE),
 ];

@@ -35,7 +35,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("hide", HIDDEN, NONE, "do not display jobs in hidden partitions"),
     list("iterate", "seconds", HONOURED, NONE, "specify an iteration period").short('i'),
     list("jobs", "job(s)", HONOURED, NONE, "comma separated list of job IDs to view, default is all").short('j'),
-    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Squeue, JSON, NONE),
+    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Squeue, HONOURED, NONE),
     flag("local", FEDERATION, &["SQUEUE_LOCAL"], "report information only about jobs on the local cluster"),
     flag("long", HONOURED, NONE, "long report").short('l'),
     list("licenses", "license names", HONOURED, &["SQUEUE_LICENSES"], "comma separated list of license names to view").short('L'),
@@ -63,5 +63,5 @@ pub(super) static ROWS: &[Row] = &[
     Row::alias("user", "users"),
     flag("verbose", HONOURED, NONE, "verbosity level").short('v'),
     flag("version", HONOURED, NONE, "output version information and exit").short('V'),
-    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Squeue, JSON, NONE),
+    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Squeue, HONOURED, NONE),
 ];

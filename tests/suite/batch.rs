@@ -215,3 +215,17 @@ fn verbose_tells_what_was_asked_for() {
     }
     assert!(!lab.sh("sbatch --hold --wrap true").stderr.contains("defined options"));
 }
+
+/// submitit and others make the directory of a job's output when they know its number.
+#[test]
+fn the_directory_of_the_output_may_be_made_after_the_submission() {
+    let lab = Lab::new(ONE);
+    let line =
+        "J=$(sbatch --parsable -o log_%j/%j.out -e log_%j/%j.err --wrap 'echo here'); sleep 0.2; mkdir log_$J; echo $J";
+    let id = lab.sh(line).ok().trim().to_owned();
+    lab.until(&format!("sacct -n -X -P -j {id} -o state,exitcode"), "COMPLETED|0:0");
+    assert_eq!(lab.sh(&format!("cat log_{id}/{id}.out")).ok(), "here\n");
+    // One that nobody makes.
+    let lost = lab.sh("sbatch --parsable -o nowhere/%j.out --wrap true").ok().trim().to_owned();
+    lab.until(&format!("sacct -n -X -P -j {lost} -o state,exitcode"), "FAILED|0:53");
+}

@@ -87,11 +87,17 @@ impl Core {
 
     /// Partitions, nodes and settings.
     pub(super) fn cluster(&self, now: i64) -> Cluster {
+        let settings = &self.config.controller;
+        let mut qos = vec![settings.qos.clone()];
+        qos.extend(settings.qos_list.iter().filter(|name| **name != settings.qos).cloned());
         Cluster {
-            name: self.config.controller.cluster_name.clone(),
+            name: settings.cluster_name.clone(),
             partitions: self.engine.partitions(),
             nodes: self.engine.nodes(),
             config: self.settings(),
+            accounts: settings.accounts.clone(),
+            default_account: settings.account.clone(),
+            qos,
             now,
             out_of_reach: self.engine.out_of_reach(),
         }

@@ -83,6 +83,12 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// `scontrol show config`: key and value, sorted.
     pub config: Vec<(String, String)>,
+    /// The accounts jobs may name; none: any.
+    pub accounts: Vec<String>,
+    /// The account of jobs that name none.
+    pub default_account: Option<String>,
+    /// The QOS there are, that of jobs that name none first.
+    pub qos: Vec<String>,
     /// The controller's clock, epoch seconds.
     pub now: i64,
     /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.

@@ -2,6 +2,7 @@
 //!
 //! Field tables are data: one row a field. Commands choose rows and print what comes out.
 
+pub mod associations;
 pub mod clock;
 pub mod dump;
 pub mod field;
@@ -18,11 +19,13 @@ mod recorded;
 pub mod sacct_fields;
 pub mod sacct_table;
 pub mod sacct_values;
+pub mod sacctmgr_fields;
 #[cfg(test)]
 pub(crate) mod sample_jobs;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod show;
+pub mod share_fields;
 pub mod sort;
 pub mod sstat_fields;
 pub mod step_fields;

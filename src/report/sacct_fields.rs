@@ -196,16 +196,16 @@ fn write_minutes(limit: TimeLimit, out: &mut String) {
 type Write = for<'a> fn(&Row<'a>, &mut String);
 
 const fn row(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, width, listed: true, write }
+    Field { name, header: name, width, listed: true, write }
 }
 
 /// A field about something that is not measured or does not exist here.
 const fn none(name: &'static str, width: i32) -> Field {
-    Field { name, width, listed: true, write: |_, _| {} }
+    Field { name, header: name, width, listed: true, write: |_, _| {} }
 }
 
 const fn newer(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, width, listed: false, write }
+    Field { name, header: name, width, listed: false, write }
 }
 
 /// All fields, in the order in which `--helpformat` lists them; beginnings of names are looked for in it too.

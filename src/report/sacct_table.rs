@@ -1,4 +1,4 @@
-//! The table of sacct and sstat: `--format` read into columns, and rows printed in them.
+//! The table of sacct, sstat, sacctmgr and sshare: `--format` read into columns, and rows printed in them.
 
 /// What a table is about.
 pub trait Kind: 'static {
@@ -10,8 +10,10 @@ pub trait Kind: 'static {
 
 /// A field.
 pub struct Field<K: Kind + ?Sized> {
-    /// Its name, which is also its header.
+    /// Its name.
     pub name: &'static str,
+    /// What stands above its column: nearly always its name.
+    pub header: &'static str,
     /// Its width; negative: left-justified.
     pub width: i32,
     /// Whether `--helpformat` and `--format=all` know it. Fields that came after 22.05 can be asked for
@@ -85,7 +87,7 @@ fn number(text: &str) -> i32 {
 
 /// Appends the header: names, and under columns of a width a line of dashes.
 pub fn header<K: Kind>(columns: &[Column<K>], layout: &Layout, out: &mut String) {
-    line(columns, layout, false, out, |column, out| out.push_str(column.field.name));
+    line(columns, layout, false, out, |column, out| out.push_str(column.field.header));
     if *layout == Layout::Columns {
         for column in columns {
             out.extend(std::iter::repeat_n('-', width(column)));

@@ -86,6 +86,14 @@ fn about(command: Command) -> &'static str {
         Command::Sstat => "Show what running job steps use",
         Command::Sbcast => "Bring a file to the nodes of a job",
         Command::Scontrol => "View and change jobs, nodes and partitions",
+        Command::Sacctmgr => "View accounts, users and QOS",
+        Command::Sshare => "View the shares of accounts and users",
+        Command::Sprio => "View the factors of pending jobs' priorities",
+        Command::Sdiag => "Show what the controller has done",
+        Command::Seff => "Show how well a job used what it had",
+        Command::Sreport => "Reports from accounting",
+        Command::Strigger => "Event triggers",
+        Command::Scrontab => "Crontabs of the cluster",
     }
 }
 

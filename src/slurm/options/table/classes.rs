@@ -11,6 +11,8 @@ pub(in crate::slurm::options) const ALLOCATIONS: Class = Class::Inert(
 pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail one without the others");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
+/// Of a command that only shows.
+pub(super) const NOTHING_CHANGES: Class = Class::Inert("nothing is changed by this command here");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
 pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");

@@ -11,16 +11,14 @@ use super::{
     table::Table,
 };
 use crate::{
-    agent::wire::Control,
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
-    job::{Job, JobId, JobList, Kind, Request},
+    job::{Job, JobId, JobList, Request},
     slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
-    fs,
     path::PathBuf,
     sync::Weak,
     time::{SystemTime, UNIX_EPOCH},
@@ -49,15 +47,15 @@ pub struct Core {
     pub(super) engine: Box<dyn Engine>,
     pub(super) since: i64,
     /// Jobs that changed since the last commit.
-    dirty: BTreeSet<JobId>,
+    pub(super) dirty: BTreeSet<JobId>,
     /// Steps that changed since: job and place in its list.
     dirty_steps: BTreeSet<(JobId, usize)>,
     /// Jobs that have nodes and are started after the next commit.
     unlaunched: Vec<JobId>,
     /// Jobs that are to be started.
-    launching: VecDeque<JobId>,
+    pub(super) launching: VecDeque<JobId>,
     /// Handed jobs of which a former controller may have told the other system already.
-    again: HashSet<JobId>,
+    pub(super) again: HashSet<JobId>,
     /// Set when the last commit failed: the next one waits a second.
     retry: bool,
     /// Jobs that ended, whose files go after the next commit.
@@ -79,7 +77,7 @@ pub struct Core {
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
-    files: HashSet<PathBuf>,
+    pub(super) files: HashSet<PathBuf>,
     /// What the last job asked for, while it is kept.
     pub(super) last_request: Weak<Request>,
     /// Set when the controller is to end.
@@ -137,66 +135,6 @@ impl Core {
             core.remember(job);
         }
         Ok(core)
-    }
-
-    /// Takes a job from the store.
-    fn remember(&mut self, job: Job) {
-        let id = job.id;
-        let needs = self.needs_of(&job);
-        let (state, finished) = (job.state, job.is_finished());
-        if finished {
-            self.due_at(job.end_time.unwrap_or(self.since) + i64::from(self.config.controller.min_job_age), id);
-        }
-        self.table.insert(job, needs);
-        let away = self.table.get(id).is_some_and(Job::is_away);
-        match state {
-            JobState::Pending if !away => {
-                if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive) {
-                    self.await_owner(id, self.since);
-                }
-                self.look_at(id, self.since);
-            }
-            JobState::Pending | JobState::Running | JobState::Suspended => {
-                let Some(job) = self.table.get(id) else { return };
-                let untold = job.remote.as_ref().is_some_and(|r| r.id.is_none());
-                if let Some(array) = &job.array {
-                    let array = array.job_id;
-                    self.table.count_running(array, 1);
-                }
-                let Some(job) = self.table.get(id) else { return };
-                if untold {
-                    self.again.insert(id);
-                    self.launching.push_back(id);
-                    return;
-                }
-                if job.request.kind != Kind::Batch {
-                    self.ready.insert(id);
-                }
-                self.engine.adopt(job);
-                self.end_again(id);
-            }
-            _ => {}
-        }
-    }
-
-    /// Ends a job of a former controller that was being ended: whether its agent was told that is not known.
-    fn end_again(&mut self, id: JobId) {
-        let Some(job) = self.table.get(id).filter(|j| j.flag == Some(JobState::Completing)) else { return };
-        let control = match job.cancelled_by {
-            Some(uid) => Control::Terminate { uid, state: JobState::Cancelled },
-            None => Control::Terminate { uid: job.request.user.uid, state: JobState::Pending },
-        };
-        self.engine.control(id, control);
-    }
-
-    /// Removes scripts and environments that a former controller wrote and no running job needs.
-    fn clear_files(&mut self, known: &[Job]) {
-        let active = known.iter().any(|j| j.state == JobState::Running && !j.is_away());
-        if !active {
-            for kind in ["script", "environment"] {
-                let _ = fs::remove_dir_all(self.state_dir.join("spool").join(kind));
-            }
-        }
     }
 
     /// When something is due next, epoch seconds.
@@ -415,37 +353,6 @@ impl Core {
                 self.fail_to_start(id, &error);
             }
         }
-    }
-
-    /// The script, if it has one, and the environment of a job, as files.
-    fn files_of(&mut self, job: &Job) -> Result<(Option<PathBuf>, PathBuf), String> {
-        let script = match job.request.kind {
-            Kind::Batch => Some(self.spool_file("script", job.script, "slurm_script")?),
-            _ => None,
-        };
-        Ok((script, self.spool_file("environment", job.environment, "environment")?))
-    }
-
-    /// A script or an environment of the store, as a file in the spool directory.
-    fn spool_file(&mut self, kind: &str, blob: u64, name: &str) -> Result<PathBuf, String> {
-        let dir = self.state_dir.join("spool").join(kind).join(blob.to_string());
-        let path = dir.join(name);
-        if self.files.contains(&path) {
-            return Ok(path);
-        }
-        let data = self.store.blob(blob).map_err(|e| e.to_string())?;
-        let write = || -> std::io::Result<()> {
-            use std::os::unix::fs::PermissionsExt;
-            fs::create_dir_all(&dir)?;
-            // Never a half-written script: it takes its name when it is whole.
-            let part = dir.join(format!(".{name}.part"));
-            fs::write(&part, &data)?;
-            fs::set_permissions(&part, fs::Permissions::from_mode(if kind == "script" { 0o700 } else { 0o600 }))?;
-            fs::rename(&part, &path)
-        };
-        write().map_err(|e| format!("{}: {e}", path.display()))?;
-        self.files.insert(path.clone());
-        Ok(path)
     }
 
     /// What is due by now: begin times, and the end of `MinJobAge`.

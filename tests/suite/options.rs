@@ -62,6 +62,7 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
+    ("step_io::what_is_written_comes_at_once", &["unbuffered"]),
     (
         "job_steps::a_step_is_smaller_than_its_job",
         &[
@@ -93,7 +94,7 @@ const SRUN: &[(&str, &[&str])] = &[
             "ntasks-per-gpu",
         ],
     ),
-    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
+    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output"]),
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
     ("mpi::open_mpi_s_mpirun_starts_its_daemons_with_srun", &["external-launcher"]),
     ("mpi::plugins_are_listed_and_unknown_ones_refused", &["mpi"]),
@@ -191,7 +192,7 @@ const SALLOC: &[(&str, &[&str])] = &[
     ("interactive::at_once_or_not_at_all", &["immediate"]),
     ("interactive::one_that_is_taken_away_is_told", &["kill-command"]),
     ("interactive::without_a_shell_it_lives_until_it_is_cancelled", &["no-shell"]),
-    ("terminal::salloc_rings_if_asked", &["bell", "no-bell"]),
+    ("terminal::the_bell_rings_when_it_is_asked_to", &["bell", "no-bell"]),
 ];
 
 #[test]

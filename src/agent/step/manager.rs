@@ -1,13 +1,16 @@
 //! The first node's agent as the manager of the job's steps.
 
+mod ending;
 mod held;
 mod limit;
 mod measure;
 mod ports;
+mod signals;
+mod start;
 mod watch;
 
 use super::{
-    FromClient, FromPart, Launching, Mpi, StepRequest, ToClient, ToPart,
+    FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
     account::{Account, NoPlan, Plan},
     pmi::{
         Up,
@@ -16,21 +19,14 @@ use super::{
     worse,
 };
 use crate::{
-    agent::{
-        agent::{Agent, Role},
-        batch,
-        event::EventKind,
-        link::Link,
-    },
-    job::{ExitStatus, Job, Step, StepId, Usage},
-    slurm::state::JobState,
+    agent::agent::{Agent, Role},
+    job::{ExitStatus, Job, Usage},
 };
 use measure::Gathering;
 use nix::libc::{SIGKILL, SIGTERM};
 use ports::Ports;
 use std::{
     collections::{BTreeMap, VecDeque},
-    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 use watch::{Input, Watcher};
@@ -170,79 +166,6 @@ impl Agent {
         }
     }
 
-    fn start_step(&mut self, client: u64, request: StepRequest, plan: Plan, waited: bool) {
-        let step = self.manager.next;
-        self.manager.next += 1;
-        self.manager.account.take(&plan);
-        let nodes: Vec<String> = plan.nodes.iter().map(|n| self.manager.account.name(n.index).to_owned()).collect();
-        self.note(EventKind::StepStarted(record(step, &request, &plan, &nodes)));
-        let created = ToClient::Created {
-            step,
-            nodes: nodes.clone(),
-            layout: plan.layout.clone(),
-            waited,
-            kill_wait: self.launch.kill_wait,
-        };
-        self.send(client, &created);
-        let launcher = self.launch.hosts.first().map_or("127.0.0.1", |h| &h.address).to_owned();
-        let most = plan.layout.iter().map(Vec::len).max().unwrap_or(0) as u32;
-        let wanted = request.setup.ports.map(|n| if n == 0 { most + 1 } else { n });
-        let ports = wanted.and_then(|count| self.manager.free_ports(count));
-        let mut parts: Vec<PartState> = plan.nodes.iter().map(|_| PartState::default()).collect();
-        for (place, (share, part)) in plan.nodes.iter().zip(&mut parts).enumerate() {
-            part.launching = Some(Box::new(Launching {
-                step,
-                request: request.clone(),
-                nodes: nodes.clone(),
-                layout: plan.layout.clone(),
-                distribution: plan.distribution.clone(),
-                node: place,
-                cpus: share.cpus,
-                cpu_ids: share.cpu_ids.clone(),
-                gpus: share.gpus.clone(),
-                ports: ports.as_ref().map(Ports::to_string),
-                launcher: launcher.clone(),
-            }));
-        }
-        let pmi = (request.mpi == Mpi::Pmi2).then(|| Box::new(Exchange::new(&plan.layout)));
-        let running = Running {
-            client: Some(client),
-            plan,
-            parts,
-            exit: ExitStatus::default(),
-            usage: Usage::default(),
-            cancelled_by: None,
-            kill_at: None,
-            end_at: limit::end(request.time_limit),
-            timed_out: false,
-            held: request.held,
-            ports,
-            input_from: None,
-            inputs: VecDeque::new(),
-            pmi,
-        };
-        self.manager.steps.insert(step, running);
-        if !request.held {
-            self.launch_parts(step);
-        }
-    }
-
-    /// Our own part of a step is spoken to over a connection like any other's.
-    fn launch_own_part(&mut self, step: u32, node: usize, launching: Launching) {
-        let Ok((here, there)) = UnixStream::pair() else {
-            self.part_lost(step, node);
-            return;
-        };
-        match Link::new(here) {
-            Ok(link) => {
-                let id = self.adopt(link, Role::PartOf { step, node });
-                self.part_joined(step, node, id);
-                self.launch_part(launching, Some(there));
-            }
-            Err(_) => self.part_lost(step, node),
-        }
-    }
-
     /// The agent of node `index` of the job is there: it gets what waited for it.
     pub(in crate::agent) fn node_joined(&mut self, index: usize) {
         let on_it = |s: &Running| !s.held && s.plan.nodes.iter().any(|share| share.index == index);
@@ -338,67 +261,6 @@ impl Agent {
         }
     }
 
-    fn part_done(&mut self, step: u32, node: usize) {
-        self.not_measured((step, node));
-        let Some(running) = self.manager.steps.get_mut(&step) else {
-            return;
-        };
-        if let Some(part) = running.parts.get_mut(node) {
-            part.done = true;
-            let input_was_due = std::mem::take(&mut part.input_due);
-            if let Some(connection) = part.connection.take() {
-                self.connections.remove(&connection);
-            }
-            if input_was_due {
-                self.input_taken(step);
-            }
-        }
-        if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| p.done)) {
-            self.finish_step(step);
-        }
-    }
-
-    /// A part's node is gone: its tasks are taken for killed.
-    pub(in crate::agent) fn part_lost(&mut self, step: u32, node: usize) {
-        let Some(running) = self.manager.steps.get_mut(&step) else {
-            return;
-        };
-        let Some(part) = running.parts.get_mut(node).filter(|p| !p.done) else {
-            return;
-        };
-        part.connection = None;
-        let exit = ExitStatus::signaled(9);
-        running.exit = worse(running.exit, exit);
-        let tasks = running.plan.layout.get(node).cloned().unwrap_or_default();
-        self.tell_client(step, &ToClient::Part { node, said: FromPart::Exited { tasks, exit } });
-        self.part_done(step, node);
-    }
-
-    fn finish_step(&mut self, step: u32) {
-        let Some(running) = self.manager.steps.remove(&step) else {
-            return;
-        };
-        self.manager.account.give_back(&running.plan);
-        self.manager.highest = worse_code(self.manager.highest, running.exit);
-        let (exit, usage) = (running.exit, running.usage);
-        let cancelled_by = running.cancelled_by;
-        let state = match (cancelled_by, running.timed_out) {
-            (Some(_), _) => JobState::Cancelled,
-            (None, true) => JobState::Timeout,
-            (None, false) => batch::state_of(exit),
-        };
-        self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
-        // What srun hears, accounting knows already.
-        if let Some(events) = &mut self.events {
-            events.tell();
-        }
-        if let Some(client) = running.client {
-            self.send(client, &ToClient::Done);
-        }
-        self.tell_watchers(step, &ToClient::Done);
-        self.start_waiting();
-    }
-
     pub(in crate::agent) fn on_client(&mut self, client: u64, said: FromClient) {
         let step = self.manager.steps.iter().find(|(_, s)| s.client == Some(client)).map(|(step, _)| *step);
         let Some(step) = step else { return };
@@ -427,109 +289,5 @@ impl Agent {
             let step = *step;
             self.tell_parts(step, &ToPart::Signal(SIGKILL));
         }
-    }
-
-    fn kill_step_later(&mut self, step: u32) {
-        let wait = Duration::from_secs(self.launch.kill_wait.into());
-        if let Some(running) = self.manager.steps.get_mut(&step) {
-            running.kill_at = Instant::now().checked_add(wait);
-        }
-    }
-
-    pub(in crate::agent) fn kill_overdue_steps(&mut self) {
-        self.end_overdue_steps();
-        let now = Instant::now();
-        let overdue = |s: &mut Running| s.kill_at.take_if(|at| *at <= now).is_some();
-        let steps: Vec<u32> = self.manager.steps.iter_mut().filter_map(|(n, s)| overdue(s).then_some(*n)).collect();
-        for step in steps {
-            self.tell_parts(step, &ToPart::Signal(SIGKILL));
-        }
-    }
-
-    /// `*** STEP 80.0 ON node1 CANCELLED AT ... ***` and a signal. The line is the first node's of the step.
-    fn cancel_step(&mut self, step: u32, signal: i32, words: &str) {
-        let job = self.launch.job.id;
-        let Some(running) = self.manager.steps.get_mut(&step) else {
-            return;
-        };
-        let first = running.plan.nodes.first().map_or(0, |n| n.index);
-        let stamp = crate::agent::clock::stamp();
-        let node = self.manager.account.name(first);
-        let line = format!("*** STEP {job}.{step} ON {node} CANCELLED AT {stamp}{words} ***");
-        self.tell_client(step, &ToClient::Part { node: 0, said: FromPart::Message(line) });
-        self.tell_parts(step, &ToPart::Cancel(signal));
-    }
-
-    fn all_steps(&self) -> Vec<u32> {
-        self.manager.steps.keys().copied().collect()
-    }
-
-    /// The job ends: TERM to all steps, and no new ones.
-    pub(in crate::agent) fn cancel_steps(&mut self, words: &str) {
-        let job = self.launch.job.id;
-        for waiting in std::mem::take(&mut self.manager.waiting) {
-            let text = format!("Unable to create step for job {job}: Job/step already completing or completed");
-            self.send(waiting.client, &ToClient::Refused(text));
-        }
-        for step in self.all_steps() {
-            self.tell_client(step, &ToClient::Aborted);
-            self.cancel_step(step, SIGTERM, words);
-        }
-    }
-
-    /// Sends a signal to all steps.
-    pub(in crate::agent) fn signal_steps(&mut self, signal: i32) {
-        for step in self.all_steps() {
-            self.signal_step(step, signal, None);
-        }
-    }
-
-    /// Sends a signal to one step; KILL by somebody cancels it. `false`: there is no such step.
-    pub(in crate::agent) fn signal_step(&mut self, step: u32, signal: i32, by: Option<u32>) -> bool {
-        let Some(running) = self.manager.steps.get_mut(&step) else {
-            return false;
-        };
-        if signal == SIGKILL || signal == SIGTERM {
-            if signal == SIGKILL {
-                running.cancelled_by = by;
-            }
-            self.tell_client(step, &ToClient::Aborted);
-            self.cancel_step(step, signal, "");
-        } else {
-            self.tell_parts(step, &ToPart::Signal(signal));
-        }
-        true
-    }
-
-    /// Kills all steps, now and without a word.
-    pub(in crate::agent) fn kill_steps(&mut self) {
-        for step in self.all_steps() {
-            self.tell_parts(step, &ToPart::Signal(SIGKILL));
-        }
-    }
-}
-
-/// `DerivedExitCode`, as slurmctld's `_internal_step_complete` has it: a step for want of memory takes the place of what was.
-fn worse_code(a: ExitStatus, b: ExitStatus) -> ExitStatus {
-    if b == ExitStatus::OUT_OF_MEMORY || b.code() > a.code() || (a.is_success() && !b.is_success()) { b } else { a }
-}
-
-fn record(step: u32, request: &StepRequest, plan: &Plan, nodes: &[String]) -> Step {
-    Step {
-        id: StepId::Number(step),
-        name: request.name.clone(),
-        state: JobState::Running,
-        nodes: nodes.to_vec(),
-        tasks: plan.layout.iter().map(|ids| ids.len() as u32).sum(),
-        cpus: plan.nodes.iter().map(|n| n.cpus).sum(),
-        memory: plan.nodes.iter().map(|n| n.memory).sum(),
-        gpus: plan.nodes.iter().map(|n| n.gpus.len() as u32).sum(),
-        tasks_per_node: plan.layout.iter().map(|ids| ids.len() as u32).collect(),
-        start: crate::agent::clock::now(),
-        end: None,
-        exit: ExitStatus::default(),
-        usage: Usage::default(),
-        cancelled_by: None,
-        command: request.command.clone(),
     }
 }

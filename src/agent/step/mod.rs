@@ -13,6 +13,7 @@ pub(super) mod part;
 pub mod pmi;
 pub(super) mod prepare;
 mod setup;
+mod stream;
 mod task;
 
 pub use container::Container;
@@ -85,6 +86,8 @@ pub struct StepRequest {
     pub kill_on_bad_exit: bool,
     /// `--label`
     pub label: bool,
+    /// `--unbuffered`
+    pub unbuffered: bool,
     /// The job was made for this step, by its srun.
     pub own_job: bool,
     /// `--pty`: rows and columns of srun's terminal, for task 0.

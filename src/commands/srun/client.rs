@@ -1,12 +1,9 @@
 //! srun at work: between its step, its files, and whoever sends it signals.
 
-use super::{
-    bring, hooks,
-    output::Output,
-    request::Plan,
-    tasks::Tasks,
-    terminal::{self, Raw},
-};
+mod files;
+mod signals;
+
+use super::{bring, hooks, output::Output, request::Plan, tasks::Tasks, terminal::Raw};
 use crate::{
     agent::{
         link::Link,
@@ -14,16 +11,15 @@ use crate::{
         wire::Request,
     },
     commands::terminal::{eprint, take_signals},
-    slurm::filename::{Vars, expand},
+    slurm::filename::expand,
 };
+use files::{create, needs_step, open, vars};
 use nix::{
     errno::Errno,
-    libc,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{signal::Signal, signalfd::SignalFd},
 };
 use std::{
-    env,
     fs::File,
     io::{self, Read},
     os::{
@@ -429,106 +425,5 @@ impl Client {
                 self.link.send(&FromClient::InputEnd);
             }
         }
-    }
-
-    fn on_signal(&mut self, signal: i32) {
-        if self.tasks.is_none() {
-            // It waits for its turn: there is nothing to hand a signal to.
-            if matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
-                self.tell(&format!("srun: Cancelled pending step for job {}", self.plan.request.job));
-                self.exit = Some(1);
-            }
-            return;
-        }
-        match signal {
-            libc::SIGINT => self.on_interrupt(),
-            libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => self.force(),
-            libc::SIGCONT => self.info("srun: got SIGCONT"),
-            libc::SIGWINCH => {
-                if let (Some(_), Ok((rows, columns))) = (&self.raw, terminal::size()) {
-                    self.link.send(&FromClient::Resize(rows, columns));
-                }
-            }
-            libc::SIGALRM | libc::SIGPIPE => {}
-            signal => self.link.send(&FromClient::Signal(signal)),
-        }
-    }
-
-    /// Ends the step at once.
-    fn force(&mut self) {
-        self.info("srun: forcing job termination");
-        if !self.aborted {
-            self.abort();
-            self.link.send(&FromClient::Kill);
-        }
-    }
-
-    fn on_interrupt(&mut self) {
-        if self.plan.quit_on_interrupt {
-            self.interrupt();
-            return self.force();
-        }
-        let again = self.last_interrupt.is_some_and(|at| at.elapsed() <= TWICE) || self.plan.disable_status;
-        if !again {
-            self.info("srun: interrupt (one more within 1 sec to abort)");
-            self.say_status();
-            self.last_interrupt = Some(Instant::now());
-            return;
-        }
-        if self.last_sent.is_some_and(|at| at.elapsed() < TWICE) {
-            self.force();
-            return;
-        }
-        self.last_sent = Some(Instant::now());
-        self.interrupt();
-    }
-
-    fn interrupt(&mut self) {
-        self.interrupted = true;
-        if let Some(tasks) = &self.tasks {
-            self.info(&format!("srun: sending Ctrl-C to {}", tasks.step()));
-        }
-        self.link.send(&FromClient::Signal(libc::SIGINT));
-    }
-}
-
-/// What the letters of a pattern for a file of srun's own stand for.
-fn vars(plan: &Plan, step: Option<u32>) -> Vars {
-    let number = |name: &str| env::var(name).ok().and_then(|v| v.parse().ok());
-    let job = plan.request.job;
-    Vars {
-        job_id: job,
-        array_job_id: number("SLURM_ARRAY_JOB_ID").unwrap_or(job),
-        array_task_id: number("SLURM_ARRAY_TASK_ID"),
-        step: step.map(|s| s.to_string()).unwrap_or_default(),
-        node_name: env::var("SLURMD_NODENAME").unwrap_or_default(),
-        node_index: 0,
-        task_id: 0,
-        user: env::var("SLURM_JOB_USER").or_else(|_| env::var("USER")).unwrap_or_default(),
-        job_name: env::var("SLURM_JOB_NAME").unwrap_or_else(|_| plan.request.name.clone()),
-    }
-}
-
-/// Whether a pattern has the step's number in it.
-fn needs_step(pattern: &str) -> bool {
-    pattern
-        .split('%')
-        .skip(1)
-        .any(|after| after.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['s', 'J']))
-}
-
-fn create(plan: &Plan, pattern: &str, step: Option<u32>) -> io::Result<File> {
-    let append = plan.request.append;
-    let mut options = File::options();
-    options.create(true).write(true).append(append).truncate(!append).open(expand(pattern, &vars(plan, step)))
-}
-
-/// The file for a pattern, if there is one and its name is known before the step is.
-fn open(plan: &Plan, pattern: Option<&str>, what: &str) -> Result<Option<File>, String> {
-    match pattern.filter(|p| !needs_step(p)) {
-        Some(pattern) => {
-            create(plan, pattern, None).map(Some).map_err(|e| format!("Could not open {what} file: {}", error_text(&e)))
-        }
-        None => Ok(None),
     }
 }

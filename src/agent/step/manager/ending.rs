@@ -1,0 +1,80 @@
+//! The end of a step's parts, and of the step.
+
+use crate::{
+    agent::{
+        agent::Agent,
+        batch,
+        event::EventKind,
+        step::{FromPart, ToClient, worse},
+    },
+    job::{ExitStatus, StepId},
+    slurm::state::JobState,
+};
+
+impl Agent {
+    pub(super) fn part_done(&mut self, step: u32, node: usize) {
+        self.not_measured((step, node));
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        if let Some(part) = running.parts.get_mut(node) {
+            part.done = true;
+            let input_was_due = std::mem::take(&mut part.input_due);
+            if let Some(connection) = part.connection.take() {
+                self.connections.remove(&connection);
+            }
+            if input_was_due {
+                self.input_taken(step);
+            }
+        }
+        if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| p.done)) {
+            self.finish_step(step);
+        }
+    }
+
+    /// A part's node is gone: its tasks are taken for killed.
+    pub(in crate::agent) fn part_lost(&mut self, step: u32, node: usize) {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        let Some(part) = running.parts.get_mut(node).filter(|p| !p.done) else {
+            return;
+        };
+        part.connection = None;
+        let exit = ExitStatus::signaled(9);
+        running.exit = worse(running.exit, exit);
+        let tasks = running.plan.layout.get(node).cloned().unwrap_or_default();
+        self.tell_client(step, &ToClient::Part { node, said: FromPart::Exited { tasks, exit } });
+        self.part_done(step, node);
+    }
+
+    pub(super) fn finish_step(&mut self, step: u32) {
+        let Some(running) = self.manager.steps.remove(&step) else {
+            return;
+        };
+        self.manager.account.give_back(&running.plan);
+        self.manager.highest = worse_code(self.manager.highest, running.exit);
+        let (exit, usage) = (running.exit, running.usage);
+        let cancelled_by = running.cancelled_by;
+        let state = match (cancelled_by, running.timed_out) {
+            (Some(_), _) => JobState::Cancelled,
+            (None, true) => JobState::Timeout,
+            (None, false) => batch::state_of(exit),
+        };
+        self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
+        // What srun hears, accounting knows already.
+        if let Some(events) = &mut self.events {
+            events.tell();
+        }
+        if let Some(client) = running.client {
+            self.send(client, &ToClient::Done);
+        }
+        self.tell_watchers(step, &ToClient::Done);
+        self.start_waiting();
+    }
+}
+
+/// `DerivedExitCode`, as slurmctld's `_internal_step_complete` has it: a step for want of memory takes the place of what was.
+fn worse_code(a: ExitStatus, b: ExitStatus) -> ExitStatus {
+    if b == ExitStatus::OUT_OF_MEMORY || b.code() > a.code() || (a.is_success() && !b.is_success()) { b } else { a }
+}

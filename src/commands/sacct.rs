@@ -88,12 +88,7 @@ fn columns(options: &Options) -> Result<Vec<Column<Accounting>>, Refusal> {
 }
 
 fn layout(options: &Options) -> Layout {
-    let delimiter = || options.get("delimiter").unwrap_or("|").to_owned();
-    match (options.is_set("parsable2"), options.is_set("parsable")) {
-        (true, _) => Layout::Parsable2(delimiter()),
-        (false, true) => Layout::Parsable(delimiter()),
-        (false, false) => Layout::Columns,
-    }
+    Layout::of(options, options.get("delimiter").unwrap_or("|"))
 }
 
 fn units(options: &Options) -> Units {

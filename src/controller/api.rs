@@ -3,6 +3,7 @@
 //! Frames on the state directory's socket (`host::ipc`); each begins with [`PROTOCOL`],
 //! so that a controller of another version is told and not misread.
 
+pub use super::counts::Counts;
 /// What [`Call::Cluster`] is answered with.
 pub use crate::job::Cluster;
 use crate::{
@@ -257,4 +258,8 @@ pub struct Status {
     pub running: u32,
     /// The last job id given out.
     pub last_job_id: JobId,
+    /// Its clock, epoch seconds.
+    pub now: i64,
+    /// What it has done.
+    pub counts: Counts,
 }

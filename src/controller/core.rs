@@ -6,6 +6,7 @@
 
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
+    counts::Counts,
     grant::Waiter,
     store::{Store, StoreError},
     table::Table,
@@ -80,6 +81,8 @@ pub struct Core {
     pub(super) files: HashSet<PathBuf>,
     /// What the last job asked for, while it is kept.
     pub(super) last_request: Weak<Request>,
+    /// What has been done.
+    pub(super) counts: Counts,
     /// Set when the controller is to end.
     pub(super) stopping: bool,
 }
@@ -128,6 +131,7 @@ impl Core {
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
+            counts: Counts::default(),
             stopping: false,
         };
         core.clear_files(&known);
@@ -231,6 +235,8 @@ impl Core {
                 pending: self.count(JobState::Pending),
                 running: self.count(JobState::Running),
                 last_job_id: self.table.last_id(),
+                now,
+                counts: self.counts,
             }),
             Call::Stop => {
                 self.stopping = true;

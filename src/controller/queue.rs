@@ -6,6 +6,7 @@ use crate::{
     job::{Hold, Job, JobId, Placement, Remote},
     slurm::{reason::Reason, state::JobState},
 };
+use std::time::Instant;
 
 impl Core {
     /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
@@ -87,10 +88,12 @@ impl Core {
         if !self.table.has_queue() {
             return;
         }
+        let begun = Instant::now();
+        let mut depth = 0;
         let mut limited = Vec::new();
         let schedule = {
             let table = &self.table;
-            let limited = &mut limited;
+            let (limited, depth) = (&mut limited, &mut depth);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
                     Some(array) => {
@@ -107,6 +110,7 @@ impl Core {
                     }
                     None => 1,
                 };
+                *depth += 1;
                 Some(Candidate {
                     id: job.id,
                     count,
@@ -117,6 +121,7 @@ impl Core {
             });
             self.engine.schedule(&mut queue, now)
         };
+        self.counts.cycle(begun.elapsed(), depth, self.table.queue().count() as u64);
         for id in limited {
             self.set_reason(id, Reason::JobArrayTaskLimit);
         }
@@ -142,6 +147,7 @@ impl Core {
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);
+        self.counts.started += 1;
         let array = job.array.as_ref().map(|a| a.job_id);
         if let Some(array) = array {
             self.table.count_running(array, 1);

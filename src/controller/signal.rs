@@ -80,6 +80,8 @@ impl Core {
                 job.cancelled_by = Some(uid);
                 job.start_time = Some(now);
                 job.end_time = Some(now);
+                let count = job.count();
+                self.counts.cancelled += u64::from(count);
                 self.table.dequeue(id);
                 let age = i64::from(self.config.controller.min_job_age);
                 self.due_at(now + age, id);
@@ -106,6 +108,7 @@ impl Core {
         let array = job.array.as_mut().ok_or(Errno::InvalidJobId)?;
         if array.pending.len() > 1 {
             array.pending.remove(task);
+            self.counts.cancelled += 1;
             self.save(id);
             return Ok(());
         }

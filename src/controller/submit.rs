@@ -24,6 +24,7 @@ impl Core {
         let job = self.admit(submission, now)?;
         let id = job.id;
         let needs = self.needs_of(&job);
+        self.counts.submitted += u64::from(job.count());
         self.table.insert(job, needs);
         self.look_at(id, now);
         self.save(id);

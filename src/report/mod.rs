@@ -5,6 +5,7 @@
 pub mod associations;
 pub mod clock;
 pub mod dump;
+pub mod efficiency;
 pub mod field;
 pub mod format;
 pub mod job_fields;
@@ -24,8 +25,8 @@ pub mod sacctmgr_fields;
 pub(crate) mod sample_jobs;
 #[cfg(test)]
 pub(crate) mod samples;
-pub mod show;
 pub mod share_fields;
+pub mod show;
 pub mod sort;
 pub mod sstat_fields;
 pub mod step_fields;

@@ -1,5 +1,7 @@
 //! The table of sacct, sstat, sacctmgr and sshare: `--format` read into columns, and rows printed in them.
 
+use crate::slurm::options::Options;
+
 /// What a table is about.
 pub trait Kind: 'static {
     /// A line of it.
@@ -49,6 +51,17 @@ pub enum Layout {
     Parsable(String),
     /// `--parsable2`: a delimiter between values.
     Parsable2(String),
+}
+
+impl Layout {
+    /// What `--parsable` and `--parsable2` ask for, with this delimiter.
+    pub fn of(options: &Options, delimiter: &str) -> Self {
+        match (options.is_set("parsable2"), options.is_set("parsable")) {
+            (true, _) => Self::Parsable2(delimiter.to_owned()),
+            (false, true) => Self::Parsable(delimiter.to_owned()),
+            (false, false) => Self::Columns,
+        }
+    }
 }
 
 /// `--format` names a field there is not.

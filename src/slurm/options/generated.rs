@@ -55,7 +55,17 @@ fn clap_command(command: Command) -> clap::Command {
         Command::Scontrol => built.arg(operand("keyword", clap::ValueHint::Other)),
         Command::Sattach => built.arg(operand("jobid.stepid", clap::ValueHint::Other)),
         Command::Sbcast => built.arg(operand("file", clap::ValueHint::FilePath)),
-        Command::Squeue | Command::Sacct | Command::Sinfo | Command::Sstat => built,
+        Command::Sacctmgr | Command::Sreport => built.arg(operand("keyword", clap::ValueHint::Other)),
+        Command::Seff => built.arg(operand("job_id", clap::ValueHint::Other)),
+        Command::Squeue
+        | Command::Sacct
+        | Command::Sinfo
+        | Command::Sstat
+        | Command::Sshare
+        | Command::Sprio
+        | Command::Sdiag
+        | Command::Strigger
+        | Command::Scrontab => built,
     }
 }
 

@@ -1,7 +1,13 @@
 //! sdiag.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Class::{Inert, Refused}, Command::Sdiag, Kind::*, Row};
+use crate::slurm::options::{
+    Class,
+    Class::{Inert, Refused},
+    Command::Sdiag,
+    Kind::*,
+    Row,
+};
 
 const NONE: &[&str] = &[];
 

@@ -1,7 +1,12 @@
 //! strigger: there are no triggers, and none can be set.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Class::{Inert, Refused}, Command::Strigger, Row};
+use crate::slurm::options::{
+    Class,
+    Class::{Inert, Refused},
+    Command::Strigger,
+    Row,
+};
 
 const NONE: &[&str] = &[];
 

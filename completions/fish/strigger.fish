@@ -1,0 +1,6 @@
+complete -c strigger -l get -d 'get trigger information'
+complete -c strigger -s n -l noheader -d 'do not print header in output (no effect here)'
+complete -c strigger -s v -l verbose -d 'print detailed event logging (no effect here)'
+complete -c strigger -s V -l version -d 'display version number'
+complete -c strigger -s h -l help -d 'show this help message'
+complete -c strigger -l usage -d 'display brief usage message'

@@ -51,6 +51,18 @@ pub fn take_signals(wanted: &[Signal]) -> nix::Result<SignalFd> {
     SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
+/// Lets the command hear the answer to an order that ends its own job, and say it. The job's processes are told to end
+/// before a real Slurm's would be, this command among them; what runs it (submitit's `scontrol requeue`) looks at its
+/// exit code. SIGKILL comes for those that stay. To be called when connected: a controller that is started for the
+/// command must not inherit this.
+pub fn outlive_the_order() {
+    if std::env::var_os("SLURM_JOB_ID").is_some() {
+        let end: SigSet = [Signal::SIGTERM, Signal::SIGCONT].into_iter().collect();
+        // Where signals cannot be held back all is as it would have been.
+        let _ = end.thread_block();
+    }
+}
+
 /// Prints a refusal and gives its exit code.
 pub fn refuse(refusal: &Refusal) -> u8 {
     for line in &refusal.lines {

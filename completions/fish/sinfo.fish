@@ -12,6 +12,7 @@ complete -c sinfo -s a -l all -d 'show all partitions (including hidden and thos
 complete -c sinfo -s d -l dead -d 'show only non-responding nodes'
 complete -c sinfo -s e -l exact -d 'group nodes only on exact match of configuration'
 complete -c sinfo -l federation -d 'report federated information if a member of one (no effect here)'
+complete -c sinfo -s F -l future -d 'report node state information for nodes in state FUTURE (no effect here)'
 complete -c sinfo -l help -d 'show this help message'
 complete -c sinfo -l hide -d 'do not show hidden or non-accessible partitions (no effect here)'
 complete -c sinfo -l local -d 'show only local cluster in a federation (no effect here)'

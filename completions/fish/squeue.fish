@@ -19,6 +19,7 @@ complete -c squeue -l yaml -d 'produce YAML output' -r
 complete -c squeue -s a -l all -d 'display jobs in hidden partitions (no effect here)'
 complete -c squeue -s r -l array -d 'display one job array element per line'
 complete -c squeue -l array-unique -d 'display one unique pending job array element per line'
+complete -c squeue -l expand-patterns -d 'expand file name patterns in StdErr, StdIn and StdOut'
 complete -c squeue -l federation -d 'report federated information if a member of one (no effect here)'
 complete -c squeue -l help -d 'show this help message'
 complete -c squeue -l hide -d 'do not display jobs in hidden partitions (no effect here)'

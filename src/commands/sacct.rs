@@ -1,5 +1,7 @@
 //! sacct(1): jobs and steps on record.
 
+mod kept;
+mod narrow;
 mod query;
 
 use super::{
@@ -26,6 +28,7 @@ use crate::{
     },
 };
 use chrono::{Local, TimeZone};
+use kept::Kept;
 use query::Query;
 use std::ffi::OsString;
 
@@ -60,6 +63,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(read) => read,
         Err(refusal) => return refuse(&refusal),
     };
+    if let Some(kept) = kept(options).filter(|_| query.ids.is_empty()) {
+        return refuse(&kept.of_which());
+    }
     options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     if options.is_set("verbose") {
         eprint(&window_in_words(&query));
@@ -99,6 +105,15 @@ fn units(options: &Options) -> Units {
     }
 }
 
+/// `--batch-script`, `--env-vars`
+fn kept(options: &Options) -> Option<Kept> {
+    match (options.is_set("batch-script"), options.is_set("env-vars")) {
+        (true, _) => Some(Kept::Script),
+        (false, true) => Some(Kept::Environment),
+        (false, false) => None,
+    }
+}
+
 fn window_in_words(query: &Query) -> String {
     let word = |when: i64| match (when, Local.timestamp_opt(when, 0).single()) {
         (0, _) | (_, None) => "Epoch 0".to_owned(),
@@ -124,6 +139,10 @@ fn listing(
         return Ok(Err(refusal));
     }
     ask::warn_of_age(Sacct, &cluster, &jobs);
+    if let Some(kept) = kept(options) {
+        return Ok(Ok(kept.print(&mut client, &shown(&jobs, query))?));
+    }
+    let jobs = if options.is_set("truncate") { jobs.into_iter().map(|job| query.cut(job)).collect() } else { jobs };
     let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
     let units = units(options);
     let context = Context {
@@ -133,6 +152,7 @@ fn listing(
             clock: Clock::new(local, ask::env("SLURM_TIME_FORMAT").as_deref(), cluster.now),
             bitstr_len,
             noconvert: units == Units::AsIs,
+            expand: options.is_set("expand-patterns"),
         },
         units,
     };
@@ -215,8 +235,14 @@ mod tests {
         let query = Query::read(&parsed, Local.timestamp_opt(sample_jobs::START + 30, 0).unwrap()).unwrap();
         let partitions = [sample_jobs::gpu()];
         let clock = Clock::new(utc, None, sample_jobs::START + 30);
-        let jobs_context =
-            job_values::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
+        let jobs_context = job_values::Context {
+            cluster: "lab",
+            partitions: &partitions,
+            clock,
+            bitstr_len: 64,
+            noconvert: false,
+            expand: false,
+        };
         let context = Context { jobs: jobs_context, units: units(&parsed.options) };
         let (columns, layout) = (columns(&parsed.options).unwrap(), layout(&parsed.options));
         let mut out = String::new();

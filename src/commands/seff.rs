@@ -59,6 +59,7 @@ fn told(id: &str) -> Result<Said, AskError> {
         clock: Clock::new(local, None, cluster.now),
         bitstr_len: BITSTR_LEN,
         noconvert: false,
+        expand: false,
     };
     Ok(Said::out(efficiency(job, &Context { jobs, units: Units::Best })))
 }

@@ -145,6 +145,7 @@ pub struct Query {
     bitstr_len: usize,
     time_format: Option<String>,
     noconvert: bool,
+    expand: bool,
     verbose: bool,
     /// Lines for stderr about what could not be read and does not matter much.
     pub complaints: Vec<String>,
@@ -233,6 +234,7 @@ impl Query {
             bitstr_len: if unfold { 0 } else { bitstr_len },
             time_format: env("SLURM_TIME_FORMAT"),
             noconvert: options.is_set("noconvert"),
+            expand: options.is_set("expand-patterns"),
             verbose: options.is_set("verbose"),
             complaints,
         })
@@ -277,6 +279,7 @@ impl Query {
             clock: Clock::new(zone, self.time_format.as_deref(), now),
             bitstr_len: self.bitstr_len,
             noconvert: self.noconvert,
+            expand: self.expand,
         }
     }
 

@@ -31,7 +31,7 @@ fn ended(written: io::Result<()>) -> u8 {
 }
 
 /// Writes what `write` writes to stdout as it comes, for what may be too long to be kept. A closed pipe is the end, too.
-pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+pub fn stream(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>) -> u8 {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     ended(write(&mut out).and_then(|()| out.flush()))
 }

@@ -58,6 +58,8 @@ pub enum Call {
     Sending(JobId),
     /// A job's script. Answer: [`Reply::Script`].
     Script(JobId),
+    /// The environment a job was submitted with. Answer: [`Reply::Script`].
+    Environment(JobId),
     /// Who are you? Answer: [`Reply::Status`].
     Status,
     /// End; running jobs go on. Answer: [`Reply::Done`], then the end.
@@ -202,7 +204,7 @@ pub enum Reply<J = Job> {
     Done(Vec<Result<(), Errno>>),
     /// How far files are on their way.
     Sending(Sending),
-    /// A script.
+    /// A script, or an environment: `NAME=value`, each ended by NUL.
     Script(Vec<u8>),
     /// Who answers.
     Status(Status),

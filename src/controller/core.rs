@@ -227,7 +227,8 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
-            Call::Script(id) => self.script(id),
+            Call::Script(id) => self.kept(id, |job| job.script),
+            Call::Environment(id) => self.kept(id, |job| job.environment),
             Call::Status => Reply::Status(Status {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),

@@ -152,13 +152,13 @@ impl Core {
         }
     }
 
-    /// A job's script.
-    pub(super) fn script(&mut self, id: JobId) -> Reply {
-        let blob = match self.table.get(id).map(|j| j.script) {
+    /// A job's script or environment, by where it is kept.
+    pub(super) fn kept(&mut self, id: JobId, place: fn(&Job) -> u64) -> Reply {
+        let blob = match self.table.get(id).map(place) {
             Some(blob) => blob,
             None => match self.store.by_ids(&[id]) {
                 Ok(jobs) => match jobs.first() {
-                    Some(job) => job.script,
+                    Some(job) => place(job),
                     None => return Reply::Refused { errno: Errno::InvalidJobId, before: Vec::new(), hint: None },
                 },
                 Err(error) => return refused_by_store(&error),

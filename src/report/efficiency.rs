@@ -121,8 +121,14 @@ mod tests {
         });
         let partitions = [sample_jobs::gpu()];
         let clock = Clock::new(utc, None, end);
-        let jobs =
-            job_values::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
+        let jobs = job_values::Context {
+            cluster: "lab",
+            partitions: &partitions,
+            clock,
+            bitstr_len: 64,
+            noconvert: false,
+            expand: false,
+        };
         let context = Context { jobs, units: sacct_values::Units::Best };
         let wall = end - job.start_time.unwrap();
         let out = efficiency(&job, &context);

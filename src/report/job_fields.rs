@@ -179,6 +179,14 @@ pub(super) fn write_command(job: &Job, out: &mut String) {
     }
 }
 
+/// The path of a file, with its pattern filled in if that was asked for.
+fn write_file(row: &JobRow, name: Option<&str>, out: &mut String) {
+    match row.context.expand {
+        true => out.push_str(&values::output_path(row.job, row.element, name)),
+        false => values::write_output(row.job, name, out),
+    }
+}
+
 fn write_reason_or_nodes(row: &JobRow, out: &mut String) {
     if values::shows_reason(row.job) {
         out.push('(');
@@ -371,14 +379,14 @@ const FIELDS: &[Field<Jobs>] = &[
     none!(None, &["sperboard"], "SOCKETS_PER_BOARD", "0"),
     row(None, &["stderr"], "STDERR", |r, o| match (&r.job.request.error, r.job.request.kind) {
         (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("N/A"),
-        (error, _) => values::write_output(r.job, error.as_deref().or(r.job.request.output.as_deref()), o),
+        (error, _) => write_file(r, error.as_deref().or(r.job.request.output.as_deref()), o),
     }),
     row(None, &["stdin"], "STDIN", |r, o| match (&r.job.request.input, r.job.request.kind) {
-        (Some(input), _) => values::write_output(r.job, Some(input), o),
+        (Some(input), _) => write_file(r, Some(input), o),
         (None, job::Kind::Batch) => o.push_str("/dev/null"),
         (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("(null)"),
     }),
-    row(None, &["stdout"], "STDOUT", |r, o| values::write_output(r.job, r.job.request.output.as_deref(), o)),
+    row(None, &["stdout"], "STDOUT", |r, o| write_file(r, r.job.request.output.as_deref(), o)),
     none!(None, &["system_comment"], "SYSTEM_COMMENT", "(null)"),
     row(None, &["tres-alloc"], "TRES_ALLOC", |r, o| o.push_str(&values::tres(r.job, r.context).to_string())),
     row(None, &["tres-bind"], "TRES_BIND", |r, o| match &r.job.request.gpu_bind {

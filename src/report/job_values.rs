@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub bitstr_len: usize,
     /// `--noconvert`: memory in MiB, not in larger units.
     pub noconvert: bool,
+    /// `--expand-patterns`: the patterns of output files are filled in.
+    pub expand: bool,
 }
 
 /// Nodes of the allocation, or those it will need at least.

@@ -186,6 +186,17 @@ fn write_frequency(row: &Row, out: &mut String) {
     });
 }
 
+/// A file as it was named, or with its pattern filled in.
+fn write_file(row: &Row, name: Option<&str>, unnamed: &str, out: &mut String) {
+    match name {
+        Some(_) if row.context.jobs.expand => out.push_str(&jobs::output_path(row.job, row.element, name)),
+        None if row.context.jobs.expand && unnamed.is_empty() => {
+            out.push_str(&jobs::output_path(row.job, row.element, None));
+        }
+        name => out.push_str(name.unwrap_or(unnamed)),
+    }
+}
+
 fn write_minutes(limit: TimeLimit, out: &mut String) {
     match limit {
         TimeLimit::Unlimited => out.push_str("UNLIMITED"),
@@ -328,9 +339,9 @@ const FIELDS: &[Field] = &[
     newer("PlannedCPURAW", 13, |r, o| of_job(r, o, |j, o| number(o, values::planned(j, r.context.clock().now()).unwrap_or(0) * i64::from(j.min_cpus)))),
     newer("QOSREQ", 10, |r, o| of_job(r, o, |j, o| o.push_str(j.request.qos.as_deref().unwrap_or_default()))),
     newer("Restarts", 8, |r, o| of_job(r, o, |j, o| number(o, j.restarts))),
-    newer("StdErr", 20, |r, o| of_job(r, o, |j, o| if let Some(path) = j.request.error.as_deref().or(j.request.output.as_deref()) { o.push_str(path) })),
-    newer("StdIn", 20, |r, o| of_job(r, o, |j, o| o.push_str(j.request.input.as_deref().unwrap_or("/dev/null")))),
-    newer("StdOut", 20, |r, o| of_job(r, o, |j, o| o.push_str(j.request.output.as_deref().unwrap_or_default()))),
+    newer("StdErr", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.error.as_deref().or(j.request.output.as_deref()), "", o))),
+    newer("StdIn", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.input.as_deref(), "/dev/null", o))),
+    newer("StdOut", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.output.as_deref(), "", o))),
 ];
 
 #[cfg(test)]

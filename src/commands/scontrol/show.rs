@@ -37,6 +37,7 @@ enum Entity {
     Node,
     Partition,
     Step,
+    Topology,
     /// There are none here: what Slurm says then.
     None(&'static str),
 }
@@ -59,6 +60,12 @@ const ENTITIES: &[Keyword<Entity>] = &[
     row("reservationname", 13, Entity::None("No reservations in the system")),
     row("licenses", 2, Entity::None("No licenses configured in Slurm.")),
     row("frontend", 2, Entity::None("No frontend nodes in the system")),
+    row("aliases", 1, Entity::None("")),
+    row("burstbuffer", 2, Entity::None("")),
+    row("daemons", 1, Entity::None("slurmctld ")),
+    row("dwstat", 2, Entity::None("")),
+    row("federation", 3, Entity::None("")),
+    row("topology", 1, Entity::Topology),
 ];
 
 /// Shows something.
@@ -76,6 +83,11 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
     match entity {
         Entity::HostNames => Ok(hosts::names(id, ask::env("SLURM_NODELIST").as_deref())),
         Entity::HostList { sorted } => Ok(hosts::list(id, sorted)),
+        Entity::None("") => Ok(Said::default()),
+        Entity::Topology => {
+            let err = vec!["scontrol: error: No topology information available".to_owned()];
+            Ok(Said { err, ..Said::default() })
+        }
         Entity::None(sentence) => Ok(Said::out(format!("{sentence}\n"))),
         Entity::Job => jobs(words, id),
         Entity::Step => steps(words, id),
@@ -120,6 +132,7 @@ fn context<'a>(cluster: &'a Cluster, clock: &Clock) -> Context<'a> {
         clock: clock.clone(),
         bitstr_len,
         noconvert: false,
+        expand: false,
     }
 }
 

@@ -50,7 +50,7 @@ impl<K: Records> Document<'_, '_, K> {
     ///
     /// # Errors
     /// Those of writing.
-    pub fn write(&self, format: Format, to: &mut dyn Write) -> io::Result<()> {
+    pub fn write<W: Write>(&self, format: Format, to: &mut W) -> io::Result<()> {
         match format {
             Format::Json => {
                 self.serialize(&mut serde_json::Serializer::with_formatter(&mut *to, Layout::default()))?;

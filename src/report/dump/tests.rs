@@ -25,6 +25,7 @@ fn context(cluster: &Cluster) -> Context<'_> {
         clock: Clock::new(utc, None, NOW),
         bitstr_len: BITSTR_LEN,
         noconvert: false,
+        expand: false,
     }
 }
 

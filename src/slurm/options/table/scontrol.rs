@@ -22,7 +22,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::value("clusters", Text, "names", "equivalent to \"cluster\" command").short('M').takes(Scontrol, HONOURED, &["SLURM_CLUSTERS"]),
     flag("details", HONOURED, NONE, "equivalent to \"details\" command").short('d'),
     flag("federation", FEDERATION, &["SCONTROL_FEDERATION"], "report federated job information if a member of one"),
-    flag("future", NOT_YET, &["SCONTROL_FUTURE"], "report information about nodes in \"FUTURE\" state").short('F'),
+    flag("future", Inert("no node is in state FUTURE"), &["SCONTROL_FUTURE"], "report information about nodes in \"FUTURE\" state").short('F'),
     flag("help", HONOURED, NONE, "equivalent to \"help\" command").short('h'),
     flag("hide", HIDDEN, NONE, "equivalent to \"hide\" command"),
     Row::optional("json", Text, "data_parser", "produce JSON output").takes(Scontrol, HONOURED, NONE),

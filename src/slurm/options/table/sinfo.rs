@@ -29,7 +29,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::flag("federation", "report federated information if a member of one").takes(Sinfo, FEDERATION, &["SINFO_FEDERATION"]),
     value("Format", "format", HONOURED, NONE, "long format specification").short('O'),
     value("format", "format", HONOURED, &["SINFO_FORMAT"], "format specification").short('o'),
-    flag("future", NOT_YET, "report node state information for nodes in state FUTURE").short('F'),
+    flag("future", Inert("no node is in state FUTURE"), "report node state information for nodes in state FUTURE").short('F'),
     flag("help", HONOURED, "show this help message").section(Help),
     flag("hide", HIDDEN, "do not show hidden or non-accessible partitions"),
     value("iterate", "seconds", HONOURED, NONE, "specify an iteration period").short('i'),

@@ -27,7 +27,7 @@ pub(super) static ROWS: &[Row] = &[
     flag("array-unique", HONOURED, &["SQUEUE_ARRAY_UNIQUE"], "display one unique pending job array element per line"),
     Row::alias("cluster", "clusters"),
     list("clusters", "cluster_name", HONOURED, &["SLURM_CLUSTERS"], "cluster to issue commands to").short('M'),
-    flag("expand-patterns", NOT_YET, NONE, "expand file name patterns in StdErr, StdIn and StdOut"),
+    flag("expand-patterns", HONOURED, NONE, "expand file name patterns in StdErr, StdIn and StdOut"),
     list("Format", "format", HONOURED, &["SQUEUE_FORMAT2"], "format specification by field names").short('O'),
     list("format", "format", HONOURED, &["SQUEUE_FORMAT"], "format specification").short('o'),
     flag("federation", FEDERATION, &["SQUEUE_FEDERATION"], "report federated information if a member of one"),

@@ -20,6 +20,8 @@ mod cancel;
 mod config_docs;
 #[path = "suite/conformance/mod.rs"]
 mod conformance;
+#[path = "suite/consumers.rs"]
+mod consumers;
 #[path = "suite/controller.rs"]
 mod controller;
 #[path = "suite/dependencies.rs"]

@@ -7,6 +7,7 @@
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
     dependency::Dependents,
+    counts::Counts,
     grant::Waiter,
     notify::{Messenger, News},
     store::{Store, StoreError},
@@ -90,6 +91,8 @@ pub struct Core {
     pub(super) files: HashSet<PathBuf>,
     /// What the last job asked for, while it is kept.
     pub(super) last_request: Weak<Request>,
+    /// What has been done.
+    pub(super) counts: Counts,
     /// Set when the controller is to end.
     pub(super) stopping: bool,
 }
@@ -142,6 +145,7 @@ impl Core {
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
+            counts: Counts::default(),
             stopping: false,
         };
         core.clear_files(&known);
@@ -242,7 +246,8 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
-            Call::Script(id) => self.script(id),
+            Call::Script(id) => self.kept(id, |job| job.script),
+            Call::Environment(id) => self.kept(id, |job| job.environment),
             Call::Status => Reply::Status(Status {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -250,6 +255,8 @@ impl Core {
                 pending: self.count(JobState::Pending),
                 running: self.count(JobState::Running),
                 last_job_id: self.table.last_id(),
+                now,
+                counts: self.counts,
             }),
             Call::Stop => {
                 self.stopping = true;

@@ -81,6 +81,7 @@ impl Core {
                 let begins = job.state == JobState::Pending;
                 if begins {
                     job.state = JobState::Running;
+                    self.counts.started += 1;
                     job.start_time = Some(event.time);
                     job.reason = Reason::None;
                     job.detail = None;
@@ -272,6 +273,7 @@ impl Core {
         if requeue {
             return self.put_back(id);
         }
+        self.counts.ended(end.state);
         let age = i64::from(self.config.controller.min_job_age);
         self.due_at(end.time + age, id);
         self.retire(id);

@@ -6,6 +6,7 @@ pub mod start;
 
 mod change;
 mod core;
+mod counts;
 mod daemon;
 mod deadline;
 mod dependency;

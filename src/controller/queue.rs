@@ -6,6 +6,7 @@ use crate::{
     job::{Hold, Job, JobId, Placement, Remote},
     slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
+use std::time::Instant;
 
 impl Core {
     /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
@@ -99,11 +100,13 @@ impl Core {
         if !self.table.has_queue() {
             return;
         }
+        let begun = Instant::now();
+        let mut depth = 0;
         let mut limited = Vec::new();
         let mut room = self.room();
         let schedule = {
             let table = &self.table;
-            let (limited, config) = (&mut limited, &self.config);
+            let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
                     Some(array) => {
@@ -130,6 +133,7 @@ impl Core {
                         }
                     },
                 };
+                *depth += 1;
                 Some(Candidate {
                     id: job.id,
                     count,
@@ -140,6 +144,7 @@ impl Core {
             });
             self.engine.schedule(&mut queue, now)
         };
+        self.counts.cycle(begun.elapsed(), depth, self.table.queue().count() as u64);
         for (id, reason) in limited {
             self.set_reason(id, reason);
         }
@@ -166,6 +171,7 @@ impl Core {
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);
+        self.counts.started += 1;
         self.happened(id, Occasion::Begin);
         let Some(job) = self.table.get(id) else { return };
         let array = job.array.as_ref().map(|a| a.job_id);

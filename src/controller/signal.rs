@@ -75,6 +75,8 @@ impl Core {
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
             JobState::Pending if !job.is_away() => {
+                let count = job.count();
+                self.counts.cancelled += u64::from(count);
                 self.leave_queue(id, JobState::Cancelled, Some(uid), now);
                 Ok(())
             }
@@ -114,6 +116,7 @@ impl Core {
         if array.pending.len() > 1 {
             array.pending.remove(task);
             let array = array.job_id;
+            self.counts.cancelled += 1;
             self.save(id);
             self.element_dropped(array, task);
             return Ok(());

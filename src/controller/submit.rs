@@ -22,6 +22,7 @@ impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
         let job = self.admit(submission, now)?;
+        self.counts.submitted += u64::from(job.count());
         let id = self.insert(job);
         self.look_at(id, now);
         self.single_out_corresponding(id);

@@ -106,6 +106,40 @@ pub enum Errno {
 }
 
 impl Errno {
+    /// All of them.
+    pub const ALL: [Errno; 30] = [
+        Errno::InvalidPartition,
+        Errno::AccessDenied,
+        Errno::InvalidJobId,
+        Errno::InvalidNodeName,
+        Errno::NodeConfigurationUnavailable,
+        Errno::PartitionConfigurationUnavailable,
+        Errno::TooManyCpus,
+        Errno::NodeCount,
+        Errno::TimeLimit,
+        Errno::InvalidAccount,
+        Errno::InvalidQos,
+        Errno::InvalidReservation,
+        Errno::InvalidFeature,
+        Errno::InvalidGres,
+        Errno::InvalidLicenses,
+        Errno::InvalidArray,
+        Errno::Dependency,
+        Errno::InvalidNice,
+        Errno::NotSupported,
+        Errno::Disabled,
+        Errno::AlreadyDone,
+        Errno::JobNotPending,
+        Errno::JobFinished,
+        Errno::JobNotRunning,
+        Errno::JobPending,
+        Errno::ConnectFailure,
+        Errno::AccountingPolicy,
+        Errno::TransitionStateNoUpdate,
+        Errno::WritingToFile,
+        Errno::DefaultPartitionNotSet,
+    ];
+
     /// The number in `slurm_errno.h`; `scancel` exits with its low byte.
     pub fn number(self) -> u16 {
         match self {

@@ -70,6 +70,33 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 23] = [
+        Reason::None,
+        Reason::Resources,
+        Reason::Priority,
+        Reason::Dependency,
+        Reason::DependencyNeverSatisfied,
+        Reason::BeginTime,
+        Reason::JobHeldUser,
+        Reason::JobHeldAdmin,
+        Reason::JobArrayTaskLimit,
+        Reason::PartitionNodeLimit,
+        Reason::PartitionTimeLimit,
+        Reason::PartitionConfig,
+        Reason::PartitionDown,
+        Reason::ReqNodeNotAvail,
+        Reason::NodesUnavailable,
+        Reason::NonZeroExitCode,
+        Reason::RaisedSignal,
+        Reason::TimeLimit,
+        Reason::NodeDown,
+        Reason::JobLaunchFailure,
+        Reason::OutOfMemory,
+        Reason::DeadLine,
+        Reason::SystemFailure,
+    ];
+
     /// The word (or, for [`Reason::NodesUnavailable`], the sentence) squeue prints.
     pub fn text(self) -> &'static str {
         match self {

@@ -36,6 +36,8 @@ mod job_steps;
 mod limits;
 #[path = "suite/mpi.rs"]
 mod mpi;
+#[path = "suite/notify.rs"]
+mod notify;
 #[path = "suite/oom.rs"]
 mod oom;
 #[path = "suite/options.rs"]
@@ -60,3 +62,5 @@ mod steps;
 mod strangers;
 #[path = "suite/terminal.rs"]
 mod terminal;
+#[path = "suite/together.rs"]
+mod together;

@@ -8,6 +8,7 @@ use super::{
     api::{Call, PROTOCOL, Reply, Status},
     dependency::Dependents,
     grant::Waiter,
+    notify::{Messenger, News},
     store::{Store, StoreError},
     table::Table,
 };
@@ -77,6 +78,12 @@ pub struct Core {
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
     /// Who waits for which other jobs.
     pub(super) dependents: Dependents,
+    /// What has happened to jobs since the last commit.
+    pub(super) news: Vec<News>,
+    /// Arrays of whose end mail was sent.
+    pub(super) news_told: HashSet<JobId>,
+    /// Runs what tells of it.
+    pub(super) messenger: Messenger,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -129,6 +136,9 @@ impl Core {
             orphans: HashMap::new(),
             due: BTreeMap::new(),
             dependents: Dependents::default(),
+            news: Vec::new(),
+            news_told: HashSet::new(),
+            messenger: Messenger::new(),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
@@ -174,7 +184,12 @@ impl Core {
 
     /// Whether [`Core::work`] has something to do.
     pub fn has_work(&self) -> bool {
-        self.reschedule || !self.launching.is_empty() || (!self.dirty.is_empty() && !self.retry)
+        self.reschedule || !self.launching.is_empty() || (self.has_changes() && !self.retry)
+    }
+
+    /// Whether there is something to commit, or to tell of.
+    fn has_changes(&self) -> bool {
+        !self.dirty.is_empty() || !self.news.is_empty()
     }
 
     /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
@@ -185,7 +200,7 @@ impl Core {
             self.run_queue(now());
         }
         // That a step began can wait for the next commit: after a restart it is read anew.
-        if !self.dirty.is_empty() {
+        if self.has_changes() {
             self.commit();
         }
         for _ in 0..LAUNCHES {
@@ -308,6 +323,7 @@ impl Core {
                 self.retry = false;
                 self.tell_waiting();
                 self.tell_granted();
+                self.tell_news();
             }
             Err(error) => {
                 tracing::error!(%error, "commit failed");
@@ -364,7 +380,9 @@ impl Core {
     fn expire(&mut self, now: i64) {
         self.retry = false;
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
+            let due = *entry.key();
             for id in entry.remove() {
+                self.tell_time(id, due);
                 self.miss_owner(id, now);
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {

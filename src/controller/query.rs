@@ -92,6 +92,7 @@ impl Core {
             partitions: self.engine.partitions(),
             nodes: self.engine.nodes(),
             config: self.settings(),
+            licenses: self.licenses(),
             now,
             out_of_reach: self.engine.out_of_reach(),
         }

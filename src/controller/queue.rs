@@ -1,10 +1,10 @@
 //! Which jobs may start, and starting them.
 
-use super::{core::Core, submit::exceeds};
+use super::{core::Core, deadline::limit_from, submit::exceeds};
 use crate::{
     engine::Candidate,
     job::{Hold, Job, JobId, Placement, Remote},
-    slurm::{reason::Reason, state::JobState},
+    slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
 
 impl Core {
@@ -16,6 +16,11 @@ impl Core {
         }
         let begin = job.request.begin.filter(|begin| *begin > now);
         let waits_for = self.waits_for(id, now);
+        if self.table.get(id).is_some_and(|job| job.hold == Hold::None && job.state == JobState::Pending)
+            && self.misses_deadline(id, now)
+        {
+            return;
+        }
         let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
         let obstacle = match (job.hold, waits_for, begin) {
             (Hold::User, ..) => Some(Reason::JobHeldUser),
@@ -62,6 +67,9 @@ impl Core {
     fn obstacle(&self, job: &Job) -> Option<Reason> {
         let all = self.engine.partitions();
         let needs = self.table.needs(job.id)?;
+        if let Some(reason) = self.exceeds_max_wall(job) {
+            return Some(reason);
+        }
         let mut reason = None;
         for name in job.partition.split(',') {
             let Some(partition) = all.iter().find(|p| p.name == name) else { continue };
@@ -92,9 +100,10 @@ impl Core {
             return;
         }
         let mut limited = Vec::new();
+        let mut room = self.room();
         let schedule = {
             let table = &self.table;
-            let limited = &mut limited;
+            let (limited, config) = (&mut limited, &self.config);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
                     Some(array) => {
@@ -104,12 +113,22 @@ impl Core {
                         };
                         let count = room.min(job.count());
                         if count == 0 {
-                            limited.push(job.id);
+                            limited.push((job.id, Reason::JobArrayTaskLimit));
                             return None;
                         }
                         count
                     }
                     None => 1,
+                };
+                let count = match &mut room {
+                    None => count,
+                    Some(room) => match room.take(config, job, needs, count) {
+                        Ok(count) => count,
+                        Err(reason) => {
+                            limited.push((job.id, reason));
+                            return None;
+                        }
+                    },
                 };
                 Some(Candidate {
                     id: job.id,
@@ -121,8 +140,8 @@ impl Core {
             });
             self.engine.schedule(&mut queue, now)
         };
-        for id in limited {
-            self.set_reason(id, Reason::JobArrayTaskLimit);
+        for (id, reason) in limited {
+            self.set_reason(id, reason);
         }
         for (id, reason) in schedule.reasons {
             self.set_reason(id, reason);
@@ -143,9 +162,12 @@ impl Core {
         job.state = JobState::Running;
         job.reason = Reason::None;
         job.partition = partition;
+        job.time_limit = limit_from(job, now);
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);
+        self.happened(id, Occasion::Begin);
+        let Some(job) = self.table.get(id) else { return };
         let array = job.array.as_ref().map(|a| a.job_id);
         if let Some(array) = array {
             self.table.count_running(array, 1);

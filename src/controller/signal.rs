@@ -101,6 +101,7 @@ impl Core {
         let age = i64::from(self.config.controller.min_job_age);
         self.due_at(now + age, id);
         self.save(id);
+        self.ended(id);
     }
 
     /// Cancels one pending element: Slurm keeps no record of it (`scancel.txt`), unless it is the last.

@@ -83,6 +83,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// `scontrol show config`: key and value, sorted.
     pub config: Vec<(String, String)>,
+    /// Licenses: name, how many there are, how many are in use.
+    pub licenses: Vec<(String, u32, u32)>,
     /// The controller's clock, epoch seconds.
     pub now: i64,
     /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.

@@ -64,6 +64,9 @@ pub enum Errno {
     /// Invalid --nice value.
     #[error("Invalid --nice value")]
     InvalidNice,
+    /// Invalid time-min specification (exceeds job's time or other limits).
+    #[error("Invalid time-min specification (exceeds job's time or other limits)")]
+    TimeMinLimit,
     /// Requested operation not supported on this system.
     #[error("Requested operation not supported on this system")]
     NotSupported,
@@ -137,6 +140,7 @@ impl Errno {
             Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
             Errno::InvalidNice => 2123,
+            Errno::TimeMinLimit => 2124,
         }
     }
 }

@@ -40,10 +40,8 @@ pub(super) const PYXIS: Class =
 /// OCI bundles, of a step.
 pub(super) const STEP_CONTAINER: Class =
     Class::Refused("OCI bundles are not started here; name an image: --container-image, or run runc in the step");
-pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
 pub(super) const JSON: Class = Class::Refused("not supported yet; ask for the fields with a format");
 /// Behind `=` stand Slurm's own words, which are then the whole message.
 pub(super) const RESERVATION: Class = Class::Refused("=Batch job submission failed: Requested reservation is invalid");
-pub(super) const LICENSE: Class = Class::Refused("=Batch job submission failed: Invalid license specification");

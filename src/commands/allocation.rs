@@ -25,7 +25,7 @@ use crate::{
     slurm::{
         count::NodeCount,
         errno::Errno,
-        options::{Command, Options, Place, Refusal, refusals},
+        options::{Command, Options, Place, Refusal, refusals, refusals_of_allocation},
         state::JobState,
     },
 };
@@ -154,7 +154,10 @@ impl Wanted<'_> {
     fn submission(&self) -> Result<Submission, Refusal> {
         let line: Vec<OsString> =
             std::iter::once(self.command.name().into()).chain(self.args.iter().cloned()).collect();
-        let refusals = refusals(self.options)?;
+        let refusals = match self.command {
+            Command::Srun => refusals_of_allocation(self.options)?,
+            _ => refusals(self.options)?,
+        };
         let request = resolve::resolve(self.command, self.options, submitter(&line))?;
         let program = self.program.map(|p| p.to_string_lossy().into_owned());
         let base = program.as_deref().map(|p| p.rsplit('/').next().unwrap_or(p).to_owned());

@@ -26,6 +26,8 @@ mod consumers;
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/faults.rs"]
+mod faults;
 #[path = "suite/install.rs"]
 mod install;
 #[path = "suite/interactive.rs"]

@@ -321,6 +321,13 @@ impl Lab {
         self.until_true("the controller's end", || !Path::new(&format!("/proc/{pid}/exe")).exists());
     }
 
+    /// The same, if one runs just now.
+    pub fn kill_controller_if_any(&self) {
+        if let Some(pid) = self.controller() {
+            self.sh(&format!("kill -9 {pid}"));
+        }
+    }
+
     /// The processes that belong to this system: their environment or command line names its directory.
     pub fn processes(&self) -> Vec<(i32, String)> {
         processes_that_name(&self.root)

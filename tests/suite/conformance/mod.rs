@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 12] = [
+const CAPTURES: [&str; 13] = [
     "env",
     "sbatch",
     "directives",
@@ -21,6 +21,7 @@ const CAPTURES: [&str; 12] = [
     "scancel",
     "squeue",
     "sacct",
+    "accounts",
     "sinfo",
     "srun",
     "salloc",
@@ -29,7 +30,7 @@ const CAPTURES: [&str; 12] = [
 ];
 
 /// In these nothing may differ without a reason.
-const COMPLETE: [&str; 4] = ["env", "sbatch", "directives", "files"];
+const COMPLETE: [&str; 5] = ["env", "sbatch", "directives", "files", "accounts"];
 
 /// What came of one capture.
 #[derive(Default)]

@@ -53,7 +53,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         ("help", options::help as fn(_) -> _),
         ("usage", options::usage),
         ("version", |_| options::version().to_owned()),
-        ("helpformat", |_| sacct_table::help_format::<Accounting>()),
+        ("helpformat", |_| sacct_table::help_format::<Accounting>(19)),
     ] {
         if options.is_set(name) {
             return Said::out(format!("{}\n", text(Sacct).trim_end_matches('\n'))).print();

@@ -206,7 +206,12 @@ fn show(
         id,
         tree: wanted.tree,
     };
-    for row in rows(*entity, with, &cluster, &me, one).iter().filter(|row| takes(&wanted, row)) {
+    let mut shown = rows(*entity, with, &cluster, &me, one);
+    shown.retain(|row| takes(&wanted, row));
+    // The tree begins where the list does.
+    let above = shown.iter().filter_map(|row| row.association.as_ref()).map(|a| a.depth).min().unwrap_or(0);
+    for row in &mut shown {
+        row.association.iter_mut().for_each(|association| association.depth -= above);
         sacct_table::row(&columns, &layout, row, &mut out);
     }
     Ok(Said::out(out))

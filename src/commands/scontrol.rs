@@ -173,9 +173,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
 /// Carries out a command and prints what comes of it; the exit code.
 fn carry_out(session: &mut Session, words: &[String]) -> u8 {
     let Some((keyword, args)) = words.split_first() else { return 0 };
-    if let Some(Means::Session(change)) = keyword::find(KEYWORDS, keyword).filter(|_| args.is_empty()) {
+    if let Some(Means::Session(change)) = keyword::find(KEYWORDS, keyword) {
         change(session);
-        return 0;
+        if args.is_empty() {
+            return 0;
+        }
     }
     let Session { oneliner, details, .. } = *session;
     let dump = session.dump.clone().map(|dump| dump.with_command(words.to_vec()));

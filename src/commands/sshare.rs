@@ -25,7 +25,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     };
     let options = &parsed.options;
     if options.is_set("helpformat") {
-        return print(&sacct_table::help_format::<Shares>());
+        return print(&sacct_table::help_format::<Shares>(17));
     }
     if let Some(text) = super::asked_for(&parsed, Sshare) {
         return print(&text);

@@ -35,7 +35,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return print(&text);
     }
     if options.is_set("helpformat") {
-        return print(&sacct_table::help_format::<Running>());
+        return print(&sacct_table::help_format::<Running>(19));
     }
     let columns = match columns(options) {
         Ok(columns) => columns,

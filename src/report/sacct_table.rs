@@ -170,12 +170,12 @@ fn cell(out: &mut String, width: usize, left: bool, mark: bool, value: impl FnOn
     }
 }
 
-/// What `--helpformat` prints: the names, four a line.
-pub fn help_format<K: Kind>() -> String {
+/// What `--helpformat` prints: the names, four a line, each so wide.
+pub fn help_format<K: Kind>(width: usize) -> String {
     let names: Vec<&str> = K::FIELDS.iter().filter(|field| field.listed).map(|field| field.name).collect();
     let mut out = String::new();
     for four in names.chunks(4) {
-        let line: Vec<String> = four.iter().map(|name| format!("{name:<19}")).collect();
+        let line: Vec<String> = four.iter().map(|name| format!("{name:<width$}")).collect();
         out.push_str(&line.join(" "));
         out.push('\n');
     }

@@ -2,7 +2,7 @@
 //! priorities by age alone (priority/basic): nothing is counted there either.
 
 use super::{
-    associations::Association,
+    associations::{Association, ROOT},
     sacct_table::{self, Kind},
     table::number,
 };
@@ -61,7 +61,7 @@ const FIELDS: &[Field] = &[
     row("NormShares", 11, |_, _| {}),
     row("NormUsage", 11, |_, _| {}),
     row("Partition", 12, |_, _| {}),
-    row("RawShares", 10, |r, o| if r.association.depth > 0 { o.push('1') }),
+    row("RawShares", 10, |r, o| if r.association.account != ROOT { o.push('1') }),
     row("RawUsage", 11, |_, o| o.push('0')),
     row("TRESRunMins", 30, |_, o| o.push_str(NO_TRES)),
     row("User", 10, |r, o| o.push_str(r.association.user.unwrap_or_default())),

@@ -192,7 +192,7 @@ fn sacct_narrows_down() {
             ("squeue -h -j 3 -t all -O stdout:90 | sed 's,.*/,,;s, *$,,'", "%x-%j.txt\n"),
             ("squeue -h -j 3 -t all --expand-patterns -O stdout:90 | sed 's,.*/,,;s, *$,,'", "done-3.txt\n"),
             ("sacct -B -j 3 | tail -n 3", "\nexit 3\n\n"),
-            ("A=1 sbatch -Q --export=A -H -o /dev/null --wrap true; sacct --env-vars -j 4 | grep A=", "A=1\n"),
+            ("A=1 sbatch -Q --wait --export=A -o /dev/null --wrap true; sacct --env-vars -j 4 | grep ^A=", "A=1\n"),
             // The window's end is the job's, and its run time what lies in it.
             ("sacct -n -X -P -j 2 -S now -E now+1hours --truncate -o elapsedraw", "0\n"),
         ],

@@ -176,7 +176,7 @@ fn the_rest_of_an_array_is_one_row() {
 
 #[test]
 fn the_list_of_fields_is_that_of_sacct_txt() {
-    let text = sacct_table::help_format::<Accounting>();
+    let text = sacct_table::help_format::<Accounting>(19);
     assert!(
         text.starts_with("Account             AdminComment        AllocCPUS           AllocNodes         \nAllocTRES ")
     );

@@ -13,8 +13,15 @@ use serde::{Deserialize, Serialize};
 pub struct Event {
     /// When, epoch seconds.
     pub time: i64,
+    /// Of which component of a heterogeneous job.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub component: u32,
     /// What.
     pub kind: EventKind,
+}
+
+fn is_first(component: &u32) -> bool {
+    *component == 0
 }
 
 /// What happened.

@@ -1,7 +1,7 @@
 //! salloc(1): an allocation, and a command here that works in it.
 
 use super::{
-    allocation::{Allocation, Wanted},
+    allocation::{Allocation, Wanted, Wish},
     asked_for,
     terminal::{self, eprint, take_signals},
 };
@@ -55,7 +55,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
     if let Some(text) = asked_for(&parsed, Command::Salloc) {
         return Ok(terminal::print(&text));
     }
-    let options = &parsed.options;
+    let options = parsed.components().last().map_or(&parsed.options, |last| &last.options);
     if let Some(dir) = options.get("chdir") {
         let refusal = |e: io::Error| {
             let why = crate::agent::step::error_text(&e);
@@ -63,7 +63,9 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         };
         std::env::set_current_dir(dir).map_err(refusal)?;
     }
-    let wanted = Wanted { command: Command::Salloc, options, args, program: None, nodes: None };
+    let components =
+        parsed.components().map(|component| Wish { options: &component.options, program: None, nodes: None });
+    let wanted = Wanted { command: Command::Salloc, options, args, components: components.collect() };
     options.defined().iter().for_each(|line| eprint(line));
     let front = if options.is_set("no-shell") { None } else { Front::take() };
     let begun = Instant::now();

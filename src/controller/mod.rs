@@ -8,6 +8,7 @@ mod change;
 mod core;
 mod daemon;
 mod grant;
+mod het;
 mod lifecycle;
 mod query;
 mod queue;

@@ -27,8 +27,8 @@ struct Entry {
 pub struct Table {
     entries: BTreeMap<JobId, Entry>,
     queue: BTreeSet<Place>,
-    /// The records of each array, its own id's among them.
-    arrays: HashMap<JobId, BTreeSet<JobId>>,
+    /// The records of each array and each heterogeneous job, its own id's among them.
+    wholes: HashMap<JobId, BTreeSet<JobId>>,
     /// How many elements of each array have nodes.
     running: HashMap<JobId, u32>,
     /// Equal needs are one, so that comparing them is comparing addresses.
@@ -36,6 +36,11 @@ pub struct Table {
     /// Elements that were pending when their array came in, of arrays in memory.
     elements: u64,
     last_id: JobId,
+}
+
+/// The array or heterogeneous job that a job is of.
+fn whole_of(job: &Job) -> Option<JobId> {
+    job.array.as_ref().map(|array| array.job_id).or(job.het.map(|het| het.leader))
 }
 
 impl Table {
@@ -63,8 +68,8 @@ impl Table {
 
     /// Adds a record whose needs are another's in this table.
     pub fn insert_shared(&mut self, job: Job, needs: Arc<Needs>) {
-        if let Some(array) = &job.array {
-            self.arrays.entry(array.job_id).or_default().insert(job.id);
+        if let Some(whole) = whole_of(&job) {
+            self.wholes.entry(whole).or_default().insert(job.id);
         }
         self.elements += u64::from(job.count() - 1);
         self.entries.insert(job.id, Entry { job, place: None, needs });
@@ -74,12 +79,12 @@ impl Table {
     pub fn remove(&mut self, id: JobId) -> Option<Job> {
         self.dequeue(id);
         let entry = self.entries.remove(&id)?;
-        if let Some(array) = &entry.job.array
-            && let Some(records) = self.arrays.get_mut(&array.job_id)
+        if let Some(whole) = whole_of(&entry.job)
+            && let Some(records) = self.wholes.get_mut(&whole)
         {
             records.remove(&id);
             if records.is_empty() {
-                self.arrays.remove(&array.job_id);
+                self.wholes.remove(&whole);
             }
         }
         if Arc::strong_count(&entry.needs) == 2 {
@@ -157,12 +162,25 @@ impl Table {
         self.queue.iter().filter_map(|(.., id)| self.entries.get(id)).map(|e| (&e.job, &e.needs))
     }
 
-    /// The records of the array (or the one job) that `id` is the number of.
+    /// The records of the array or heterogeneous job (or the one job) that `id` is the number of.
     pub fn records_of(&self, id: JobId) -> Vec<JobId> {
-        match self.arrays.get(&id) {
+        match self.wholes.get(&id) {
             Some(records) => records.iter().copied().collect(),
             None => self.entries.contains_key(&id).then_some(id).into_iter().collect(),
         }
+    }
+
+    /// Which component of a heterogeneous job a job is.
+    fn offset(&self, id: JobId) -> Option<u32> {
+        Some(self.get(id)?.het?.offset)
+    }
+
+    /// The components of the heterogeneous job that a job belongs to; of another job, that job.
+    pub fn components(&self, id: JobId) -> Vec<JobId> {
+        self.get(id).map_or_else(Vec::new, |job| match job.het {
+            Some(het) => self.records_of(het.leader),
+            None => vec![id],
+        })
     }
 
     /// How many elements of an array have nodes.
@@ -181,7 +199,7 @@ impl Table {
 
     /// The record that an element is, or is part of.
     pub fn element(&self, array: JobId, task: u32) -> Option<JobId> {
-        let records = self.arrays.get(&array)?;
+        let records = self.wholes.get(&array)?;
         records.iter().copied().find(|id| {
             let array = self.get(*id).and_then(|j| j.array.as_ref());
             array.is_some_and(|a| a.task_id == Some(task) || (a.task_id.is_none() && a.pending.contains(task)))
@@ -198,7 +216,11 @@ impl Table {
     /// The records a specification names, each with the elements of a pending part it means (`None`: all of it).
     pub fn find(&self, spec: &JobIdSpec) -> Vec<(JobId, Option<u32>)> {
         let Some(tasks) = &spec.tasks else {
-            return self.records_of(spec.job).into_iter().map(|id| (id, None)).collect();
+            let records = self.records_of(spec.job).into_iter();
+            return match spec.het {
+                Some(offset) => records.filter(|id| self.offset(*id) == Some(offset)).map(|id| (id, None)).collect(),
+                None => records.map(|id| (id, None)).collect(),
+            };
         };
         match tasks {
             TaskSel::All => self.records_of(spec.job).into_iter().map(|id| (id, None)).collect(),

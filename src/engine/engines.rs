@@ -1,9 +1,9 @@
 //! Several engines as one: each has its own partitions, and a job belongs to the engine that has its first one.
 
-use super::{Candidate, Engine, Forecast, Schedule, Sending, Start, Unfit};
+use super::{Candidate, Engine, Forecast, Given, Schedule, Sending, Start, Unfit};
 use crate::{
     agent::wire::Control,
-    job::{Job, JobId, Needs, Node, Partition, Placement, Request},
+    job::{Job, JobId, Needs, Node, Partition, Request},
     slurm::errno::Errno,
 };
 use std::{collections::HashMap, io};
@@ -134,7 +134,7 @@ impl Engine for Engines {
         all
     }
 
-    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, String, Placement)> {
+    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)> {
         self.of(candidate.partitions.first()?)?.would_start(candidate, now)
     }
 

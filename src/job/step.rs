@@ -18,6 +18,13 @@ pub enum StepId {
     Number(u32),
 }
 
+impl StepId {
+    /// Whether srun made it.
+    pub fn is_numbered(self) -> bool {
+        matches!(self, StepId::Number(_))
+    }
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {

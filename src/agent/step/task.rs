@@ -16,7 +16,7 @@ use crate::{
         spawn::{self, Program},
     },
     job::{
-        ExitStatus,
+        ExitStatus, Job, Placement,
         env::{self, Environment},
         files,
     },
@@ -391,6 +391,15 @@ impl<'a> Starter<'a> {
             .unwrap_or_else(|| name.to_owned())
     }
 
+    /// The last component of the job that the step has nodes of.
+    fn last_component(&self) -> &Job {
+        let has = |job: &&Job| {
+            let mut names = job.placement.iter().flat_map(Placement::names);
+            names.any(|name| self.launching.nodes.last().is_some_and(|last| last == name))
+        };
+        self.launch.jobs().find(has).unwrap_or(&self.launch.job)
+    }
+
     fn environment(&self, id: u32, local: usize) -> Environment {
         let launching = self.launching;
         let request = &launching.request;
@@ -417,6 +426,10 @@ impl<'a> Starter<'a> {
             umask: request.umask,
             label: request.label,
             launcher: &launching.launcher,
+            het: launching.allocated.as_deref().map(|cpus_per_node| {
+                let last = self.last_component();
+                env::Het { cpus_per_node, name: &last.request.name, partition: &last.partition }
+            }),
         };
         env::task(&mut environment, &facts);
         self.bindings.tell(&mut environment);

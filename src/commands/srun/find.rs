@@ -24,6 +24,9 @@ pub(in crate::commands) enum NotThere {
          what is to run there has its place in the job's script"
     )]
     Away,
+    /// It is a component of a heterogeneous job; the first one's id is that of the job.
+    #[error("Job not heterogeneous job leader")]
+    NotLeader,
     /// There is no such job, or no more.
     #[error("Invalid job id specified")]
     Gone,
@@ -63,6 +66,7 @@ fn why_not(id: JobId) -> NotThere {
     match job {
         Some(job) if job.state == JobState::Pending => NotThere::Pending,
         Some(job) if job.is_away() && !job.is_finished() => NotThere::Away,
+        Some(job) if !job.leads() => NotThere::NotLeader,
         _ => NotThere::Gone,
     }
 }

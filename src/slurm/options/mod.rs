@@ -15,6 +15,7 @@ mod explain;
 mod foreign;
 mod getopt;
 mod help;
+mod het;
 mod parse;
 mod place;
 mod refusal;

@@ -24,6 +24,8 @@ mod conformance;
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/het.rs"]
+mod het;
 #[path = "suite/install.rs"]
 mod install;
 #[path = "suite/interactive.rs"]

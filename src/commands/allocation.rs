@@ -261,19 +261,26 @@ impl Wanted<'_> {
 
 impl Allocation {
     /// Adds to an environment what describes the allocation.
-    pub fn describe(&self, options: &Options, environment: &mut Environment) {
+    pub fn describe(&self, wanted: &[Wish], environment: &mut Environment) {
         let Yours { job, others, cluster, slurm_conf } = &self.yours;
         let conf = slurm_conf.to_string_lossy();
         let components: Vec<&Job> = std::iter::once(job).chain(others).collect();
-        match (others.is_empty(), options.command()) {
-            (true, _) => {}
-            (false, Command::Salloc) => return env::describe_shell(environment, &components, cluster, &conf),
-            // srun tells its own tasks of their component alone.
-            (false, _) => env::size(environment, components.len()),
+        // A default of memory is not told (env.txt, salloc).
+        let asks = |wish: &Wish| ["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|name| wish.options.is_set(name));
+        if !others.is_empty() && wanted.iter().all(|wish| wish.options.command() == Command::Salloc) {
+            env::describe_shell(environment, &components, cluster, &conf);
+            for number in wanted.iter().enumerate().filter(|(_, wish)| !asks(wish)).map(|(number, _)| number) {
+                environment.unset(&format!("SLURM_MEM_PER_CPU_HET_GROUP_{number}"));
+            }
+            return;
         }
         env::shell(environment, &env::Batch { job, cluster, conf: &conf, host: &job.request.submit_host });
-        if !["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|name| options.is_set(name)) {
-            environment.unset("SLURM_MEM_PER_CPU"); // the default is not told (env.txt, salloc)
+        if !wanted.first().is_some_and(asks) {
+            environment.unset("SLURM_MEM_PER_CPU");
+        }
+        // srun tells its own tasks no more of the components than how many there are.
+        if !others.is_empty() {
+            env::size(environment, components.len());
         }
     }
 

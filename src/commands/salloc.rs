@@ -82,7 +82,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         true => vec![shell()],
         false => parsed.operands.clone(),
     };
-    match Session::begin(options, &allocation, &command, front) {
+    match Session::begin(options, &allocation, &wanted, &command, front) {
         Ok(session) => Ok(session.run(allocation, &wanted)),
         Err(why) => {
             eprint(&format!("salloc: error: {why}"));
@@ -135,6 +135,7 @@ impl Session {
     fn begin(
         options: &Options,
         allocation: &Allocation,
+        wanted: &Wanted,
         command: &[OsString],
         front: Option<Front>,
     ) -> Result<Self, String> {
@@ -143,7 +144,7 @@ impl Session {
         let takes_terminal = front.is_some();
         let mut process = Process::new(program);
         process.args(arguments).env_clear();
-        for (name, value) in variables(options, allocation) {
+        for (name, value) in variables(options, allocation, wanted) {
             process.env(name, value);
         }
         // SAFETY: only calls that may be made between fork and exec.
@@ -314,12 +315,12 @@ impl Drop for Front {
 }
 
 /// The command's environment.
-fn variables(options: &Options, allocation: &Allocation) -> Vec<(OsString, OsString)> {
+fn variables(options: &Options, allocation: &Allocation, wanted: &Wanted) -> Vec<(OsString, OsString)> {
     let mut environment = Environment::parse(&environment());
     if options.is_set("get-user-env") {
         environment.merge(&login::environment());
     }
-    allocation.describe(options, &mut environment);
+    allocation.describe(&wanted.components, &mut environment);
     environment
         .iter()
         .map(|(name, value)| (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())))

@@ -87,7 +87,7 @@ fn page(
         return Err(Refusal::error(
             Command::Sbatch,
             1,
-            "a heterogeneous job cannot be on SkyPilot yet: submit each component as a job of its own",
+            "a heterogeneous job cannot run on SkyPilot yet: submit each component as a job of its own",
         ));
     }
     // What is no option stands at the end.

@@ -28,7 +28,8 @@ impl Core {
             let one = match change {
                 // The whole is put back, by its first component.
                 Change::Requeue { .. } if !leads && id != spec.job && spec.het.is_none() => continue,
-                Change::Requeue { .. } if !leads => Err(Errno::InvalidJobId),
+                Change::Requeue { .. } if !leads && spec.het.is_some() => Err(Errno::InvalidJobId),
+                Change::Requeue { .. } if !leads => Err(Errno::NotHetLeader),
                 Change::Hold => self.hold(id),
                 Change::Release => self.release(id, now),
                 Change::Requeue { hold } => self.requeue(id, *hold, uid, now),

@@ -140,7 +140,7 @@ impl Engine for Engines {
 
     fn start(&mut self, start: Start) -> io::Result<()> {
         let index = self.index(&start.job.partition).ok_or(io::ErrorKind::NotFound)?;
-        self.home.insert(start.job.id, index);
+        self.home.extend(std::iter::once(&start.job).chain(&start.others).map(|job| (job.id, index)));
         match self.engines.get_mut(index) {
             Some(engine) => engine.start(start),
             None => Err(io::ErrorKind::NotFound.into()),

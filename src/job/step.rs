@@ -47,6 +47,15 @@ pub struct Usage {
     pub max_rss_kib: u64,
 }
 
+impl Usage {
+    /// Adds what other processes used.
+    pub fn add(&mut self, other: Self) {
+        self.user_us += other.user_us;
+        self.system_us += other.system_us;
+        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
+    }
+}
+
 /// A step, as the agent reports it and sacct shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {

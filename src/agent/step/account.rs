@@ -86,7 +86,7 @@ impl Node {
 }
 
 impl Plan {
-    /// The plans of a step's components as one: nodes and tasks are counted on.
+    /// The plans of a step's components as one: nodes and tasks are counted on. How tasks go to nodes each knows itself.
     pub fn joined(plans: &[Plan]) -> Plan {
         let mut all = Plan { nodes: Vec::new(), layout: Vec::new(), distribution: String::new(), shared: false };
         let mut tasks = 0;
@@ -94,7 +94,6 @@ impl Plan {
             all.nodes.extend(plan.nodes.iter().cloned());
             all.layout.extend(plan.layout.iter().map(|ids| ids.iter().map(|id| tasks + id).collect()));
             tasks += plan.layout.iter().map(|ids| ids.len() as u32).sum::<u32>();
-            all.distribution.clone_from(&plan.distribution);
         }
         all
     }

@@ -224,9 +224,7 @@ impl Agent {
             FromPart::Measured(asked, tasks) => self.measured(asked, (step, node), tasks),
             FromPart::Done(usage) => {
                 if let Some(group) = running.group_of(node) {
-                    group.usage.user_us += usage.user_us;
-                    group.usage.system_us += usage.system_us;
-                    group.usage.max_rss_kib = group.usage.max_rss_kib.max(usage.max_rss_kib);
+                    group.usage.add(usage);
                 }
                 self.part_done(step, node);
             }

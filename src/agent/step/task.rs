@@ -391,11 +391,12 @@ impl<'a> Starter<'a> {
             .unwrap_or_else(|| name.to_owned())
     }
 
-    /// The last component of the job that the step has nodes of.
-    fn last_component(&self) -> &Job {
+    /// The component whose name tasks are told: their own, where srun was told the names of all; else the first.
+    fn component(&self) -> &Job {
+        let own = self.launching.nodes.get(self.launching.node).filter(|_| !self.launching.request.own_job);
         let has = |job: &&Job| {
             let mut names = job.placement.iter().flat_map(Placement::names);
-            names.any(|name| self.launching.nodes.last().is_some_and(|last| last == name))
+            names.any(|name| own.is_some_and(|own| own == name))
         };
         self.launch.jobs().find(has).unwrap_or(&self.launch.job)
     }
@@ -414,7 +415,7 @@ impl<'a> Starter<'a> {
             layout: &launching.layout,
             // Of a job of its own srun tells only what was asked for (env.txt).
             distribution: Some(launching.distribution.as_str())
-                .filter(|_| !launching.request.own_job || launching.request.order != Ordering::Unset),
+                .filter(|_| !request.own_job || request.order != Ordering::Unset || launching.allocated.is_some()),
             node: launching.node,
             cpus: launching.cpus,
             id,
@@ -427,8 +428,8 @@ impl<'a> Starter<'a> {
             label: request.label,
             launcher: &launching.launcher,
             het: launching.allocated.as_deref().map(|cpus_per_node| {
-                let last = self.last_component();
-                env::Het { cpus_per_node, name: &last.request.name, partition: &last.partition }
+                let component = self.component();
+                env::Het { cpus_per_node, name: &component.request.name, partition: &component.partition }
             }),
         };
         env::task(&mut environment, &facts);

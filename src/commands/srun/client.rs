@@ -232,7 +232,7 @@ impl Client {
             }
             ToClient::Warning(text) => self.tell(&format!("srun: {text}")),
             ToClient::Created { step, nodes, layout, firsts, waited, kill_wait } => {
-                let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout);
+                let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout, &firsts);
                 if waited {
                     self.info(&format!("srun: Step created for {}", tasks.step()));
                 }

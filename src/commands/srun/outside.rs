@@ -33,7 +33,7 @@ pub(super) fn run(mut plans: Vec<Plan>, components: &[&Parsed], args: &[OsString
         plan.request.job = job;
         plan.request.own_job = true;
         let mut environment = Environment::parse(&plan.request.environment.0);
-        allocation.describe(options, &mut environment);
+        allocation.describe(&wanted.components, &mut environment);
         plan.request.environment = Bytes(environment.to_block());
     }
     let code = match find::agent(job) {

@@ -45,7 +45,7 @@ pub struct Task<'a> {
     /// Where srun runs.
     pub launcher: &'a str,
     /// Of a step in a heterogeneous job or over several components of its own: the CPUs of the nodes these have, and
-    /// name and partition of the last. Such a step has for its job's nodes its own (`het.txt`).
+    /// name and partition of one. Such a step has for its job's nodes its own (`het.txt`).
     pub het: Option<Het<'a>>,
 }
 

@@ -69,9 +69,6 @@ pub fn read_batch(
     let missing = (1 + found.others.len()).saturating_sub(1 + parsed.others.len());
     let last = parsed.others.last().unwrap_or(&parsed).options.clone();
     parsed.others.extend((0..missing).map(|_| Parsed { options: last.clone(), ..Parsed::new(Command::Sbatch) }));
-    if found.says_packjob {
-        parsed.options.note(PACKJOB.into());
-    }
     let own = std::iter::once(std::mem::take(&mut found.sbatch)).chain(std::mem::take(&mut found.others));
     let own: Vec<_> = own.chain(std::iter::repeat_with(Vec::new)).take(1 + parsed.others.len()).collect();
     let mut earlier: Option<Options> = None;
@@ -85,6 +82,10 @@ pub fn read_batch(
         }
         exclusions::check(component)?;
         earlier = Some(component.clone());
+    }
+    if found.says_packjob {
+        let last = parsed.others.last_mut().map_or(&mut parsed.options, |other| &mut other.options);
+        last.note(PACKJOB.into());
     }
     // It is the script of all, wherever it was said.
     if let Some(setting) = earlier.iter().flat_map(Options::iter).find(|setting| setting.row.name == "wrap").cloned()

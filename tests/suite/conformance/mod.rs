@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 12] = [
+const CAPTURES: [&str; 13] = [
     "env",
     "sbatch",
     "directives",
@@ -26,6 +26,7 @@ const CAPTURES: [&str; 12] = [
     "salloc",
     "extra",
     "enforced",
+    "het",
 ];
 
 /// In these nothing may differ without a reason.

@@ -7,9 +7,10 @@ use crate::{
         event::EventKind,
         step::{FromPart, ToClient, worse},
     },
-    job::{ExitStatus, StepId},
+    job::{ExitStatus, StepId, Usage},
     slurm::state::JobState,
 };
+use std::collections::BTreeMap;
 
 impl Agent {
     pub(super) fn part_done(&mut self, step: u32, node: usize) {
@@ -55,12 +56,17 @@ impl Agent {
             return;
         };
         let cancelled_by = running.cancelled_by;
+        let mut of_components: BTreeMap<usize, (ExitStatus, Usage)> = BTreeMap::new();
         for group in running.groups {
             if let Some(account) = self.manager.accounts.get_mut(group.component) {
                 account.give_back(&group.plan);
             }
-            let (exit, usage) = (group.exit, group.usage);
-            if group.component == 0 {
+            let (exit, usage) = of_components.entry(group.component).or_default();
+            *exit = worse(*exit, group.exit);
+            usage.add(group.usage);
+        }
+        for (component, (exit, usage)) in of_components {
+            if component == 0 {
                 self.manager.highest = self.manager.highest.derive(exit);
             }
             let state = match (cancelled_by, running.timed_out) {
@@ -69,7 +75,7 @@ impl Agent {
                 (None, false) => batch::state_of(exit),
             };
             let ended = EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by };
-            self.note_of(group.component as u32, ended);
+            self.note_of(component as u32, ended);
         }
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {

@@ -29,10 +29,16 @@ impl Agent {
             if let Some(account) = self.manager.accounts.get_mut(component) {
                 account.take(&plan);
             }
-            let own = nodes.get(parts.clone()).unwrap_or_default();
-            let started = EventKind::StepStarted(record(step, request, &plan, own));
+            if !self.launch.others.is_empty() {
+                let own = nodes.get(parts.clone()).unwrap_or_default();
+                let started = EventKind::StepStarted(record(step, request, &plan, own));
+                self.note_of(component as u32, started);
+            }
             groups.push(Group { component, plan, parts, exit: ExitStatus::default(), usage: Usage::default() });
-            self.note_of(component as u32, started);
+        }
+        // In a job of one component accounting knows one step.
+        if let (true, Some(request)) = (self.launch.others.is_empty(), requests.first()) {
+            self.note(EventKind::StepStarted(record(step, request, &plan, &nodes)));
         }
         let allocated = (requests.len() > 1 || !self.launch.others.is_empty()).then(|| self.allocated(&groups));
         let held = requests.iter().any(|request| request.held);
@@ -58,7 +64,7 @@ impl Agent {
                 request: request.clone(),
                 nodes: nodes.clone(),
                 layout: plan.layout.clone(),
-                distribution: plan.distribution.clone(),
+                distribution: groups.get(group).map(|group| group.plan.distribution.clone()).unwrap_or_default(),
                 node: place,
                 cpus: share.cpus,
                 cpu_ids: share.cpu_ids.clone(),

@@ -25,6 +25,8 @@ complete -c sacct -s u -l user -l uid -d 'use this comma separated list of users
 complete -c sacct -s W -l wckeys -d 'only send data about these wckeys (no effect here)' -r
 complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job (no effect here)' -r
 complete -c sacct -l yaml -d 'produce YAML output' -r
+complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job' -r -f -a "yes\t''
+no\t''"
 complete -c sacct -s a -l allusers -d 'display jobs for all users'
 complete -c sacct -s X -l allocations -d 'only show statistics relevant to the job allocation itself'
 complete -c sacct -s L -l allclusters -d 'display jobs ran on all clusters (no effect here)'

@@ -55,6 +55,12 @@ pub enum Errno {
     /// Invalid job array specification.
     #[error("Invalid job array specification")]
     InvalidArray,
+    /// Job not heterogeneous job leader.
+    #[error("Job not heterogeneous job leader")]
+    NotHetLeader,
+    /// Operation not permitted on individual component of heterogeneous job.
+    #[error("Operation not permitted on individual component of heterogeneous job")]
+    NotWholeHetJob,
     /// Job dependency problem.
     #[error("Job dependency problem")]
     Dependency,
@@ -173,6 +179,8 @@ impl Errno {
             Errno::InvalidArray => 2081,
             Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
+            Errno::NotHetLeader => 2107,
+            Errno::NotWholeHetJob => 2108,
             Errno::InvalidNice => 2123,
             Errno::TimeMinLimit => 2124,
         }

@@ -3,7 +3,7 @@
 use super::{
     api::{Change, Setting},
     core::Core,
-    submit::{memory_of, priority},
+    submit::{exceeds, memory_of, priority},
 };
 use crate::{
     job::{Hold, JobId, Memory, Needs, Request, Requeue},
@@ -24,7 +24,12 @@ impl Core {
                 Some(task) => self.single_out(id, task).ok_or(Errno::InvalidJobId)?,
                 None => id,
             };
+            let leads = self.table.get(id).is_some_and(|job| job.leads());
             let one = match change {
+                // The whole is put back, by its first component.
+                Change::Requeue { .. } if !leads && id != spec.job && spec.het.is_none() => continue,
+                Change::Requeue { .. } if !leads && spec.het.is_some() => Err(Errno::InvalidJobId),
+                Change::Requeue { .. } if !leads => Err(Errno::NotHetLeader),
                 Change::Hold => self.hold(id),
                 Change::Release => self.release(id, now),
                 Change::Requeue { hold } => self.requeue(id, *hold, uid, now),
@@ -129,13 +134,17 @@ impl Core {
             JobState::Pending if hold => self.hold(id),
             JobState::Pending => Err(Errno::JobPending),
             JobState::Running | JobState::Suspended => {
-                job.flag = Some(JobState::Completing);
-                self.save(id);
+                for id in self.table.components(id) {
+                    if let Some(job) = self.table.get_mut(id).filter(|job| !job.state.is_finished()) {
+                        job.flag = Some(JobState::Completing);
+                        self.save(id);
+                    }
+                }
                 self.terminate(id, JobState::Pending, uid, now);
                 Ok(())
             }
             _ => {
-                self.put_back(id);
+                self.table.components(id).into_iter().for_each(|id| self.put_back(id));
                 Ok(())
             }
         }
@@ -162,6 +171,8 @@ impl Core {
                     | Setting::ExcludeNodes(_)
                     | Setting::Begin(_)
                     | Setting::Dependency(_)
+                    | Setting::TimeMin(_)
+                    | Setting::Licenses(_)
             );
             if only_pending && !pending {
                 return Err(Errno::JobNotPending);
@@ -210,6 +221,15 @@ impl Core {
                     None => return Err(Errno::NotSupported),
                 },
                 Setting::Begin(time) => request.begin = Some(*time),
+                // Later than it asked for only an operator may let it end.
+                Setting::Deadline(_) if request.user.uid != 0 => return Err(Errno::AccessDenied),
+                Setting::Deadline(time) => request.deadline = Some(*time),
+                Setting::TimeMin(limit) if exceeds(*limit, changed.time_limit) => return Err(Errno::TimeMinLimit),
+                Setting::TimeMin(limit) => request.time_min = Some(*limit),
+                Setting::Licenses(text) => {
+                    request.licenses = Some(text.clone()).filter(|text| !text.is_empty());
+                    self.has_licenses(request.licenses.as_deref())?;
+                }
                 Setting::Dependency(text) => {
                     let list = text.parse().map_err(|_| Errno::Dependency)?;
                     changed.dependency = self.changed_dependency(id, &list)?;
@@ -243,8 +263,12 @@ impl Core {
         if !pending && changed.time_limit != self.table.get(id).map_or(changed.time_limit, |j| j.time_limit) {
             self.engine.limit_changed(&changed);
         }
+        let limit = changed.time_limit;
         let before = std::mem::replace(self.table.get_mut(id).ok_or(Errno::InvalidJobId)?, changed);
         self.save(id);
+        if before.state == JobState::Running && before.time_limit != limit {
+            self.await_warnings(id);
+        }
         self.look_at(id, now);
         self.single_out_corresponding(id);
         self.wake_singletons(&(before.request.user.uid, before.request.name.clone()));

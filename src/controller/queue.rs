@@ -1,11 +1,16 @@
 //! Which jobs may start, and starting them.
 
-use super::{core::Core, submit::exceeds};
+use super::{
+    core::Core,
+    deadline::limit_from,
+    submit::{as_candidate, exceeds},
+};
 use crate::{
     engine::Candidate,
     job::{Hold, Job, JobId, Placement, Remote},
-    slurm::{reason::Reason, state::JobState},
+    slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
+use std::time::Instant;
 
 impl Core {
     /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
@@ -16,14 +21,14 @@ impl Core {
         }
         let begin = job.request.begin.filter(|begin| *begin > now);
         let waits_for = self.waits_for(id, now);
+        if self.table.get(id).is_some_and(|job| job.hold == Hold::None && job.state == JobState::Pending)
+            && self.misses_deadline(id, now)
+        {
+            return;
+        }
         let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
-        let obstacle = match (job.hold, waits_for, begin) {
-            (Hold::User, ..) => Some(Reason::JobHeldUser),
-            (Hold::Admin, ..) => Some(Reason::JobHeldAdmin),
-            (Hold::None, Some(reason), _) => Some(reason),
-            (Hold::None, None, Some(_)) => Some(Reason::BeginTime),
-            (Hold::None, None, None) => self.obstacle(job),
-        };
+        let obstacle = waits_for.or_else(|| self.why_not(job, now));
+        let leader = job.leader_id();
         let tier = self.tier(job);
         let waits_for_limit =
             matches!(obstacle, Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig));
@@ -38,15 +43,20 @@ impl Core {
             job.eligible_time = eligible;
         }
         match obstacle {
+            // The components of a heterogeneous job wait for each other.
+            None if !self.others_are_free(id, now) => {
+                self.table.dequeue(leader);
+                self.set_reason(id, Reason::None);
+            }
             None => {
-                self.table.enqueue(id, tier);
+                self.table.enqueue(leader, tier);
                 if self.table.get(id).is_some_and(|j| j.reason != Reason::Resources) {
                     self.set_reason(id, Reason::Priority);
                 }
                 self.reschedule = true;
             }
             Some(reason) => {
-                self.table.dequeue(id);
+                self.table.dequeue(leader);
                 self.set_reason(id, reason);
             }
         }
@@ -58,10 +68,24 @@ impl Core {
         }
     }
 
+    /// Why a job that waits may not start, whatever is free.
+    pub(super) fn why_not(&self, job: &Job, now: i64) -> Option<Reason> {
+        let begin = job.request.begin.filter(|begin| *begin > now);
+        match (job.hold, begin) {
+            (Hold::User, _) => Some(Reason::JobHeldUser),
+            (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
+            (Hold::None, Some(_)) => Some(Reason::BeginTime),
+            (Hold::None, None) => self.obstacle(job),
+        }
+    }
+
     /// What of its partition's limits is in a job's way.
     fn obstacle(&self, job: &Job) -> Option<Reason> {
         let all = self.engine.partitions();
         let needs = self.table.needs(job.id)?;
+        if let Some(reason) = self.exceeds_max_wall(job) {
+            return Some(reason);
+        }
         let mut reason = None;
         for name in job.partition.split(',') {
             let Some(partition) = all.iter().find(|p| p.name == name) else { continue };
@@ -91,10 +115,13 @@ impl Core {
         if !self.table.has_queue() {
             return;
         }
+        let begun = Instant::now();
+        let mut depth = 0;
         let mut limited = Vec::new();
+        let mut room = self.room();
         let schedule = {
             let table = &self.table;
-            let limited = &mut limited;
+            let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
                     Some(array) => {
@@ -104,28 +131,42 @@ impl Core {
                         };
                         let count = room.min(job.count());
                         if count == 0 {
-                            limited.push(job.id);
+                            limited.push((job.id, Reason::JobArrayTaskLimit));
                             return None;
                         }
                         count
                     }
                     None => 1,
                 };
-                Some(Candidate {
-                    id: job.id,
-                    count,
-                    needs: needs.clone(),
-                    partitions: job.partition.split(',').map(str::to_owned).collect(),
-                    time_limit: job.time_limit,
-                })
+                let count = match &mut room {
+                    None => count,
+                    Some(room) => match room.take(config, job, needs, count) {
+                        Ok(count) => count,
+                        Err(reason) => {
+                            limited.push((job.id, reason));
+                            return None;
+                        }
+                    },
+                };
+                *depth += 1;
+                let component = |id: JobId| {
+                    let (job, needs) = (table.get(id)?, table.needs(id)?);
+                    Some(as_candidate(job, needs, 1))
+                };
+                let others = match job.het {
+                    Some(het) => het.ids().skip(1).filter_map(component).collect(),
+                    None => Vec::new(),
+                };
+                Some(Candidate { others, ..as_candidate(job, needs, count) })
             });
             self.engine.schedule(&mut queue, now)
         };
-        for id in limited {
-            self.set_reason(id, Reason::JobArrayTaskLimit);
+        self.counts.cycle(begun.elapsed(), depth, self.table.queue().count() as u64);
+        for (id, reason) in limited {
+            self.set_reason(id, reason);
         }
         for (id, reason) in schedule.reasons {
-            self.set_reason(id, reason);
+            self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
         }
         for (id, partition, placement) in schedule.starts {
             self.give_nodes(id, partition, placement, now);
@@ -143,14 +184,22 @@ impl Core {
         job.state = JobState::Running;
         job.reason = Reason::None;
         job.partition = partition;
+        job.time_limit = limit_from(job, now);
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);
+        self.counts.started += 1;
+        self.happened(id, Occasion::Begin);
+        let Some(job) = self.table.get(id) else { return };
         let array = job.array.as_ref().map(|a| a.job_id);
         if let Some(array) = array {
             self.table.count_running(array, 1);
         }
-        self.launch(id);
+        let leads = self.table.get(id).is_some_and(Job::leads);
+        match leads {
+            true => self.launch(id),
+            false => self.save(id), // it is launched with the first component
+        }
     }
 
     /// A job, or the next `count` elements of an array, go to a system with a queue of its own. By what name is

@@ -191,6 +191,8 @@ pub struct ControllerConfig {
     pub max_job_count: u32,
     /// `DefMemPerCPU`; default: a job that asks for no memory has all of its nodes'.
     pub default_memory_per_cpu: Option<Text<Mem>>,
+    /// `DependencyParameters=kill_invalid_depend`: cancel jobs whose dependency can never be satisfied.
+    pub kill_invalid_depend: bool,
     /// `JobRequeue`: whether jobs that say nothing may be requeued.
     pub job_requeue: bool,
 }
@@ -210,6 +212,7 @@ impl Default for ControllerConfig {
             max_array_size: 100_001,
             max_job_count: 1_000_000,
             default_memory_per_cpu: None,
+            kill_invalid_depend: false,
             job_requeue: true,
         }
     }
@@ -232,6 +235,9 @@ pub struct SkypilotConfig {
     /// Variables that stay here besides those that always do (`PATH`, `HOME`, `LD_*`, ...); a `*` at the end stands for
     /// any rest.
     pub keep_home: Vec<String>,
+    /// Whether `ssh NODE` gets to the nodes of interactive allocations, by entries that `~/.ssh/config` includes; default:
+    /// yes.
+    pub ssh_config: Option<bool>,
 }
 
 /// `[skypilot.qos.NAME]`

@@ -30,6 +30,8 @@ mod het;
 mod install;
 #[path = "suite/interactive.rs"]
 mod interactive;
+#[path = "suite/job_dependencies.rs"]
+mod job_dependencies;
 #[path = "suite/job_steps.rs"]
 mod job_steps;
 #[path = "suite/limits.rs"]

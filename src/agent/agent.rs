@@ -13,7 +13,7 @@ use super::{
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
     component::Component,
-    event::EventKind,
+    event::{EventKind, Reach},
     events::Events,
     limit::{Due, Limits},
     link::{Address, Link},
@@ -195,7 +195,7 @@ impl Agent {
         listener.set_nonblocking(true)?;
         umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
         let made = launch.made.is_some();
-        let owner = if index == 0 { Owner::of(&launch.job) } else { Owner::default() };
+        let owner = if index == 0 { Owner::of(&launch.job, made) } else { Owner::default() };
         let manager = Manager::new(&launch);
         let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
@@ -231,6 +231,11 @@ impl Agent {
     /// The name of this node.
     pub fn node_name(&self) -> &str {
         self.launch.node_name(self.index)
+    }
+
+    /// Whether this node was made for the job, so that whoever wants something of it comes over a network.
+    pub fn is_elsewhere(&self) -> bool {
+        self.launch.made.is_some()
     }
 
     /// Notes an event; only the first node's agent tells.
@@ -297,6 +302,8 @@ impl Agent {
     fn start_job(&mut self) {
         if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
             self.note(EventKind::Placed { placement });
+            let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
+            self.note(EventKind::Reachable(Reach { socket, hosts, public: None }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

@@ -200,7 +200,7 @@ impl Query {
 
     /// The whole output, from what the controller answered.
     pub fn render(&self, cluster: &Cluster, jobs: &[Job], now: i64, zone: Zone) -> Result<String, Refusal> {
-        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), cluster)?;
+        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
         let context = Context {
             clock: Clock::new(zone, self.time_format.as_deref(), now),
             used: used_gres(jobs),

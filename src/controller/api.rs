@@ -155,6 +155,8 @@ pub enum Setting {
     ArrayThrottle(u32),
     /// `StartTime=`, `EligibleTime=`, epoch seconds
     Begin(i64),
+    /// `Dependency=`, as written
+    Dependency(String),
     /// `Requeue=`
     Requeue(bool),
     /// `NumNodes=`, least and most

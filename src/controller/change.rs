@@ -41,7 +41,7 @@ impl Core {
     }
 
     /// Gives one pending element a record of its own.
-    fn single_out(&mut self, id: JobId, task: u32) -> Option<JobId> {
+    pub(super) fn single_out(&mut self, id: JobId, task: u32) -> Option<JobId> {
         let job = self.table.get_mut(id)?;
         let array = job.array.as_mut()?;
         if !array.pending.remove(task) {
@@ -170,6 +170,7 @@ impl Core {
                     | Setting::NodeList(_)
                     | Setting::ExcludeNodes(_)
                     | Setting::Begin(_)
+                    | Setting::Dependency(_)
             );
             if only_pending && !pending {
                 return Err(Errno::JobNotPending);
@@ -218,6 +219,10 @@ impl Core {
                     None => return Err(Errno::NotSupported),
                 },
                 Setting::Begin(time) => request.begin = Some(*time),
+                Setting::Dependency(text) => {
+                    let list = text.parse().map_err(|_| Errno::Dependency)?;
+                    changed.dependency = self.changed_dependency(id, &list)?;
+                }
                 Setting::Requeue(yes) => request.requeue = if *yes { Requeue::Yes } else { Requeue::No },
                 Setting::Nodes(min, max) => request.nodes = Some(NodeCount { min: *min, max: *max }),
                 Setting::Tasks(count) => request.ntasks = Some(*count),
@@ -247,11 +252,11 @@ impl Core {
         if !pending && changed.time_limit != self.table.get(id).map_or(changed.time_limit, |j| j.time_limit) {
             self.engine.limit_changed(&changed);
         }
-        if let Some(job) = self.table.get_mut(id) {
-            *job = changed;
-        }
+        let before = std::mem::replace(self.table.get_mut(id).ok_or(Errno::InvalidJobId)?, changed);
         self.save(id);
         self.look_at(id, now);
+        self.single_out_corresponding(id);
+        self.wake_singletons(&(before.request.user.uid, before.request.name.clone()));
         self.reschedule = true;
         Ok(())
     }

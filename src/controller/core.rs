@@ -6,6 +6,7 @@
 
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
+    dependency::Dependents,
     grant::Waiter,
     store::{Store, StoreError},
     table::Table,
@@ -74,6 +75,8 @@ pub struct Core {
     pub(super) orphans: HashMap<JobId, i64>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
+    /// Who waits for which other jobs.
+    pub(super) dependents: Dependents,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -125,15 +128,16 @@ impl Core {
             ready: HashSet::new(),
             orphans: HashMap::new(),
             due: BTreeMap::new(),
+            dependents: Dependents::default(),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
             stopping: false,
         };
         core.clear_files(&known);
-        for job in lately.into_iter().chain(known) {
-            core.remember(job);
-        }
+        // All of them first: some wait for others.
+        let jobs: Vec<JobId> = lately.into_iter().chain(known).map(|job| core.insert(job)).collect();
+        jobs.into_iter().for_each(|id| core.remember(id));
         Ok(core)
     }
 
@@ -284,6 +288,7 @@ impl Core {
 
     /// Puts the batch on disk, then tells and does what waited for that.
     fn commit(&mut self) {
+        self.wake_dependents();
         match self.write() {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {

@@ -89,6 +89,7 @@ impl Core {
                 job.placement = Some(placement);
                 self.save(id);
             }
+            EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {
                 if job.request.kind != Kind::Batch {
                     self.ready.insert(id);

@@ -7,6 +7,7 @@ pub mod start;
 mod change;
 mod core;
 mod daemon;
+mod dependency;
 mod grant;
 mod het;
 mod lifecycle;

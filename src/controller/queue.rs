@@ -18,13 +18,19 @@ impl Core {
             return self.table.dequeue(id);
         }
         let begin = job.request.begin.filter(|begin| *begin > now);
-        let obstacle = self.why_not(job, now);
         let leader = job.leader_id();
+        let waits_for = self.waits_for(id, now);
+        let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
+        let obstacle = match (job.hold, waits_for) {
+            (Hold::None, Some(reason)) => Some(reason),
+            _ => self.why_not(job, now),
+        };
         let tier = self.tier(job);
         let waits_for_limit =
             matches!(obstacle, Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig));
         let eligible = match (obstacle.is_none() || waits_for_limit, begin) {
             (true, _) => Some(job.eligible_time.filter(|t| *t <= now).unwrap_or(now)),
+            (false, _) if waits_for.is_some() => None,
             (false, begin) => begin,
         };
         let mut changed = false;
@@ -64,6 +70,7 @@ impl Core {
         match (job.hold, begin) {
             (Hold::User, _) => Some(Reason::JobHeldUser),
             (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
+            (Hold::None, _) if !job.dependency.is_empty() => Some(Reason::Dependency),
             (Hold::None, Some(_)) => Some(Reason::BeginTime),
             (Hold::None, None) => self.obstacle(job),
         }

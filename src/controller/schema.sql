@@ -1,4 +1,4 @@
--- Version 3. Times are epoch seconds; texts in JSON where a value has parts.
+-- Version 4. Times are epoch seconds; texts in JSON where a value has parts.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- Scripts and environments, each kept once.
 CREATE TABLE blob (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);
@@ -35,7 +35,9 @@ CREATE TABLE job (
     cancelled_by INTEGER,
     -- Version 2: how it is known to the system it was handed to.
     remote TEXT,
-    -- Version 3: its place in a heterogeneous job.
+    -- Version 3: what is left of its dependency.
+    dependency TEXT,
+    -- Version 4: its place in a heterogeneous job.
     het_leader INTEGER,
     het_offset INTEGER,
     het_size INTEGER

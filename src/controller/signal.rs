@@ -86,7 +86,7 @@ impl Core {
         match job.state {
             JobState::Pending if !job.leads() => Err(Errno::NotWholeHetJob),
             JobState::Pending if !job.is_away() => {
-                self.table.components(id).into_iter().for_each(|id| self.cancel_pending(id, uid, now));
+                self.leave_queue(id, JobState::Cancelled, Some(uid), now);
                 Ok(())
             }
             JobState::Running | JobState::Suspended if job.het.is_some() => {
@@ -104,11 +104,16 @@ impl Core {
         }
     }
 
-    fn cancel_pending(&mut self, id: JobId, uid: u32, now: i64) {
+    /// Ends a job that waits, with all its components, in `state`; by whom, if it was somebody.
+    pub(super) fn leave_queue(&mut self, id: JobId, state: JobState, by: Option<u32>, now: i64) {
+        self.table.components(id).into_iter().for_each(|id| self.leave_queue_alone(id, state, by, now));
+    }
+
+    fn leave_queue_alone(&mut self, id: JobId, state: JobState, by: Option<u32>, now: i64) {
         let Some(job) = self.table.get_mut(id) else { return };
-        job.state = JobState::Cancelled;
+        job.state = state;
         job.hold = Hold::None;
-        job.cancelled_by = Some(uid);
+        job.cancelled_by = by;
         job.start_time = Some(now);
         job.end_time = Some(now);
         self.table.dequeue(id);
@@ -126,7 +131,9 @@ impl Core {
         let array = job.array.as_mut().ok_or(Errno::InvalidJobId)?;
         if array.pending.len() > 1 {
             array.pending.remove(task);
+            let array = array.job_id;
             self.save(id);
+            self.element_dropped(array, task);
             return Ok(());
         }
         self.signal_record(id, asked, uid, now)

@@ -23,13 +23,10 @@ impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
         let jobs = self.admit_all(submission, now)?;
-        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        for job in jobs {
-            let needs = self.needs_of(&job);
-            self.table.insert(job, needs);
-        }
+        let ids: Vec<JobId> = jobs.into_iter().map(|job| self.insert(job)).collect();
         for id in &ids {
             self.look_at(*id, now);
+            self.single_out_corresponding(*id);
             self.save(*id);
         }
         self.reschedule = true;
@@ -100,8 +97,8 @@ impl Core {
         if request.nice < 0 && request.user.uid != 0 {
             return Err(refuse(Errno::InvalidNice));
         }
-        if let Some(dependency) = &request.dependency {
-            return Err(refuse_dependency(dependency));
+        if request.dependency.as_ref().is_some_and(DependencyList::expands) {
+            return Err(refuse(Errno::NotSupported));
         }
         if array.as_ref().is_some_and(|spec| spec.count() == 0 || spec.max() >= settings.max_array_size) {
             return Err(refuse(Errno::InvalidArray));
@@ -184,6 +181,7 @@ impl Core {
             min_cpus: needs.shown_cpus(),
             script,
             environment,
+            dependency: request.dependency.as_ref().map(|list| self.unmet(list)).unwrap_or_default(),
             ..Job::new(id, self.shared(request, is_array), now)
         })
     }
@@ -274,13 +272,4 @@ fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<
         })
     };
     request.partitions.iter().map(find).collect()
-}
-
-/// Dependencies are understood, but nothing acts on them yet.
-fn refuse_dependency(dependency: &DependencyList) -> Reply {
-    Reply::Refused {
-        errno: Errno::NotSupported,
-        before: vec![format!("skyslurm does not act on dependencies yet: --dependency={dependency}")],
-        hint: Some("submit the job when the jobs it depends on are over (sbatch --wait waits for one)".into()),
-    }
 }

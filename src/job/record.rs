@@ -3,6 +3,7 @@
 use super::{ExitStatus, Het, Placement, Remote, Request, Step};
 use crate::slurm::{
     array::{ArraySpec, JobIdSpec},
+    dependency::Unmet,
     idset::IdSet,
     reason::Reason,
     state::JobState,
@@ -106,6 +107,9 @@ pub struct Job {
     /// How it is known to the system it was handed to; `None` while it is ours alone.
     #[serde(default)]
     pub remote: Option<Remote>,
+    /// What is left of its dependency.
+    #[serde(default)]
+    pub dependency: Unmet,
 }
 
 impl Job {
@@ -138,6 +142,7 @@ impl Job {
             script: 0,
             environment: 0,
             remote: None,
+            dependency: Unmet::default(),
             request,
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     },
     slurm::{
         array::ArraySpec,
+        dependency::Unmet,
         gres::{Gres, GresList},
         idset::IdSet,
         reason::Reason,
@@ -135,6 +136,7 @@ fn gpus(count: u64, kind: Option<&str>) -> Vec<Gres> {
 
 fn waiting(mut job: Job, reason: Reason, priority: u32) -> Job {
     (job.reason, job.priority) = (reason, priority);
+    job.dependency = job.request.dependency.as_ref().map(|list| Unmet::new(list, |_| false)).unwrap_or_default();
     job
 }
 

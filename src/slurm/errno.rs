@@ -64,6 +64,9 @@ pub enum Errno {
     /// Job dependency problem.
     #[error("Job dependency problem")]
     Dependency,
+    /// Circular job dependency.
+    #[error("Circular job dependency")]
+    CircularDependency,
     /// Invalid --nice value.
     #[error("Invalid --nice value")]
     InvalidNice,
@@ -133,6 +136,7 @@ impl Errno {
             Errno::TimeLimit => 2051,
             Errno::InvalidReservation => 2053,
             Errno::InvalidQos => 2066,
+            Errno::CircularDependency => 2071,
             Errno::InvalidGres => 2072,
             Errno::JobNotPending => 2073,
             Errno::InvalidArray => 2081,

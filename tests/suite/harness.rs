@@ -238,7 +238,7 @@ impl Lab {
         let (out, err) = (capture(), capture());
         command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap()).process_group(0);
         let mut child = command.spawn().unwrap();
-        let until = Instant::now() + LIMIT;
+        let until = Instant::now() + self.patience;
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;

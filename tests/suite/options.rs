@@ -12,6 +12,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "account",
             "comment",
             "cpus-per-task",
+            "extra",
             "hold",
             "ignore-pbs",
             "job-name",
@@ -23,6 +24,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "qos",
             "time",
             "time-min",
+            "tres-per-task",
             "wrap",
         ],
     ),
@@ -32,6 +34,8 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("batch::the_ways_to_answer", &["clusters", "help", "parsable", "quiet", "test-only", "usage", "version"]),
     ("batch::wait_gives_the_job_s_exit_code", &["array", "wait"]),
     ("queue::a_job_begins_when_it_may", &["begin"]),
+    ("job_dependencies::a_chain_goes_on_by_itself", &["dependency"]),
+    ("job_dependencies::a_job_that_can_never_start_is_cancelled_where_that_is_wanted", &["kill-on-invalid-dep"]),
     ("queue::features_choose_nodes", &["constraint"]),
     (
         "queue::memory_and_processors_are_shared_out",
@@ -62,6 +66,9 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
+    ("interactive::what_is_asked_of_the_wrong_cluster_or_display_is_refused", &["clusters"]),
+    ("interactive::a_task_is_given_what_it_asks_for", &["tres-per-task"]),
+    ("step_io::what_is_written_comes_at_once", &["unbuffered"]),
     (
         "job_steps::a_step_is_smaller_than_its_job",
         &[
@@ -93,7 +100,7 @@ const SRUN: &[(&str, &[&str])] = &[
             "ntasks-per-gpu",
         ],
     ),
-    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output", "unbuffered"]),
+    ("job_steps::input_and_output_of_tasks", &["error", "input", "label", "open-mode", "output"]),
     ("job_steps::steps_share_the_job_out", &["exact", "exclusive", "overlap"]),
     ("mpi::open_mpi_s_mpirun_starts_its_daemons_with_srun", &["external-launcher"]),
     ("mpi::plugins_are_listed_and_unknown_ones_refused", &["mpi"]),
@@ -141,6 +148,7 @@ const SRUN: &[(&str, &[&str])] = &[
 
 /// The same of salloc.
 const SALLOC: &[(&str, &[&str])] = &[
+    ("conformance: dependency.txt, salloc -d after:", &["dependency"]),
     (
         "interactive::what_salloc_asks_for_is_what_it_gets",
         &[
@@ -154,6 +162,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "distribution",
             "exclude",
             "exclusive",
+            "extra",
             "get-user-env",
             "gpu-bind",
             "gpus",
@@ -181,6 +190,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "quiet",
             "time",
             "time-min",
+            "tres-per-task",
             "usage",
             "use-min-nodes",
             "verbose",
@@ -192,7 +202,7 @@ const SALLOC: &[(&str, &[&str])] = &[
     ("interactive::at_once_or_not_at_all", &["immediate"]),
     ("interactive::one_that_is_taken_away_is_told", &["kill-command"]),
     ("interactive::without_a_shell_it_lives_until_it_is_cancelled", &["no-shell"]),
-    ("terminal::salloc_rings_if_asked", &["bell", "no-bell"]),
+    ("terminal::the_bell_rings_when_it_is_asked_to", &["bell", "no-bell"]),
 ];
 
 #[test]

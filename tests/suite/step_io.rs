@@ -57,6 +57,14 @@ const DATA: &str =
     sum() { sha256sum | cut -d' ' -f1; }\n";
 
 #[test]
+fn lines_do_not_mix() {
+    let lab = Lab::new(FOUR);
+    // Each has begun a line before one of them ends it.
+    let task = r#"printf a; touch $SLURM_PROCID; until [ -e 0 ] && [ -e 1 ]; do sleep 0.02; done; sleep 0.1; echo b"#;
+    assert_eq!(job(&lab, "-n2", &format!("srun sh -c '{task}'")), "ab\nab\n");
+}
+
+#[test]
 fn bytes_come_out_as_they_were_written() {
     // From another node, to a pipe, to a file of the shell's, and to one of srun's.
     let script = "sum < data > sums
@@ -154,9 +162,10 @@ fn who_has_read_enough_does_not_end_the_step() {
 #[test]
 fn what_is_written_comes_at_once() {
     let lab = Lab::new(ONE);
-    for options in [&["-u"][..], &[]] {
-        let task = "printf a; until [ -e on ]; do sleep 0.02; done; echo b";
-        let mut srun = reading(&lab, &[options, &["bash", "-c", task]].concat());
+    // A line; without its end only if it need not be one.
+    for (options, begin) in [(&["-u"][..], "printf a"), (&[], "printf 'a\\nb'")] {
+        let task = format!("{begin}; until [ -e on ]; do sleep 0.02; done; echo c");
+        let mut srun = reading(&lab, &[options, &["bash", "-c", &task]].concat());
         let mut out = srun.stdout.take().unwrap();
         let mut byte = [0];
         out.read_exact(&mut byte).unwrap();
@@ -164,7 +173,8 @@ fn what_is_written_comes_at_once() {
         lab.file("on", "");
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
-        assert_eq!((rest.as_str(), srun.wait().unwrap().code()), ("b\n", Some(0)));
+        let wanted = if options.is_empty() { "\nbc\n" } else { "c\n" };
+        assert_eq!((rest.as_str(), srun.wait().unwrap().code()), (wanted, Some(0)));
         fs::remove_file(lab.work().join("on")).unwrap();
     }
 }

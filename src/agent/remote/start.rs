@@ -30,7 +30,7 @@ use std::{
     ffi::OsString,
     fs, io,
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -61,6 +61,8 @@ struct Node {
     state: State,
     layout: Layout,
     workdir: Workdir,
+    /// The work directory as the submitter calls it.
+    submitted: PathBuf,
 }
 
 /// `skyslurm agent`, started by SkyPilot: runs this node of the job until it is over. The exit code of the first
@@ -87,6 +89,7 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     let state = State::make(&around.program, &payload.cluster)?;
     let layout = state.spool(job.id)?;
     let mut request = (*job.request).clone();
+    let submitted = PathBuf::from(&request.work_dir);
     let workdir = match payload.delivery {
         Delivery::Copied => {
             workdir::restore_modes(&around.workdir);
@@ -101,7 +104,7 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     job.request = Arc::new(request);
     job.state = JobState::Running;
     let key = around.key(&payload.secret);
-    let node = Node { around, payload, job, key, signals, state, layout, workdir };
+    let node = Node { around, payload, job, key, signals, state, layout, workdir, submitted };
     if node.around.index == 0 { node.first() } else { node.other() }
 }
 
@@ -305,6 +308,8 @@ impl Node {
 
     fn start(self, go: Go, mut elsewhere: Elsewhere, entries: Option<Entries>) -> io::Result<u8> {
         let mut job = self.job;
+        let here = PathBuf::from(&job.request.work_dir);
+        let workdir = Some((self.submitted, here)).filter(|(there, here)| there != here);
         job.placement = Some(go.placement);
         job.start_time = Some(go.start);
         let script = self.layout.dir.join("slurm_script");
@@ -326,6 +331,7 @@ impl Node {
             made: Some(Made {
                 modules: self.payload.modules,
                 moved: moved.into_iter().filter(|(there, here)| there != here).collect(),
+                workdir,
             }),
         };
         elsewhere.litter = Some(Litter { _entries: entries, _workdir: self.workdir, _state: self.state });

@@ -1,5 +1,6 @@
 //! The first node's agent as the manager of the job's steps.
 
+mod afar;
 mod ending;
 mod held;
 mod limit;

@@ -13,6 +13,7 @@ pub(super) mod part;
 pub mod pmi;
 pub(super) mod prepare;
 mod setup;
+mod stream;
 mod task;
 
 pub use container::Container;
@@ -73,6 +74,8 @@ pub struct StepRequest {
     pub directory: Bytes,
     /// srun's environment, as `--export` let it through: `NAME=value`, each ended by NUL.
     pub environment: Bytes,
+    /// srun runs on another machine than the job: its environment is what goes along, and its directory is named as there.
+    pub from_afar: bool,
     /// srun's umask.
     pub umask: u32,
     /// Where stdout of each task goes.
@@ -87,6 +90,8 @@ pub struct StepRequest {
     pub kill_on_bad_exit: bool,
     /// `--label`
     pub label: bool,
+    /// `--unbuffered`
+    pub unbuffered: bool,
     /// The job was made for this step, by its srun.
     pub own_job: bool,
     /// `--pty`: rows and columns of srun's terminal, for task 0.

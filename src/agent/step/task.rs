@@ -7,6 +7,7 @@ use super::{
     epilog::Epilog,
     pmi::server::Server,
     prepare::Preparation,
+    stream::Stream,
 };
 use crate::{
     agent::{
@@ -31,7 +32,7 @@ use nix::{
 use std::{
     ffi::{CString, OsStr},
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::PermissionsExt},
@@ -57,9 +58,9 @@ pub(in crate::agent) struct Task {
     /// No more input will come.
     pub input_ends: bool,
     /// Our end of its stdout.
-    pub output: Option<File>,
+    pub output: Option<Stream>,
     /// Our end of its stderr.
-    pub error: Option<File>,
+    pub error: Option<Stream>,
     /// Whether these are a terminal.
     pub terminal: bool,
     /// What runs behind it; then `pid` is its process.
@@ -116,20 +117,13 @@ impl Task {
 
     /// What the task has written and was not read yet: `None` where it will write no more.
     pub fn read(&mut self, error: bool) -> io::Result<Option<Vec<u8>>> {
-        let pipe = if error { &mut self.error } else { &mut self.output };
-        let Some(file) = pipe else { return Ok(None) };
-        let mut bytes = vec![0; 64 << 10];
-        match file.read(&mut bytes) {
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Err(e),
-            Ok(n) if n > 0 => {
-                bytes.truncate(n);
-                Ok(Some(bytes))
-            }
-            _ => {
-                *pipe = None; // the end; of a terminal it is an error
-                Ok(None)
-            }
+        let stream = if error { &mut self.error } else { &mut self.output };
+        let Some(open) = stream else { return Ok(None) };
+        let bytes = open.read(self.exit.is_some())?;
+        if bytes.is_empty() {
+            *stream = None;
         }
+        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 }
 
@@ -137,7 +131,8 @@ impl Task {
 const LOCAL: [&str; 4] = ["PATH", "BASH_ENV", "PWD", "SLURM_SUBMIT_DIR"];
 
 /// What `--preserve-env` leaves as it is.
-const PRESERVED: [&str; 4] = ["SLURM_JOB_NUM_NODES", "SLURM_NNODES", "SLURM_NPROCS", "SLURM_NTASKS"];
+const PRESERVED: [&str; 5] =
+    ["SLURM_JOB_NUM_NODES", "SLURM_NNODES", "SLURM_NPROCS", "SLURM_NTASKS", "SLURM_TASKS_PER_NODE"];
 
 /// The directory of a step, on this node.
 pub(super) fn directory(launch: &Launch, launching: &Launching) -> Vec<u8> {
@@ -241,13 +236,13 @@ impl<'a> Starter<'a> {
                         theirs
                     }
                 };
-                let sink = |what, sink: &Sink, ours: &mut Option<File>| match sink {
+                let sink = |what, sink: &Sink, ours: &mut Option<Stream>| match sink {
                     Sink::File(pattern) => open(what, pattern),
                     Sink::Rank(rank) if *rank != task.id => null().map_err(setup),
                     Sink::None => null().map_err(setup),
                     Sink::Client | Sink::Rank(_) | Sink::Stdout => {
                         let (theirs, mine) = pipe(true).map_err(setup)?;
-                        *ours = Some(mine);
+                        *ours = Some(Stream::new(mine, request.unbuffered));
                         Ok(theirs)
                     }
                 };
@@ -439,8 +434,9 @@ impl<'a> Starter<'a> {
         }
         if request.setup.preserve {
             for name in PRESERVED {
-                if let Some(value) = self.base.get(name) {
-                    environment.set(name, value);
+                match self.base.get(name) {
+                    Some(value) => environment.set(name, value),
+                    None => environment.unset(name),
                 }
             }
         }
@@ -456,7 +452,7 @@ impl<'a> Starter<'a> {
         }
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         task.input = Some(pair.master.try_clone()?.into());
-        task.output = Some(pair.master.into());
+        task.output = Some(Stream::new(pair.master.into(), true));
         Ok([pair.slave.try_clone()?, pair.slave.try_clone()?, pair.slave])
     }
 

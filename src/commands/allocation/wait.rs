@@ -1,16 +1,15 @@
 //! Waiting for an allocation.
 
-use super::{ENDING, Wanted};
+use super::{ENDING, Wanted, owner::cancel};
 use crate::{
     commands::terminal::take_signals,
     controller::{
-        api::{Call, Reply, SignalJob},
+        api::{Call, Reply},
         client::{Client, ClientError},
     },
     host::directory,
     job::{Job, JobId},
     slurm::{
-        array::JobIdSpec,
         errno::Errno,
         options::{Command, Refusal},
         reason::Reason,
@@ -44,7 +43,7 @@ impl Wanted<'_> {
                 Answer::Job(job) => job,
                 Answer::Gone => return Err(self.error(Errno::InvalidJobId.to_string())),
                 Answer::Signal => {
-                    self.cancel(id);
+                    cancel(id);
                     return Err(self.interrupted(id));
                 }
                 Answer::Late => return Err(self.busy(id)),
@@ -119,17 +118,9 @@ impl Wanted<'_> {
         self.say(&format!("job {id} queued and waiting for resources"));
     }
 
-    /// It is not wanted any more.
-    fn cancel(&self, id: JobId) {
-        let one = SignalJob { id: JobIdSpec::job(id), signal: None, target: crate::agent::wire::Target::Steps };
-        if let Ok(mut controller) = Client::connect_at(&directory::state()) {
-            let _ = controller.ask(&Call::Signal(vec![one]));
-        }
-    }
-
     /// `--immediate`, and it was not.
     fn busy(&self, id: JobId) -> Refusal {
-        self.cancel(id);
+        cancel(id);
         self.error("Unable to allocate resources: Requested nodes are busy")
     }
 }

@@ -24,6 +24,7 @@ const SETTINGS: &[(&str, usize, Read)] = &[
     ("arraytaskthrottle", 10, |v, _| number(v, "ArrayTaskThrottle").map(Setting::ArrayThrottle)),
     ("comment", 3, |v, _| Ok(Setting::Comment(v.into()))),
     ("cpuspertask", 9, |v, _| number(v, "CPUsPerTask").map(Setting::CpusPerTask)),
+    ("dependency", 1, |v, _| Ok(Setting::Dependency(v.into()))),
     ("eligibletime", 2, |v, _| time(v)),
     ("excnodelist", 3, |v, _| nodes(v).map(Setting::ExcludeNodes)),
     ("jobname", 4, |v, _| Ok(Setting::Name(v.into()))),

@@ -1,5 +1,6 @@
 //! srun: runs a step in the allocation it was called in, or in one of its own.
 
+pub(super) mod afar;
 mod bring;
 mod client;
 pub(super) mod find;
@@ -14,7 +15,8 @@ mod tasks;
 pub(super) mod terminal;
 
 use super::{
-    asked_for,
+    ask::right_cluster,
+    asked_for, check_cluster,
     terminal::{eprint, print, refuse},
 };
 use crate::slurm::options::{self, Command, Parsed, Place, Refusal};
@@ -48,7 +50,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         plan.request.component = component.group;
         Ok(plan)
     };
-    let plans: Vec<Plan> = match components.iter().map(plan).collect() {
+    let mut plans: Vec<Plan> = match components.iter().map(plan).collect() {
         Ok(plans) => plans,
         Err(refusal) => return refuse(&refusal),
     };
@@ -59,8 +61,21 @@ pub fn run(args: Vec<OsString>) -> u8 {
         let words = "--test-only: this is a job already; sbatch --test-only tells when another would start";
         return refuse(&Refusal::error(Command::Srun, 1, words));
     }
+    // On a node there may be no controller to ask; the job's own variables name the cluster.
+    let is_right = match environment("SLURM_CLUSTER_NAME") {
+        Some(cluster) => {
+            check_cluster(Command::Srun, parsed.options.get("clusters"), &cluster).map_err(|refusal| refuse(&refusal))
+        }
+        None => right_cluster(Command::Srun, &parsed.options),
+    };
+    if let Err(code) = is_right {
+        return code;
+    }
     match find::agent(plans.first().map_or(0, |plan| plan.request.job)) {
-        Ok(stream) => client::run(plans, stream),
+        Ok(stream) => {
+            plans.iter_mut().for_each(|plan| afar::settle(&mut plan.request, &parsed.options));
+            client::run(plans, stream)
+        }
         Err(refusal) => refuse(&refusal),
     }
 }

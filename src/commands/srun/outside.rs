@@ -1,6 +1,6 @@
 //! srun outside a job: gets an allocation, runs in it, gives it back.
 
-use super::{client, find, request::Plan};
+use super::{afar, client, find, request::Plan};
 use crate::{
     agent::step::Bytes,
     commands::{
@@ -37,7 +37,10 @@ pub(super) fn run(mut plans: Vec<Plan>, components: &[&Parsed], args: &[OsString
         plan.request.environment = Bytes(environment.to_block());
     }
     let code = match find::agent(job) {
-        Ok(stream) => client::run(plans, stream),
+        Ok(stream) => {
+            plans.iter_mut().for_each(|plan| afar::settle(&mut plan.request, options));
+            client::run(plans, stream)
+        }
         Err(refusal) => refuse(&refusal),
     };
     allocation.relinquish(status(code));

@@ -122,6 +122,7 @@ pub(super) fn plan(options: &Options, operands: &[OsString], args: &[OsString]) 
         append: options.get("open-mode").is_some_and(|m| m.starts_with(['a', 'A'])),
         kill_on_bad_exit: options.is_set("kill-on-bad-exit") && options.get("kill-on-bad-exit") != Some("0"),
         label: options.is_set("label"),
+        unbuffered: options.is_set("unbuffered"),
         command: command_line(args),
         time_limit: setup::time_limit(options),
         setup: setup::resolve(options)?,

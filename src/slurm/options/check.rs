@@ -24,6 +24,7 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path | Kind::RootOnly => {
             Ok(())
         }
+        Kind::TresPerTask | Kind::X11 => Ok(()), // read elsewhere
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
         Kind::Begin => point_in_time(command, row.name, value),

@@ -5,7 +5,7 @@
 
 use super::{
     Command, Options, Parsed, Refusal, env, exclusions,
-    parse::{parse_words, refuse},
+    parse::{display, parse_words, refuse},
 };
 use crate::slurm::idset::IdSet;
 use std::ffi::OsString;
@@ -137,6 +137,7 @@ pub(super) fn complete(
             inherit(&mut parsed.options, &earlier);
         }
         exclusions::check(&mut parsed.options)?;
+        display(&parsed.options, &env)?;
         refuse(&parsed.options)?;
         earlier = Some(parsed.options.clone());
     }

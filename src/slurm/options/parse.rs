@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, getopt, het, place};
+use super::{Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, compound, getopt, het, place};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,19 @@ pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refus
     if setting.on && setting.row.arg != Arg::None {
         check::value(options.command(), setting.row, setting.value.as_deref())?;
     }
+    let parts = compound::parts(options.command(), &setting)?;
     options.push(setting);
+    parts.into_iter().try_for_each(|part| apply(options, part))
+}
+
+/// `--x11` wants a display; one that names no nodes wants nothing.
+pub(super) fn display(options: &Options, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
+    let nodes = options.get("x11").unwrap_or("all");
+    let is_wanted = options.is_set("x11") && ["all", "first", "last", "batch"].contains(&nodes);
+    if is_wanted && env("DISPLAY").is_none_or(|display| display.is_empty()) {
+        let message = "No DISPLAY variable set, cannot setup x11 forwarding.";
+        return Err(Refusal::error(options.command(), 255, message));
+    }
     Ok(())
 }
 
@@ -98,12 +110,10 @@ fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     }
     // Behind `=` stands the whole message: Slurm's own words, mostly.
     if let Some(words) = instead.strip_prefix('=') {
-        let instead_of_sbatch_s = match command {
-            Command::Salloc => "Job submit/allocate failed: ",
-            Command::Srun => "Unable to allocate resources: ",
-            _ => SBATCH_S,
+        return match words.strip_prefix(SBATCH_S) {
+            Some(words) => Refusal::by_controller(command, words),
+            None => Refusal::error(command, 1, words),
         };
-        return Refusal::error(command, 1, words.replacen(SBATCH_S, instead_of_sbatch_s, 1));
     }
     let message = match setting.variable {
         Some(variable) => format!("{variable} ({option}): {instead}"),

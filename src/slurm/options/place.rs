@@ -48,12 +48,17 @@ impl Place {
     }
 }
 
-/// The places that refuse one of the options, with what they say. For the controller, when they do not all say the same.
+/// The places that refuse one of the options, with what they say; srun is taken to make an allocation. For the controller, when
+/// they do not all say the same.
 ///
 /// # Errors
 /// What every place says: no controller need be asked.
 pub fn refusals(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
-    let said = Place::ALL.into_iter().filter_map(|place| Some((place, place.refuse(options).err()?)));
+    let refuse = |place: Place| match options.command() {
+        Command::Srun => parse::refuse_by(options, &|row| class_of_allocation(place, row)),
+        _ => place.refuse(options),
+    };
+    let said = Place::ALL.into_iter().filter_map(|place| Some((place, refuse(place).err()?)));
     let mut said: Vec<_> = said.collect();
     match said.first() {
         Some((_, first)) if said.len() == Place::ALL.len() && said.iter().all(|(_, other)| other == first) => {
@@ -63,19 +68,11 @@ pub fn refusals(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
     }
 }
 
-/// What becomes of an option of srun that makes an allocation: what belongs to that is as sbatch's.
-pub(super) fn class_of_allocation(row: &Row) -> Option<Class> {
+/// What becomes here of an option of srun that makes an allocation: what belongs to that is as sbatch's.
+pub(super) fn class_of_allocation(place: Place, row: &Row) -> Option<Class> {
     let own = Place::Here.class(Command::Srun, row)?;
-    let of_sbatch = || Place::Here.class(Command::Sbatch, row);
+    let of_sbatch = || place.class(Command::Sbatch, row);
     if own == ALLOCATIONS { of_sbatch().or(Some(Class::Honoured)) } else { Some(own) }
-}
-
-/// Whether one of the options is refused to srun as it makes an allocation.
-///
-/// # Errors
-/// The first one that was read.
-pub fn refuse_of_allocation(options: &Options) -> Result<(), Refusal> {
-    parse::refuse_by(options, &class_of_allocation)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 13] = [
+const CAPTURES: [&str; 14] = [
     "env",
     "sbatch",
     "directives",
@@ -26,11 +26,12 @@ const CAPTURES: [&str; 13] = [
     "salloc",
     "extra",
     "enforced",
+    "dependency",
     "het",
 ];
 
 /// In these nothing may differ without a reason.
-const COMPLETE: [&str; 4] = ["env", "sbatch", "directives", "files"];
+const COMPLETE: [&str; 5] = ["env", "sbatch", "directives", "files", "dependency"];
 
 /// What came of one capture.
 #[derive(Default)]

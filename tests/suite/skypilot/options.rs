@@ -13,7 +13,8 @@ fn an_image_is_for_a_partition_on_skypilot() {
     let at = lab.place("image");
     let image = "--container-image=docker://ubuntu:24.04 --container-writable";
     // Of several partitions the one that can do it is taken.
-    let script = "echo in $SLURM_JOB_PARTITION\nsrun --container-image=ubuntu true\necho $?";
+    let script =
+        "echo in $SLURM_JOB_PARTITION\nPATH=$(dirname $(command -v srun)) srun --container-image=ubuntu true\necho $?";
     let job = at.submit(&format!("-p here,sky -o out {image}"), script);
     let words = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
                  container in the script\n";
@@ -85,4 +86,20 @@ fn explain_knows_the_partition() {
     );
     let here = at.sh("skyslurm explain job.sh -p here");
     assert!(here.ok().ends_with("\nsbatch refuses this job because of --container-image.\n"), "{here:?}");
+}
+
+#[test]
+fn an_allocation_s_options_are_those_of_its_partition() {
+    let lab = two();
+    let words = "--nodelist: nodes are made for the job and have no names before it starts; leave it out\n";
+    assert_eq!(lab.sh("salloc -w solo true").fails(1), format!("salloc: error: {words}"));
+    assert_eq!(lab.sh("srun -w solo true").fails(1), format!("srun: error: {words}"));
+    assert_eq!(lab.sh("srun -p here -w solo hostname").ok(), "solo\n");
+    let nice = "--nice: it is taken from SkyPilot's priority, which ends at -1000\n";
+    for command in ["salloc", "srun"] {
+        let out = lab.sh(&format!("{command} --nice=5 --nodes=1 -G 1 --hold true & p=$!; until squeue -h | grep -q .; do sleep 0.02; done; kill -INT $p; wait $p"));
+        assert!(out.stderr.starts_with(&format!("{command}: warning: {nice}")), "{out:?}");
+        assert_eq!(out.stderr.matches("warning").count(), 1, "{out:?}");
+        lab.until("squeue -h | wc -l", "0");
+    }
 }

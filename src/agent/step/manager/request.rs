@@ -1,6 +1,6 @@
 //! Whether a step that srun asks for can be, now or later.
 
-use super::{Waiting, ports};
+use super::{Waiting, afar, ports};
 use crate::agent::{
     agent::{Agent, Role},
     step::{
@@ -27,8 +27,11 @@ impl From<NoPlan> for No {
 }
 
 impl Agent {
-    pub(in crate::agent) fn on_step_request(&mut self, client: u64, requests: Vec<StepRequest>) {
+    pub(in crate::agent) fn on_step_request(&mut self, client: u64, mut requests: Vec<StepRequest>) {
         self.set_role(client, Role::Client);
+        for request in requests.iter_mut().filter(|request| request.from_afar) {
+            afar::settle(&self.launch, request);
+        }
         let immediate = requests.iter().any(|request| request.immediate);
         match self.plan_step(&requests) {
             Ok(plans) => self.start_step(client, requests, plans, false),

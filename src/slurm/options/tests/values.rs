@@ -192,8 +192,6 @@ fn what_excludes_each_other() {
 
 #[test]
 fn a_refused_option_says_what_to_do() {
-    let expected = "sbatch: error: --dependency: job dependencies are not supported yet; submit the job after its predecessor has ended";
-    assert_eq!(refusal(Command::Sbatch, &["-d", "afterok:1"]), (expected.to_owned(), 1));
     let expected = "salloc: error: --reboot: nodes cannot be rebooted; leave the option out";
     assert_eq!(refusal(Command::Salloc, &["--reboot"]), (expected.to_owned(), 1));
     let expected = "salloc: error: Job submit/allocate failed: Invalid license specification";

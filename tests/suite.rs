@@ -20,10 +20,14 @@ mod cancel;
 mod config_docs;
 #[path = "suite/conformance/mod.rs"]
 mod conformance;
+#[path = "suite/consumers.rs"]
+mod consumers;
 #[path = "suite/controller.rs"]
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/faults.rs"]
+mod faults;
 #[path = "suite/het.rs"]
 mod het;
 #[path = "suite/install.rs"]
@@ -38,6 +42,8 @@ mod job_steps;
 mod limits;
 #[path = "suite/mpi.rs"]
 mod mpi;
+#[path = "suite/notify.rs"]
+mod notify;
 #[path = "suite/oom.rs"]
 mod oom;
 #[path = "suite/options.rs"]
@@ -62,3 +68,5 @@ mod steps;
 mod strangers;
 #[path = "suite/terminal.rs"]
 mod terminal;
+#[path = "suite/together.rs"]
+mod together;

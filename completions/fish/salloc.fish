@@ -10,6 +10,7 @@ complete -c salloc -s S -l core-spec -d 'count of reserved cores (no effect here
 complete -c salloc -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c salloc -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c salloc -s c -l cpus-per-task -d 'number of cpus required per task' -r
+complete -c salloc -l deadline -d 'remove the job if no ending possible before this deadline (start > (deadline - time[-min]))' -r
 complete -c salloc -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
 complete -c salloc -s d -l dependency -d 'defer job until condition on jobid is satisfied' -r
 complete -c salloc -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
@@ -32,8 +33,9 @@ complete -c salloc -l hint -d 'bind tasks according to application hints (socket
 complete -c salloc -s I -l immediate -d 'exit if resources not available in "secs"' -r
 complete -c salloc -s J -l job-name -d 'name of job' -r
 complete -c salloc -s K -l kill-command -d 'signal to send terminating job' -r
-complete -c salloc -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL (no mail is sent yet)' -r
-complete -c salloc -l mail-user -d 'who to send email notification for job state changes (no effect here)' -r
+complete -c salloc -s L -l licenses -d 'required license, comma separated' -r
+complete -c salloc -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL' -r
+complete -c salloc -l mail-user -d 'who to send email notification for job state changes' -r
 complete -c salloc -l mcs-label -d 'mcs label if mcs plugin mcs/group is used (no effect here)' -r
 complete -c salloc -l mem -d 'minimum amount of real memory' -r
 complete -c salloc -l mem-bind -d 'bind memory to locality domains (ldom) (no effect here)' -r

@@ -13,6 +13,7 @@ complete -c sbatch -s S -l core-spec -d 'count of reserved cores (no effect here
 complete -c sbatch -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c sbatch -s c -l cpus-per-task -d 'number of cpus required per task' -r
+complete -c sbatch -l deadline -d 'remove the job if no ending possible before this deadline (start > (deadline - time[-min]))' -r
 complete -c sbatch -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
 complete -c sbatch -s d -l dependency -d 'defer job until condition on jobid is satisfied' -r
 complete -c sbatch -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
@@ -39,8 +40,9 @@ complete -c sbatch -s i -l input -d 'file for standard input (on SkyPilot: the f
 complete -c sbatch -s J -l job-name -d 'name of job' -r
 complete -c sbatch -l kill-on-invalid-dep -d 'terminate job if its dependency can never be satisfied' -r -f -a "yes\t''
 no\t''"
-complete -c sbatch -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL (no mail is sent yet)' -r
-complete -c sbatch -l mail-user -d 'who to send email notification for job state changes (no effect here)' -r
+complete -c sbatch -s L -l licenses -d 'required license, comma separated' -r
+complete -c sbatch -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL' -r
+complete -c sbatch -l mail-user -d 'who to send email notification for job state changes' -r
 complete -c sbatch -l mcs-label -d 'mcs label if mcs plugin mcs/group is used (no effect here)' -r
 complete -c sbatch -l mem -d 'minimum amount of real memory' -r
 complete -c sbatch -l mem-bind -d 'bind memory to locality domains (ldom) (no effect here)' -r

@@ -101,6 +101,8 @@ pub(super) struct Elsewhere {
     pub delivery: Delivery,
     /// What the controller asks.
     pub inbox: Option<Inbox>,
+    /// This node's address for the world, where it is known.
+    pub public: Option<String>,
     /// What is to be removed when the job is over.
     pub litter: Option<Litter>,
 }
@@ -303,7 +305,8 @@ impl Agent {
         if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
             self.note(EventKind::Placed { placement });
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
-            self.note(EventKind::Reachable(Reach { socket, hosts, public: None }));
+            let public = self.elsewhere.as_ref().and_then(|e| e.public.clone());
+            self.note(EventKind::Reachable(Reach { socket, hosts, public }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

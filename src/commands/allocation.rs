@@ -25,7 +25,7 @@ use crate::{
     slurm::{
         count::NodeCount,
         errno::Errno,
-        options::{Command, Options, Place, Refusal, refusals},
+        options::{Command, Options, Place, Refusal, refusals, refusals_of_allocation},
         state::JobState,
     },
 };
@@ -179,7 +179,10 @@ impl Wanted<'_> {
     fn request(&self, wish: &Wish) -> Result<(JobRequest, Vec<(Place, Refusal)>), Refusal> {
         let line: Vec<OsString> =
             std::iter::once(self.command.name().into()).chain(self.args.iter().cloned()).collect();
-        let refusals = refusals(wish.options)?;
+        let refusals = match self.command {
+            Command::Srun => refusals_of_allocation(wish.options)?,
+            _ => refusals(wish.options)?,
+        };
         let request = resolve::resolve(self.command, wish.options, submitter(&line))?;
         let program = wish.program.map(|p| p.to_string_lossy().into_owned());
         let base = program.as_deref().map(|p| p.rsplit('/').next().unwrap_or(p).to_owned());

@@ -133,7 +133,7 @@ mod tests {
         --cpu-freq=high          command line      refused: clock frequencies cannot be set from here; leave the option out
         --extra-node-info=2:2:2  directive         approximated: sockets, cores and threads are not told apart: a CPU is a CPU
         --job-name=a             directive         honoured
-        --mail-type=END          directive         approximated: no mail is sent yet
+        --mail-type=END          directive         honoured
         --nodes=2                command line      honoured
         --time=10                SBATCH_TIMELIMIT  honoured
 

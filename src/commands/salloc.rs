@@ -113,13 +113,13 @@ fn shell() -> OsString {
 
 /// What runs a shell on the first node, as with Slurm's `use_interactive_step`: which one, is for the node to say.
 fn interactive_step() -> Vec<OsString> {
-    let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
     let shell = "exec \"${SHELL:-$(command -v bash || command -v sh)}\"";
     // One task, which leaves what it has to the steps that are started in it, and knows the job's numbers.
     let step =
         ["--job-name=interactive", "--nodes=1", "--ntasks=1", "--relative=0", "--overlap", "--preserve-env", "--pty"];
-    let words = ["srun"].into_iter().chain(step).chain(["/bin/sh", "-c", shell]);
-    std::iter::once(own.into()).chain(words.map(OsString::from)).collect()
+    // Ourselves, though our file may have been replaced.
+    let words = ["/proc/self/exe", "srun"].into_iter().chain(step).chain(["/bin/sh", "-c", shell]);
+    words.map(OsString::from).collect()
 }
 
 /// What salloc hears of itself while its command works.

@@ -3,6 +3,7 @@
 //! Frames on the state directory's socket (`host::ipc`); each begins with [`PROTOCOL`],
 //! so that a controller of another version is told and not misread.
 
+pub use super::counts::Counts;
 /// What [`Call::Cluster`] is answered with.
 pub use crate::job::Cluster;
 use crate::{
@@ -57,6 +58,8 @@ pub enum Call {
     Sending(JobId),
     /// A job's script. Answer: [`Reply::Script`].
     Script(JobId),
+    /// The environment a job was submitted with. Answer: [`Reply::Script`].
+    Environment(JobId),
     /// Who are you? Answer: [`Reply::Status`].
     Status,
     /// End; running jobs go on. Answer: [`Reply::Done`], then the end.
@@ -155,6 +158,12 @@ pub enum Setting {
     ArrayThrottle(u32),
     /// `StartTime=`, `EligibleTime=`, epoch seconds
     Begin(i64),
+    /// `TimeMin=`
+    TimeMin(TimeLimit),
+    /// `Licenses=`, as written
+    Licenses(String),
+    /// `Deadline=`, epoch seconds
+    Deadline(i64),
     /// `Dependency=`, as written
     Dependency(String),
     /// `Requeue=`
@@ -205,7 +214,7 @@ pub enum Reply<J = Job> {
     Done(Vec<Result<(), Errno>>),
     /// How far files are on their way.
     Sending(Sending),
-    /// A script.
+    /// A script, or an environment: `NAME=value`, each ended by NUL.
     Script(Vec<u8>),
     /// Who answers.
     Status(Status),
@@ -261,4 +270,8 @@ pub struct Status {
     pub running: u32,
     /// The last job id given out.
     pub last_job_id: JobId,
+    /// Its clock, epoch seconds.
+    pub now: i64,
+    /// What it has done.
+    pub counts: Counts,
 }

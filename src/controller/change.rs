@@ -3,7 +3,7 @@
 use super::{
     api::{Change, Setting},
     core::Core,
-    submit::{memory_of, priority},
+    submit::{exceeds, memory_of, priority},
 };
 use crate::{
     job::{Hold, JobId, Memory, Needs, Request, Requeue},
@@ -171,6 +171,8 @@ impl Core {
                     | Setting::ExcludeNodes(_)
                     | Setting::Begin(_)
                     | Setting::Dependency(_)
+                    | Setting::TimeMin(_)
+                    | Setting::Licenses(_)
             );
             if only_pending && !pending {
                 return Err(Errno::JobNotPending);
@@ -219,6 +221,15 @@ impl Core {
                     None => return Err(Errno::NotSupported),
                 },
                 Setting::Begin(time) => request.begin = Some(*time),
+                // Later than it asked for only an operator may let it end.
+                Setting::Deadline(_) if request.user.uid != 0 => return Err(Errno::AccessDenied),
+                Setting::Deadline(time) => request.deadline = Some(*time),
+                Setting::TimeMin(limit) if exceeds(*limit, changed.time_limit) => return Err(Errno::TimeMinLimit),
+                Setting::TimeMin(limit) => request.time_min = Some(*limit),
+                Setting::Licenses(text) => {
+                    request.licenses = Some(text.clone()).filter(|text| !text.is_empty());
+                    self.has_licenses(request.licenses.as_deref())?;
+                }
                 Setting::Dependency(text) => {
                     let list = text.parse().map_err(|_| Errno::Dependency)?;
                     changed.dependency = self.changed_dependency(id, &list)?;
@@ -252,8 +263,12 @@ impl Core {
         if !pending && changed.time_limit != self.table.get(id).map_or(changed.time_limit, |j| j.time_limit) {
             self.engine.limit_changed(&changed);
         }
+        let limit = changed.time_limit;
         let before = std::mem::replace(self.table.get_mut(id).ok_or(Errno::InvalidJobId)?, changed);
         self.save(id);
+        if before.state == JobState::Running && before.time_limit != limit {
+            self.await_warnings(id);
+        }
         self.look_at(id, now);
         self.single_out_corresponding(id);
         self.wake_singletons(&(before.request.user.uid, before.request.name.clone()));

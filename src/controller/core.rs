@@ -6,8 +6,10 @@
 
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
+    counts::Counts,
     dependency::Dependents,
     grant::Waiter,
+    notify::{Messenger, News},
     store::{Store, StoreError},
     table::Table,
 };
@@ -77,12 +79,20 @@ pub struct Core {
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
     /// Who waits for which other jobs.
     pub(super) dependents: Dependents,
+    /// What has happened to jobs since the last commit.
+    pub(super) news: Vec<News>,
+    /// Arrays of whose end mail was sent.
+    pub(super) news_told: HashSet<JobId>,
+    /// Runs what tells of it.
+    pub(super) messenger: Messenger,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
     pub(super) files: HashSet<PathBuf>,
     /// What the last job asked for, while it is kept.
     pub(super) last_request: Weak<Request>,
+    /// What has been done.
+    pub(super) counts: Counts,
     /// Set when the controller is to end.
     pub(super) stopping: bool,
 }
@@ -129,9 +139,13 @@ impl Core {
             orphans: HashMap::new(),
             due: BTreeMap::new(),
             dependents: Dependents::default(),
+            news: Vec::new(),
+            news_told: HashSet::new(),
+            messenger: Messenger::new(),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
+            counts: Counts::default(),
             stopping: false,
         };
         core.clear_files(&known);
@@ -174,7 +188,12 @@ impl Core {
 
     /// Whether [`Core::work`] has something to do.
     pub fn has_work(&self) -> bool {
-        self.reschedule || !self.launching.is_empty() || (!self.dirty.is_empty() && !self.retry)
+        self.reschedule || !self.launching.is_empty() || (self.has_changes() && !self.retry)
+    }
+
+    /// Whether there is something to commit, or to tell of.
+    fn has_changes(&self) -> bool {
+        !self.dirty.is_empty() || !self.news.is_empty()
     }
 
     /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
@@ -185,7 +204,7 @@ impl Core {
             self.run_queue(now());
         }
         // That a step began can wait for the next commit: after a restart it is read anew.
-        if !self.dirty.is_empty() {
+        if self.has_changes() {
             self.commit();
         }
         for _ in 0..LAUNCHES {
@@ -227,7 +246,8 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
-            Call::Script(id) => self.script(id),
+            Call::Script(id) => self.kept(id, |job| job.script),
+            Call::Environment(id) => self.kept(id, |job| job.environment),
             Call::Status => Reply::Status(Status {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -235,6 +255,8 @@ impl Core {
                 pending: self.count(JobState::Pending),
                 running: self.count(JobState::Running),
                 last_job_id: self.table.last_id(),
+                now,
+                counts: self.counts,
             }),
             Call::Stop => {
                 self.stopping = true;
@@ -308,6 +330,7 @@ impl Core {
                 self.retry = false;
                 self.tell_waiting();
                 self.tell_granted();
+                self.tell_news();
             }
             Err(error) => {
                 tracing::error!(%error, "commit failed");
@@ -369,7 +392,9 @@ impl Core {
     fn expire(&mut self, now: i64) {
         self.retry = false;
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
+            let due = *entry.key();
             for id in entry.remove() {
+                self.tell_time(id, due);
                 self.miss_owner(id, now);
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {

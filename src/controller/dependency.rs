@@ -9,6 +9,7 @@ use crate::{
     slurm::{
         dependency::{Dependency, DependencyKind, DependencyList, DependencyTask, Outcome, Progress, Unmet},
         errno::Errno,
+        mail::Occasion,
         reason::Reason,
         state::JobState,
     },
@@ -106,6 +107,9 @@ impl Core {
         {
             job.dependency = unmet;
             self.save(id);
+            if never {
+                self.happened(id, Occasion::InvalidDepend);
+            }
         }
         if empty {
             return None;

@@ -6,11 +6,15 @@ pub mod start;
 
 mod change;
 mod core;
+mod counts;
 mod daemon;
+mod deadline;
 mod dependency;
 mod grant;
 mod het;
 mod lifecycle;
+mod limits;
+mod notify;
 mod query;
 mod queue;
 mod restore;

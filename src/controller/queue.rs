@@ -2,13 +2,15 @@
 
 use super::{
     core::Core,
+    deadline::limit_from,
     submit::{as_candidate, exceeds},
 };
 use crate::{
     engine::Candidate,
     job::{Hold, Job, JobId, Placement, Remote},
-    slurm::{reason::Reason, state::JobState},
+    slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
+use std::time::Instant;
 
 impl Core {
     /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
@@ -20,6 +22,11 @@ impl Core {
         let begin = job.request.begin.filter(|begin| *begin > now);
         let leader = job.leader_id();
         let waits_for = self.waits_for(id, now);
+        if self.table.get(id).is_some_and(|job| job.hold == Hold::None && job.state == JobState::Pending)
+            && self.misses_deadline(id, now)
+        {
+            return;
+        }
         let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
         let obstacle = match (job.hold, waits_for) {
             (Hold::None, Some(reason)) => Some(reason),
@@ -80,6 +87,9 @@ impl Core {
     fn obstacle(&self, job: &Job) -> Option<Reason> {
         let all = self.engine.partitions();
         let needs = self.table.needs(job.id)?;
+        if let Some(reason) = self.exceeds_max_wall(job) {
+            return Some(reason);
+        }
         let mut reason = None;
         for name in job.partition.split(',') {
             let Some(partition) = all.iter().find(|p| p.name == name) else { continue };
@@ -109,10 +119,13 @@ impl Core {
         if !self.table.has_queue() {
             return;
         }
+        let begun = Instant::now();
+        let mut depth = 0;
         let mut limited = Vec::new();
+        let mut room = self.room();
         let schedule = {
             let table = &self.table;
-            let limited = &mut limited;
+            let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
                     Some(array) => {
@@ -122,13 +135,24 @@ impl Core {
                         };
                         let count = room.min(job.count());
                         if count == 0 {
-                            limited.push(job.id);
+                            limited.push((job.id, Reason::JobArrayTaskLimit));
                             return None;
                         }
                         count
                     }
                     None => 1,
                 };
+                let count = match &mut room {
+                    None => count,
+                    Some(room) => match room.take(config, job, needs, count) {
+                        Ok(count) => count,
+                        Err(reason) => {
+                            limited.push((job.id, reason));
+                            return None;
+                        }
+                    },
+                };
+                *depth += 1;
                 let component = |id: JobId| {
                     let (job, needs) = (table.get(id)?, table.needs(id)?);
                     Some(as_candidate(job, needs, 1))
@@ -141,8 +165,9 @@ impl Core {
             });
             self.engine.schedule(&mut queue, now)
         };
-        for id in limited {
-            self.set_reason(id, Reason::JobArrayTaskLimit);
+        self.counts.cycle(begun.elapsed(), depth, self.table.queue().count() as u64);
+        for (id, reason) in limited {
+            self.set_reason(id, reason);
         }
         for (id, reason) in schedule.reasons {
             self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
@@ -163,9 +188,13 @@ impl Core {
         job.state = JobState::Running;
         job.reason = Reason::None;
         job.partition = partition;
+        job.time_limit = limit_from(job, now);
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);
+        self.counts.started += 1;
+        self.happened(id, Occasion::Begin);
+        let Some(job) = self.table.get(id) else { return };
         let array = job.array.as_ref().map(|a| a.job_id);
         if let Some(array) = array {
             self.table.count_running(array, 1);

@@ -86,6 +86,8 @@ impl Core {
         match job.state {
             JobState::Pending if !job.leads() => Err(Errno::NotWholeHetJob),
             JobState::Pending if !job.is_away() => {
+                let count = job.count();
+                self.counts.cancelled += u64::from(count);
                 self.leave_queue(id, JobState::Cancelled, Some(uid), now);
                 Ok(())
             }
@@ -120,6 +122,7 @@ impl Core {
         let age = i64::from(self.config.controller.min_job_age);
         self.due_at(now + age, id);
         self.save(id);
+        self.ended(id);
     }
 
     /// Cancels one pending element: Slurm keeps no record of it (`scancel.txt`), unless it is the last.
@@ -132,6 +135,7 @@ impl Core {
         if array.pending.len() > 1 {
             array.pending.remove(task);
             let array = array.job_id;
+            self.counts.cancelled += 1;
             self.save(id);
             self.element_dropped(array, task);
             return Ok(());

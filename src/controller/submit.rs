@@ -23,6 +23,7 @@ impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
         let jobs = self.admit_all(submission, now)?;
+        self.counts.submitted += jobs.iter().map(|job| u64::from(job.count())).sum::<u64>();
         let ids: Vec<JobId> = jobs.into_iter().map(|job| self.insert(job)).collect();
         for id in &ids {
             self.look_at(*id, now);
@@ -156,13 +157,19 @@ impl Core {
             (Ok(script), Ok(environment)) => (script, environment),
             (Err(error), _) | (_, Err(error)) => return Err(refused_by_store(&error)),
         };
+        if request.deadline.is_some_and(|deadline| deadline < now) {
+            return Err(refuse(Errno::TimeLimit));
+        }
+        if request.time_min.is_some_and(|least| exceeds(least, limit)) {
+            return Err(refuse(Errno::TimeMinLimit));
+        }
         let id = self.table.next_id();
         let hold = if request.hold || request.priority == Some(0) { Hold::User } else { Hold::None };
         let priority = match hold {
             Hold::None => priority(&request, id),
             _ => 0,
         };
-        Ok(Job {
+        let job = Job {
             array: array.map(|spec| ArrayRef {
                 job_id: id,
                 throttle: spec.throttle,
@@ -183,7 +190,9 @@ impl Core {
             environment,
             dependency: request.dependency.as_ref().map(|list| self.unmet(list)).unwrap_or_default(),
             ..Job::new(id, self.shared(request, is_array), now)
-        })
+        };
+        self.within_limits(&job, job.count()).map_err(refuse)?;
+        Ok(job)
     }
 
     /// The request; the one of the last job where they are the same, as in a loop in a shell.

@@ -10,6 +10,7 @@ mod het;
 mod list;
 mod needs;
 mod node;
+pub mod notice;
 mod placement;
 mod record;
 mod remote;

@@ -65,7 +65,7 @@ impl<'a> JobRow<'a> {
     }
 
     /// Appends `3`, or `1-10%2`; nothing for a job that is no array.
-    fn write_tasks(&self, out: &mut String) {
+    pub fn write_tasks(&self, out: &mut String) {
         if let Some((array, pending)) = self.pending() {
             out.push_str(&show_pending(pending, array.throttle, self.context.bitstr_len));
         } else if let Some(task) = self.task() {
@@ -124,7 +124,7 @@ fn join(words: &[String], out: &mut String) {
 }
 
 /// Nodes in the shortest form; nothing for none.
-fn write_nodes(job: &Job, out: &mut String) {
+pub(super) fn write_nodes(job: &Job, out: &mut String) {
     if let Some(placement) = values::allocation(job) {
         match placement.nodes.as_slice() {
             [only] => out.push_str(&only.node),
@@ -180,7 +180,8 @@ fn write_end(row: &JobRow, out: &mut String) {
     }
 }
 
-fn write_command(job: &Job, out: &mut String) {
+/// Appends the script and its arguments; `(null)` without one.
+pub(super) fn write_command(job: &Job, out: &mut String) {
     let request = &job.request;
     or_null(request.command.as_deref(), out);
     if request.command.is_some() {
@@ -188,6 +189,14 @@ fn write_command(job: &Job, out: &mut String) {
             out.push(' ');
             out.push_str(&String::from_utf8_lossy(arg));
         }
+    }
+}
+
+/// The path of a file, with its pattern filled in if that was asked for.
+fn write_file(row: &JobRow, name: Option<&str>, out: &mut String) {
+    match row.context.expand {
+        true => out.push_str(&values::output_path(row.job, row.element, name)),
+        false => values::write_output(row.job, name, out),
     }
 }
 
@@ -383,14 +392,14 @@ const FIELDS: &[Field<Jobs>] = &[
     none!(None, &["sperboard"], "SOCKETS_PER_BOARD", "0"),
     row(None, &["stderr"], "STDERR", |r, o| match (&r.job.request.error, r.job.request.kind) {
         (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("N/A"),
-        (error, _) => values::write_output(r.job, error.as_deref().or(r.job.request.output.as_deref()), o),
+        (error, _) => write_file(r, error.as_deref().or(r.job.request.output.as_deref()), o),
     }),
     row(None, &["stdin"], "STDIN", |r, o| match (&r.job.request.input, r.job.request.kind) {
-        (Some(input), _) => values::write_output(r.job, Some(input), o),
+        (Some(input), _) => write_file(r, Some(input), o),
         (None, job::Kind::Batch) => o.push_str("/dev/null"),
         (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("(null)"),
     }),
-    row(None, &["stdout"], "STDOUT", |r, o| values::write_output(r.job, r.job.request.output.as_deref(), o)),
+    row(None, &["stdout"], "STDOUT", |r, o| write_file(r, r.job.request.output.as_deref(), o)),
     none!(None, &["system_comment"], "SYSTEM_COMMENT", "(null)"),
     row(None, &["tres-alloc"], "TRES_ALLOC", |r, o| o.push_str(&values::tres(r.job, r.context).to_string())),
     row(None, &["tres-bind"], "TRES_BIND", |r, o| match &r.job.request.gpu_bind {

@@ -52,6 +52,10 @@ pub fn cluster() -> Cluster {
         partitions: vec![partition("gpu", true, [1440, 10080], 1), partition("debug", false, [10, 30], 10)],
         nodes: (1..=4).map(node).collect(),
         config: Vec::new(),
+        licenses: Vec::new(),
+        accounts: Vec::new(),
+        default_account: Some("research".into()),
+        qos: vec!["normal".into()],
         now: NOW,
         out_of_reach: None,
     }

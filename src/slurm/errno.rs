@@ -70,6 +70,9 @@ pub enum Errno {
     /// Invalid --nice value.
     #[error("Invalid --nice value")]
     InvalidNice,
+    /// Invalid time-min specification (exceeds job's time or other limits).
+    #[error("Invalid time-min specification (exceeds job's time or other limits)")]
+    TimeMinLimit,
     /// Requested operation not supported on this system.
     #[error("Requested operation not supported on this system")]
     NotSupported,
@@ -109,6 +112,40 @@ pub enum Errno {
 }
 
 impl Errno {
+    /// All of them.
+    pub const ALL: [Errno; 30] = [
+        Errno::InvalidPartition,
+        Errno::AccessDenied,
+        Errno::InvalidJobId,
+        Errno::InvalidNodeName,
+        Errno::NodeConfigurationUnavailable,
+        Errno::PartitionConfigurationUnavailable,
+        Errno::TooManyCpus,
+        Errno::NodeCount,
+        Errno::TimeLimit,
+        Errno::InvalidAccount,
+        Errno::InvalidQos,
+        Errno::InvalidReservation,
+        Errno::InvalidFeature,
+        Errno::InvalidGres,
+        Errno::InvalidLicenses,
+        Errno::InvalidArray,
+        Errno::Dependency,
+        Errno::InvalidNice,
+        Errno::NotSupported,
+        Errno::Disabled,
+        Errno::AlreadyDone,
+        Errno::JobNotPending,
+        Errno::JobFinished,
+        Errno::JobNotRunning,
+        Errno::JobPending,
+        Errno::ConnectFailure,
+        Errno::AccountingPolicy,
+        Errno::TransitionStateNoUpdate,
+        Errno::WritingToFile,
+        Errno::DefaultPartitionNotSet,
+    ];
+
     /// The number in `slurm_errno.h`; `scancel` exits with its low byte.
     pub fn number(self) -> u16 {
         match self {
@@ -145,6 +182,7 @@ impl Errno {
             Errno::NotHetLeader => 2107,
             Errno::NotWholeHetJob => 2108,
             Errno::InvalidNice => 2123,
+            Errno::TimeMinLimit => 2124,
         }
     }
 }

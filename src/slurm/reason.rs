@@ -51,11 +51,52 @@ pub enum Reason {
     OutOfMemory,
     /// Its deadline has passed.
     DeadLine,
+    /// Too few of a license are free.
+    Licenses,
+    /// Its QOS has as many running jobs as it may.
+    QosMaxJobsPerUserLimit,
+    /// Its QOS has as many GPUs as it may.
+    QosMaxGresPerUser,
+    /// It asks for more time than its QOS allows.
+    QosMaxWallDurationPerJobLimit,
+    /// Its account has as many running jobs as it may.
+    AssocMaxJobsLimit,
+    /// Its account has as many GPUs as it may.
+    AssocGrpGres,
+    /// It asks for more time than its account allows.
+    AssocMaxWallDurationPerJobLimit,
     /// Something of the system's own does not work.
     SystemFailure,
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 23] = [
+        Reason::None,
+        Reason::Resources,
+        Reason::Priority,
+        Reason::Dependency,
+        Reason::DependencyNeverSatisfied,
+        Reason::BeginTime,
+        Reason::JobHeldUser,
+        Reason::JobHeldAdmin,
+        Reason::JobArrayTaskLimit,
+        Reason::PartitionNodeLimit,
+        Reason::PartitionTimeLimit,
+        Reason::PartitionConfig,
+        Reason::PartitionDown,
+        Reason::ReqNodeNotAvail,
+        Reason::NodesUnavailable,
+        Reason::NonZeroExitCode,
+        Reason::RaisedSignal,
+        Reason::TimeLimit,
+        Reason::NodeDown,
+        Reason::JobLaunchFailure,
+        Reason::OutOfMemory,
+        Reason::DeadLine,
+        Reason::SystemFailure,
+    ];
+
     /// The word (or, for [`Reason::NodesUnavailable`], the sentence) squeue prints.
     pub fn text(self) -> &'static str {
         match self {
@@ -83,6 +124,13 @@ impl Reason {
             Reason::JobLaunchFailure => "JobLaunchFailure",
             Reason::OutOfMemory => "OutOfMemory",
             Reason::DeadLine => "DeadLine",
+            Reason::Licenses => "Licenses",
+            Reason::QosMaxJobsPerUserLimit => "QOSMaxJobsPerUserLimit",
+            Reason::QosMaxGresPerUser => "QOSMaxGRESPerUser",
+            Reason::QosMaxWallDurationPerJobLimit => "QOSMaxWallDurationPerJobLimit",
+            Reason::AssocMaxJobsLimit => "AssocMaxJobsLimit",
+            Reason::AssocGrpGres => "AssocGrpGRES",
+            Reason::AssocMaxWallDurationPerJobLimit => "AssocMaxWallDurationPerJobLimit",
             Reason::SystemFailure => "SystemFailure",
         }
     }

@@ -81,9 +81,9 @@ kill_wait = 1
 default_memory_per_cpu = "100M"
 "#;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 20] = [
     "sattach", "sstat", "sbcast", "sbatch", "srun", "salloc", "squeue", "scancel", "sacct", "sinfo", "scontrol",
-    "skyslurm",
+    "sacctmgr", "sshare", "sprio", "sdiag", "seff", "sreport", "strigger", "scrontab", "skyslurm",
 ];
 
 /// The program under test.
@@ -319,6 +319,13 @@ impl Lab {
         let pid = self.controller().expect("a controller");
         self.sh(&format!("kill -9 {pid}"));
         self.until_true("the controller's end", || !Path::new(&format!("/proc/{pid}/exe")).exists());
+    }
+
+    /// The same, if one runs just now.
+    pub fn kill_controller_if_any(&self) {
+        if let Some(pid) = self.controller() {
+            self.sh(&format!("kill -9 {pid}"));
+        }
     }
 
     /// The processes that belong to this system: their environment or command line names its directory.

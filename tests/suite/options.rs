@@ -35,6 +35,9 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("batch::wait_gives_the_job_s_exit_code", &["array", "wait"]),
     ("queue::a_job_begins_when_it_may", &["begin"]),
     ("job_dependencies::a_chain_goes_on_by_itself", &["dependency"]),
+    ("notify::mail_tells_what_was_asked_for", &["mail-type", "mail-user"]),
+    ("together::licenses_are_counted", &["licenses"]),
+    ("together::a_job_that_cannot_end_before_its_deadline_is_ended", &["deadline"]),
     ("job_dependencies::a_job_that_can_never_start_is_cancelled_where_that_is_wanted", &["kill-on-invalid-dep"]),
     ("queue::features_choose_nodes", &["constraint"]),
     (
@@ -149,6 +152,9 @@ const SRUN: &[(&str, &[&str])] = &[
 /// The same of salloc.
 const SALLOC: &[(&str, &[&str])] = &[
     ("conformance: dependency.txt, salloc -d after:", &["dependency"]),
+    ("together::licenses_are_counted", &["licenses"]),
+    ("together::a_job_that_cannot_end_before_its_deadline_is_ended", &["deadline"]),
+    ("notify::mail_tells_what_was_asked_for", &["mail-type", "mail-user"]),
     (
         "interactive::what_salloc_asks_for_is_what_it_gets",
         &[
@@ -260,11 +266,10 @@ fn what_is_refused_here_is_refused_in_the_same_way() {
 #[test]
 fn warnings_stand_before_what_else_is_said() {
     let lab = Lab::new(&format!("{ONE}accounts = [\"a\"]\n"));
-    let warnings = "sbatch: warning: --mail-type: no mail is sent yet\n\
-                    sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n\
+    let warnings = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n\
                     sbatch: warning: --wckey: workload keys are not recorded\n";
     let failed = "sbatch: error: Batch job submission failed: ";
-    let asked = "--tmp=1G --wckey=w --mail-type=END --wrap true";
+    let asked = "--tmp=1G --wckey=w --wrap true";
     for (more, rest) in [
         ("-A a -H", String::new()),
         ("-A a -H -Q", String::new()),

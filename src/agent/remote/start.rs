@@ -3,7 +3,7 @@
 use super::{
     Delivery, Inbox, Payload, VARIABLE, inbox,
     names::{self, Entries},
-    plain,
+    plain, public,
     rendezvous::{self, FromNode, Gathering, Go, Info, Knocking, NotFound, ToNode},
     state::{self, State},
     surroundings::{self, Surroundings},
@@ -61,6 +61,8 @@ struct Node {
     state: State,
     layout: Layout,
     workdir: Workdir,
+    /// Its address for the world. Asked for where somebody is to come in.
+    public: Option<String>,
     /// The work directory as the submitter calls it.
     submitted: PathBuf,
 }
@@ -104,7 +106,9 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     job.request = Arc::new(request);
     job.state = JobState::Running;
     let key = around.key(&payload.secret);
-    let node = Node { around, payload, job, key, signals, state, layout, workdir, submitted };
+    let is_first = around.index == 0;
+    let public = (is_first && job.request.kind != Kind::Batch).then(public::address).flatten();
+    let node = Node { around, payload, job, key, signals, state, layout, workdir, public, submitted };
     if node.around.index == 0 { node.first() } else { node.other() }
 }
 
@@ -158,6 +162,7 @@ impl Node {
             log,
             delivery,
             inbox,
+            public: self.public.clone(),
             litter: None,
         };
         self.start(go, elsewhere, entries)
@@ -301,6 +306,7 @@ impl Node {
             log: None,
             delivery: self.payload.delivery,
             inbox: None,
+            public: None,
             litter: None,
         };
         self.start(go, elsewhere, entries)

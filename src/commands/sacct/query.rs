@@ -1,5 +1,6 @@
 //! What a sacct command line asks: which jobs, in which window of time, in which states.
 
+use super::narrow::Narrow;
 use crate::{
     controller::api::Filter,
     host::user,
@@ -36,6 +37,8 @@ pub struct Query {
     pub since: i64,
     /// End of the window, epoch seconds.
     pub until: i64,
+    /// Sizes, limits, groups, ...
+    pub narrow: Narrow,
     /// `--duplicates`
     pub duplicates: bool,
     /// `--allocations`
@@ -75,6 +78,7 @@ impl Query {
             states: states(options.get("state").unwrap_or_default())?,
             since,
             until,
+            narrow: Narrow::read(options)?,
             duplicates: options.is_set("duplicates"),
             allocations: options.is_set("allocations"),
             first_only: whole.is_some_and(|word| word == "no"),
@@ -117,7 +121,21 @@ impl Query {
             && any(&self.qos, request.qos.as_deref().unwrap_or("normal"))
             && any(&self.names, &request.name)
             && self.nodes.as_ref().is_none_or(on_nodes)
+            && self.narrow.takes(job)
             && self.in_window(job)
+    }
+
+    /// `--truncate`: a job with what of it lies in the window, and so its steps.
+    pub fn cut(&self, mut job: Job) -> Job {
+        let late = |time: &mut i64| *time = (*time).max(self.since);
+        let early = |time: &mut i64| *time = (*time).min(self.until);
+        job.start_time.iter_mut().for_each(late);
+        job.end_time.iter_mut().for_each(early);
+        for step in &mut job.steps {
+            late(&mut step.start);
+            step.end.iter_mut().for_each(early);
+        }
+        job
     }
 
     /// Without states: in the queue or running at some time of the window. With states: in one of them then.
@@ -171,7 +189,7 @@ fn is_named(id: &JobIdSpec, job: &Job) -> bool {
     }
 }
 
-fn split(text: &str) -> Vec<String> {
+pub(super) fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

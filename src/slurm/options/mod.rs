@@ -35,7 +35,7 @@ pub use command::Command;
 pub use explain::{Explained, compatibility_markdown, explain};
 pub use help::{help, usage, version};
 pub use parse::{Parsed, parse};
-pub use place::{Place, refusals};
+pub use place::{Place, refusals, refusals_of_allocation};
 pub use refusal::Refusal;
 pub use row::{Arg, Class, Kind, Row, Section, Use};
 pub use values::{Options, Setting, Source};

@@ -42,7 +42,7 @@ fn cancelled() -> String {
 
 #[test]
 fn an_allocation_is_a_cluster_as_long_as_its_command_runs() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let out = lab.sh("salloc -N2 --ntasks-per-node=1 bash -c 'squeue -h -o \"%t %D\"; srun -l bash -c \"echo \\$SLURM_PROCID in \\$PWD\" | sort; exit 3'");
     assert_eq!(out.code, 3, "{out:?}");
     let mut lines = out.stdout.lines();
@@ -63,7 +63,7 @@ fn an_allocation_is_a_cluster_as_long_as_its_command_runs() {
 
 #[test]
 fn srun_outside_a_job_makes_a_cluster_for_its_step() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let out = lab
         .sh("srun -n3 -l bash -c 'echo task $SLURM_PROCID of $SLURM_JOB_NAME; exit 4' | sort; exit ${PIPESTATUS[0]}");
     assert_eq!(
@@ -77,7 +77,7 @@ fn srun_outside_a_job_makes_a_cluster_for_its_step() {
 
 #[test]
 fn without_a_shell_it_lives_until_it_is_cancelled() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let out = lab.sh("salloc --no-shell -n2");
     assert!(out.code == 0 && out.stderr.ends_with("salloc: Granted job allocation 1\n"), "{out:?}");
     assert_eq!(lab.sh("srun --jobid=1 -n2 -l bash -c 'echo $SLURM_PROCID' | sort").ok(), "0: 0\n1: 1\n");
@@ -89,7 +89,7 @@ fn without_a_shell_it_lives_until_it_is_cancelled() {
 
 #[test]
 fn it_waits_is_configured_and_runs() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     lab.server().set(|s| (s.pending, s.starting) = (AGES, AGES));
     let mut salloc = begin(&lab, "exec salloc -K bash -c 'echo up > up; exec sleep 3600'");
     until_there_is(&lab, "QUEUED");
@@ -116,7 +116,7 @@ fn it_waits_is_configured_and_runs() {
 
 #[test]
 fn what_cannot_be_had_says_why() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     lab.server().set(|s| s.unsatisfiable = Some("Task requires a GPU that nobody has".into()));
     let out = lab.sh("salloc true");
     let last = out.fails(1).lines().last().unwrap_or_default().to_owned();
@@ -133,7 +133,7 @@ fn what_cannot_be_had_says_why() {
 #[test]
 fn scancel_ends_it_at_every_stage() {
     for state in ["QUEUED", "INIT", "UP"] {
-        let lab = SkyLab::fake();
+        let Some(lab) = SkyLab::with_nodes() else { return };
         lab.server().set(|s| match state {
             "QUEUED" => s.pending = AGES,
             "INIT" => s.starting = AGES,
@@ -156,7 +156,7 @@ fn scancel_ends_it_at_every_stage() {
 #[test]
 fn a_client_that_is_killed_leaves_nothing() {
     for state in ["QUEUED", "INIT"] {
-        let lab = SkyLab::fake();
+        let Some(lab) = SkyLab::with_nodes() else { return };
         lab.server().set(|s| match state {
             "QUEUED" => s.pending = AGES,
             _ => s.starting = AGES,
@@ -172,7 +172,7 @@ fn a_client_that_is_killed_leaves_nothing() {
 
 #[test]
 fn a_launch_whose_answer_was_lost_is_looked_up() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     lab.server().fault("/launch", Fault::AnswerLost, 1);
     assert_eq!(lab.sh("srun -Q echo done").ok(), "done\n");
     assert_eq!((cluster(&lab).0.starts_with("echo-1-"), lab.server().requests("/launch").len()), (true, 1));
@@ -184,7 +184,7 @@ fn a_launch_whose_answer_was_lost_is_looked_up() {
 
 #[test]
 fn a_launch_that_a_restart_of_the_server_ended_is_made_anew() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     lab.server().set(|s| s.starting = AGES);
     let mut srun = begin(&lab, "srun -Q echo done > out");
     until_there_is(&lab, "INIT");
@@ -204,7 +204,7 @@ fn a_launch_that_a_restart_of_the_server_ended_is_made_anew() {
 #[test]
 fn nodes_that_are_lost_end_it() {
     for how in ["lost", "killed"] {
-        let lab = SkyLab::fake();
+        let Some(lab) = SkyLab::with_nodes() else { return };
         lab.sh("salloc -Q --no-shell").ok();
         let (name, _) = cluster(&lab);
         match how {
@@ -220,7 +220,7 @@ fn nodes_that_are_lost_end_it() {
 fn a_controller_that_is_killed_takes_up_what_is_its_own() {
     // Before the server has heard of it; while it makes the cluster; when that is there.
     for stage in ["unheard", "QUEUED", "INIT", "UP"] {
-        let lab = SkyLab::fake();
+        let Some(lab) = SkyLab::with_nodes() else { return };
         lab.sh("sinfo").ok();
         match stage {
             "unheard" => lab.server().down(),
@@ -249,7 +249,7 @@ fn a_controller_that_is_killed_takes_up_what_is_its_own() {
 
 #[test]
 fn a_cluster_that_is_nobody_s_is_taken_down() {
-    let lab = SkyLab::fake();
+    let Some(lab) = SkyLab::with_nodes() else { return };
     lab.server().fault("/down", Fault::Silence(AGES), 1);
     assert_eq!(lab.sh("srun -Q echo done").ok(), "done\n");
     lab.until_accounted(1, "COMPLETED|0:0");

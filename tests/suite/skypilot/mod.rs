@@ -16,6 +16,7 @@ mod task;
 mod way;
 
 mod allocations;
+mod depends;
 mod e2e;
 mod faults;
 mod lab;

@@ -1,8 +1,8 @@
 //! The way into an allocation's cluster: shells on it, steps from here, the user's own ssh, and what happens when it breaks.
 
-use super::{lab::SkyLab, way};
+use super::lab::SkyLab;
 use crate::{
-    harness::{Lab, skip},
+    harness::Lab,
     terminal::{CTRL_C, CTRL_D, CTRL_Z, Terminal},
 };
 use std::{
@@ -10,21 +10,6 @@ use std::{
     os::unix::fs::PermissionsExt,
     process::{Child, Command},
 };
-
-/// Before a server of the test's own; `None`, and said so, where this machine cannot be a node of its.
-fn lab_with(skypilot: &str) -> Option<SkyLab> {
-    match way::missing() {
-        None => Some(SkyLab::fake_with(skypilot, "")),
-        Some(why) => {
-            skip(why);
-            None
-        }
-    }
-}
-
-fn lab() -> Option<SkyLab> {
-    lab_with("")
-}
 
 /// A salloc whose command waits until `end` is there.
 fn salloc(lab: &SkyLab, options: &str) -> Child {
@@ -49,7 +34,7 @@ fn tunnels(lab: &Lab) -> Vec<i32> {
 
 #[test]
 fn a_shell_on_the_first_node() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let mut terminal = Terminal::open(&lab);
     terminal.note_settings();
     lab.file("here", "");
@@ -84,7 +69,7 @@ fn a_shell_on_the_first_node() {
 
 #[test]
 fn srun_pty_outside_a_job() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let mut terminal = Terminal::open(&lab);
     terminal.note_settings();
     terminal.line("srun --pty bash --norc", "srun: job 1 has been allocated resources");
@@ -103,7 +88,7 @@ fn srun_pty_outside_a_job() {
 
 #[test]
 fn from_another_shell() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let salloc = salloc(&lab, "-N2");
     assert_eq!(lab.sh("srun --jobid=1 --overlap -l bash -c 'echo $SLURM_NODEID' | sort").ok(), "0: 0\n1: 1\n");
     let step = "srun --jobid=1 -n1 -N1 bash -c 'trap \"echo usr1; exit 7\" USR1; echo on; for i in {1..1200}; do sleep 0.1; done' > out 2> err; echo $? > code";
@@ -137,7 +122,7 @@ fn from_another_shell() {
 
 #[test]
 fn what_is_this_machine_s_own_stays_here() {
-    let Some(lab) = lab_with("keep_home = [\"SECRET\"]") else { return };
+    let Some(lab) = SkyLab::with_nodes_with("keep_home = [\"SECRET\"]", "") else { return };
     let line = "export SECRET=s GOES=g LD_X=l EDITOR=e; salloc -Q bash -c 'srun bash -c \"echo [\\$GOES\\$SECRET\\$LD_X\\$EDITOR] \\$HOME \\$(type -P srun)\"'; echo $HOME";
     let said = lab.sh(line).ok().to_owned();
     let words: Vec<&str> = said.split_whitespace().collect();
@@ -153,7 +138,7 @@ fn what_is_this_machine_s_own_stays_here() {
 
 #[test]
 fn the_user_s_own_ssh_gets_to_every_node() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     fs::create_dir(lab.home().join(".ssh")).unwrap();
     fs::write(lab.home().join(".ssh/config"), "Host *\n  LogLevel ERROR\n").unwrap();
     let salloc = salloc(&lab, "-N2");
@@ -183,14 +168,14 @@ fn the_user_s_own_ssh_gets_to_every_node() {
 
 #[test]
 fn no_entry_where_none_is_wanted() {
-    let Some(lab) = lab_with("ssh_config = false") else { return };
+    let Some(lab) = SkyLab::with_nodes_with("ssh_config = false", "") else { return };
     assert_eq!(lab.sh("srun -Q echo done").ok(), "done\n");
     assert!(!lab.home().join(".ssh").exists());
 }
 
 #[test]
 fn when_it_breaks_it_is_opened_again() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let salloc = salloc(&lab, "");
     let before = tunnels(&lab);
     assert_eq!(before.len(), 1, "{:?}", lab.processes());
@@ -217,7 +202,7 @@ fn when_it_breaks_it_is_opened_again() {
 
 #[test]
 fn steps_go_on_without_a_controller() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let mut terminal = Terminal::open(&lab);
     terminal.line("salloc", "salloc: Granted job allocation 1");
     terminal.line("echo first $((40 + 2))", "first 42");
@@ -236,7 +221,7 @@ fn steps_go_on_without_a_controller() {
 
 #[test]
 fn without_ssh_it_says_so() {
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     let bin = lab.work().join("no-ssh");
     fs::create_dir(&bin).unwrap();
     for program in ["bash", "sh", "env"] {
@@ -253,7 +238,7 @@ fn without_ssh_it_says_so() {
 #[test]
 fn the_login_is_nowhere_to_be_seen() {
     const TOKEN: &str = "sky_never-to-be-seen";
-    let Some(lab) = lab() else { return };
+    let Some(lab) = SkyLab::with_nodes() else { return };
     lab.server().set(|s| s.token = Some(TOKEN.into()));
     let run = |line: &str| {
         lab.run(

@@ -77,7 +77,9 @@ pub fn find(config: &Path) -> Vec<Pid> {
 
 /// Asks them to end.
 pub fn dismiss(config: &Path) {
-    find(config).into_iter().for_each(|pid| drop(kill(pid, Signal::SIGTERM)));
+    for pid in find(config) {
+        let _ = kill(pid, Signal::SIGTERM);
+    }
 }
 
 /// Ends them, and waits until they are gone.

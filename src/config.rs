@@ -6,7 +6,7 @@ mod tasks;
 
 use crate::{
     host::hardware,
-    slurm::{gres::GresList, hostlist, memory, options::Place, time::TimeLimit},
+    slurm::{gres::GresList, hostlist, mail::Occasion, memory, options::Place, time::TimeLimit},
 };
 use serde::Deserialize;
 use std::{
@@ -55,6 +55,12 @@ pub struct Config {
     pub partition: Vec<PartitionConfig>,
     /// How the controller works.
     pub controller: ControllerConfig,
+    /// Limits of the jobs of a QOS.
+    pub qos: BTreeMap<String, LimitsConfig>,
+    /// Limits of the jobs of an account.
+    pub account: BTreeMap<String, LimitsConfig>,
+    /// Commands that are run when something happens to a job.
+    pub hooks: HooksConfig,
     /// The SkyPilot API server.
     pub skypilot: SkypilotConfig,
 }
@@ -163,6 +169,48 @@ impl PartitionConfig {
     }
 }
 
+/// `[qos.NAME]` and `[account.NAME]`: what their jobs may have together. All of them are one user's.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// `MaxJobsPerUser`, `MaxJobs`: running at a time.
+    pub max_jobs: Option<u32>,
+    /// `MaxSubmitJobs`: in the queue or running.
+    pub max_submit_jobs: Option<u32>,
+    /// `MaxTRESPerUser`, `GrpTRES` of `gres/gpu`: GPUs at a time.
+    pub max_gpus: Option<u32>,
+    /// `MaxWall`: the longest time limit.
+    pub max_wall: Option<Text<TimeLimit>>,
+}
+
+/// `[hooks]`: shell commands that the controller runs, with the job's `SLURM_JOB_*`, as `strigger` has them in Slurm.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HooksConfig {
+    /// A job has started.
+    pub begin: Option<String>,
+    /// A job is over: completed or cancelled.
+    pub end: Option<String>,
+    /// A job has failed.
+    pub fail: Option<String>,
+    /// A job was put back into the queue.
+    pub requeue: Option<String>,
+}
+
+impl HooksConfig {
+    /// The command for an occasion.
+    pub fn of(&self, occasion: Occasion) -> Option<&str> {
+        let line = match occasion {
+            Occasion::Begin => &self.begin,
+            Occasion::End => &self.end,
+            Occasion::Fail => &self.fail,
+            Occasion::Requeue => &self.requeue,
+            Occasion::InvalidDepend | Occasion::TimeLimit(_) => &None,
+        };
+        line.as_deref()
+    }
+}
+
 /// `[controller]`: named as in slurm.conf(5).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -191,6 +239,12 @@ pub struct ControllerConfig {
     pub max_job_count: u32,
     /// `DefMemPerCPU`; default: a job that asks for no memory has all of its nodes'.
     pub default_memory_per_cpu: Option<Text<Mem>>,
+    /// `MailProg`: what sends mail, called `PROGRAM -s SUBJECT USER`; default: `mail`, else `sendmail`.
+    pub mail_program: Option<PathBuf>,
+    /// `Licenses`: how many there are of each.
+    pub licenses: BTreeMap<String, u32>,
+    /// `DependencyParameters=kill_invalid_depend`: cancel jobs whose dependency can never be satisfied.
+    pub kill_invalid_depend: bool,
     /// `JobRequeue`: whether jobs that say nothing may be requeued.
     pub job_requeue: bool,
 }
@@ -210,6 +264,9 @@ impl Default for ControllerConfig {
             max_array_size: 100_001,
             max_job_count: 1_000_000,
             default_memory_per_cpu: None,
+            mail_program: None,
+            licenses: BTreeMap::new(),
+            kill_invalid_depend: false,
             job_requeue: true,
         }
     }
@@ -232,6 +289,9 @@ pub struct SkypilotConfig {
     /// Variables that stay here besides those that always do (`PATH`, `HOME`, `LD_*`, ...); a `*` at the end stands for
     /// any rest.
     pub keep_home: Vec<String>,
+    /// Whether `ssh NODE` gets to the nodes of interactive allocations, by entries that `~/.ssh/config` includes; default:
+    /// yes.
+    pub ssh_config: Option<bool>,
 }
 
 /// `[skypilot.qos.NAME]`

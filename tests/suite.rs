@@ -26,16 +26,22 @@ mod consumers;
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/faults.rs"]
+mod faults;
 #[path = "suite/install.rs"]
 mod install;
 #[path = "suite/interactive.rs"]
 mod interactive;
+#[path = "suite/job_dependencies.rs"]
+mod job_dependencies;
 #[path = "suite/job_steps.rs"]
 mod job_steps;
 #[path = "suite/limits.rs"]
 mod limits;
 #[path = "suite/mpi.rs"]
 mod mpi;
+#[path = "suite/notify.rs"]
+mod notify;
 #[path = "suite/oom.rs"]
 mod oom;
 #[path = "suite/options.rs"]
@@ -60,3 +66,5 @@ mod steps;
 mod strangers;
 #[path = "suite/terminal.rs"]
 mod terminal;
+#[path = "suite/together.rs"]
+mod together;

@@ -7,18 +7,22 @@ complete -c sbatch -s M -l clusters -l cluster -d 'clusters to issue commands to
 complete -c sbatch -l comment -d 'arbitrary comment' -r
 complete -c sbatch -l container-env -d '[pyxis] names of variables that override those of the image (on this machine: refused; on SkyPilot: no effect here)' -r
 complete -c sbatch -l container-image -d '[pyxis] the image to start the nodes with (on this machine: refused)' -r
+complete -c sbatch -l context -d 'SELinux context to run in (no effect here)' -r
 complete -c sbatch -s C -l constraint -d 'specify a list of constraints (on SkyPilot: only the name of a GPU type can be met; other features are refused)' -r
 complete -c sbatch -s S -l core-spec -d 'count of reserved cores (no effect here)' -r
 complete -c sbatch -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -l cpus-per-gpu -d 'number of CPUs required per allocated GPU' -r
 complete -c sbatch -s c -l cpus-per-task -d 'number of cpus required per task' -r
+complete -c sbatch -l deadline -d 'remove the job if no ending possible before this deadline (start > (deadline - time[-min]))' -r
 complete -c sbatch -l delay-boot -d 'delay boot for desired node features (no effect here)' -r
+complete -c sbatch -s d -l dependency -d 'defer job until condition on jobid is satisfied' -r
 complete -c sbatch -s m -l distribution -d 'distribution method for processes to nodes (type = block|cyclic|arbitrary)' -r
 complete -c sbatch -s e -l error -d 'file for standard error' -r -F
 complete -c sbatch -s x -l exclude -d 'exclude a specific list of hosts (on SkyPilot: refused)' -r
 complete -c sbatch -l exclusive -d 'allocate nodes in exclusive mode when cpu consumable resource is enabled (on SkyPilot: nodes are made for the job; on Kubernetes other pods may be on the same machine)' -r
 complete -c sbatch -l export -d 'specify environment variables to export (on SkyPilot: variables that belong to this machine (PATH, HOME, LD_*, ...) stay here)' -r
 complete -c sbatch -l export-file -d 'specify environment variables file or file descriptor to export' -r -F
+complete -c sbatch -l extra -d 'arbitrary string enclosed in single or double quotes' -r
 complete -c sbatch -s B -l extra-node-info -d 'combine request of sockets per node, cores per socket and threads per core (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -l get-user-env -d 'load environment from local cluster (on SkyPilot: it is the environment of a login on the node)' -r
 complete -c sbatch -l gpu-bind -d 'task to gpu binding options' -r
@@ -34,10 +38,11 @@ allow-task-sharing\t''"
 complete -c sbatch -l hint -d 'bind tasks according to application hints (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c sbatch -s i -l input -d 'file for standard input (on SkyPilot: the file has to be in the work directory, or where the nodes see it)' -r -F
 complete -c sbatch -s J -l job-name -d 'name of job' -r
-complete -c sbatch -l kill-on-invalid-dep -d 'terminate job if its dependency can never be satisfied (no effect here)' -r -f -a "yes\t''
+complete -c sbatch -l kill-on-invalid-dep -d 'terminate job if its dependency can never be satisfied' -r -f -a "yes\t''
 no\t''"
-complete -c sbatch -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL (no mail is sent yet)' -r
-complete -c sbatch -l mail-user -d 'who to send email notification for job state changes (no effect here)' -r
+complete -c sbatch -s L -l licenses -d 'required license, comma separated' -r
+complete -c sbatch -l mail-type -d 'notify on state change: BEGIN, END, FAIL or ALL' -r
+complete -c sbatch -l mail-user -d 'who to send email notification for job state changes' -r
 complete -c sbatch -l mcs-label -d 'mcs label if mcs plugin mcs/group is used (no effect here)' -r
 complete -c sbatch -l mem -d 'minimum amount of real memory' -r
 complete -c sbatch -l mem-bind -d 'bind memory to locality domains (ldom) (no effect here)' -r
@@ -75,6 +80,7 @@ complete -c sbatch -s t -l time -d 'time limit' -r
 complete -c sbatch -l time-min -d 'minimum time limit (if distinct) (on SkyPilot: no effect here)' -r
 complete -c sbatch -l tmp -d 'minimum amount of temporary disk (on this machine: temporary disk is not counted: none is set aside for the job)' -r
 complete -c sbatch -l tres-bind -d 'task to tres binding options (every task sees all GPUs that the step has on its node)' -r
+complete -c sbatch -l tres-per-task -d 'list of tres required per task' -r
 complete -c sbatch -l wait-all-nodes -d 'wait for all nodes to be ready before starting (on SkyPilot: no effect here)' -r
 complete -c sbatch -l wckey -d 'wckey to run job under (workload keys are not recorded)' -r
 complete -c sbatch -l wrap -d 'wrap command string in a sh script and submit' -r

@@ -5,6 +5,7 @@ complete -c srun -l bcast -d 'copy executable file to compute nodes' -r -F
 complete -c srun -l bcast-exclude -d 'shared object directory paths to exclude' -r -F
 complete -c srun -s b -l begin -d 'defer job until HH:MM MM/DD/YY (no effect here)' -r
 complete -c srun -s D -l chdir -d 'set working directory for batch script or tasks' -r -F
+complete -c srun -s M -l clusters -l cluster -d 'clusters to issue commands to' -r
 complete -c srun -l comment -d 'arbitrary comment (no effect here)' -r
 complete -c srun -l compress -d 'data compression library used with --bcast (no effect here)' -r
 complete -c srun -l container-env -d '[pyxis] names of variables that override those of the image' -r
@@ -12,6 +13,7 @@ complete -c srun -l container-image -d '[pyxis] the image to start the nodes wit
 complete -c srun -l container-mounts -d '[pyxis] bind mounts inside the container' -r
 complete -c srun -l container-name -d '[pyxis] name of the container' -r
 complete -c srun -l container-workdir -d '[pyxis] working directory inside the container' -r -F
+complete -c srun -l context -d 'SELinux context to run in (no effect here)' -r
 complete -c srun -s C -l constraint -d 'specify a list of constraints (no effect here)' -r
 complete -c srun -s S -l core-spec -d 'count of reserved cores (no effect here)' -r
 complete -c srun -l cores-per-socket -d 'number of cores per socket to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
@@ -98,8 +100,10 @@ complete -c srun -l time-min -d 'minimum time limit (if distinct) (no effect her
 complete -c srun -l tmp -d 'minimum amount of temporary disk (no effect here)' -r
 complete -c srun -l treewidth -d 'fanout of the launch (no effect here)' -r
 complete -c srun -l tres-bind -d 'task to tres binding options' -r
+complete -c srun -l tres-per-task -d 'list of tres required per task' -r
 complete -c srun -s W -l wait -d 'seconds to wait after first task ends before killing job' -r
 complete -c srun -l wckey -d 'wckey to run job under (no effect here)' -r
+complete -c srun -l x11 -d 'enable X11 forwarding (no effect here)' -r
 complete -c srun -l container-entrypoint -d '[pyxis] execute the entrypoint of the container image'
 complete -c srun -l container-mount-home -d '[pyxis] bind mount the user\'s home directory'
 complete -c srun -l container-readonly -d '[pyxis] make the container filesystem read-only'

@@ -12,7 +12,7 @@ use super::{
     Launch, Layout,
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
-    event::EventKind,
+    event::{EventKind, Reach},
     events::Events,
     limit::{Due, Limits},
     link::{Address, Link},
@@ -100,6 +100,8 @@ pub(super) struct Elsewhere {
     pub delivery: Delivery,
     /// What the controller asks.
     pub inbox: Option<Inbox>,
+    /// This node's address for the world, where it is known.
+    pub public: Option<String>,
     /// What is to be removed when the job is over.
     pub litter: Option<Litter>,
 }
@@ -192,7 +194,7 @@ impl Agent {
         listener.set_nonblocking(true)?;
         umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
         let made = launch.made.is_some();
-        let owner = if index == 0 { Owner::of(&launch.job) } else { Owner::default() };
+        let owner = if index == 0 { Owner::of(&launch.job, made) } else { Owner::default() };
         let manager = Manager::new(&launch.job);
         let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
@@ -227,6 +229,11 @@ impl Agent {
     /// The name of this node.
     pub fn node_name(&self) -> &str {
         self.launch.job.placement.as_ref().and_then(|p| p.nodes.get(self.index)).map_or("", |n| &n.node)
+    }
+
+    /// Whether this node was made for the job, so that whoever wants something of it comes over a network.
+    pub fn is_elsewhere(&self) -> bool {
+        self.launch.made.is_some()
     }
 
     /// Notes an event; only the first node's agent tells.
@@ -287,6 +294,9 @@ impl Agent {
     fn start_job(&mut self) {
         if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
             self.note(EventKind::Placed { placement });
+            let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
+            let public = self.elsewhere.as_ref().and_then(|e| e.public.clone());
+            self.note(EventKind::Reachable(Reach { socket, hosts, public }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

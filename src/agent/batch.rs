@@ -136,11 +136,16 @@ fn environment(launch: &Launch) -> Environment {
     };
     env::batch(&mut environment, &facts);
     make_tmpdir(&mut environment);
-    path::provide(&mut environment, launch);
-    if let Some(made) = &launch.made {
-        modules::provide(&mut environment, &made.modules);
-    }
+    provide(&mut environment, launch);
     environment
+}
+
+/// Sees to it that our commands are found, and `module` where the node has none.
+pub(super) fn provide(environment: &mut Environment, launch: &Launch) {
+    path::provide(environment, launch);
+    if let Some(made) = &launch.made {
+        modules::provide(environment, &made.modules);
+    }
 }
 
 /// Makes the directory `TMPDIR` names, if it is not there; where that cannot be, it is /tmp.

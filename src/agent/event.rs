@@ -1,10 +1,12 @@
 //! What an agent has to say of its job.
 
+use super::Host;
 use crate::{
     job::{ExitStatus, Placement, Step, StepId, Usage},
     slurm::state::JobState,
 };
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// One thing that happened, on one line of the event file, in order.
 ///
@@ -17,6 +19,26 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// Where the first node's agent is found on it, and the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Names and addresses of the job's nodes as they know each other, in the order of the placement.
+    pub hosts: Vec<Host>,
+    /// The first node's address for the world, where its cloud told it one.
+    #[serde(default)]
+    pub public: Option<String>,
+}
+
+impl Reach {
+    /// Where the first node is reached from outside.
+    pub fn address(&self) -> &str {
+        let own = self.hosts.first().map_or("", |host| &host.address);
+        self.public.as_deref().unwrap_or(own)
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
@@ -26,6 +48,8 @@ pub enum EventKind {
         /// Its nodes.
         placement: Placement,
     },
+    /// How one gets to an agent on nodes that were made for the job, once one is on its first node.
+    Reachable(Reach),
     /// The batch script was started (or the allocation is ready for steps).
     Started {
         /// Process id of the script; 0 without one.

@@ -47,6 +47,9 @@ pub struct Made {
     pub modules: Vec<(String, String)>,
     /// What is elsewhere here than on the first node: the path there, the path here.
     pub moved: Vec<(PathBuf, PathBuf)>,
+    /// The work directory where the job was submitted, and on the first node, if it is not found there under the same path.
+    #[serde(default)]
+    pub workdir: Option<(PathBuf, PathBuf)>,
 }
 
 impl Made {
@@ -57,19 +60,25 @@ impl Made {
 
     /// A path of the first node's, or a list of paths, as it is here.
     pub fn localized(&self, paths: &[u8]) -> Vec<u8> {
-        let local = |path: &[u8]| {
-            let moved = |(there, here): &(PathBuf, PathBuf)| {
-                let rest = path.strip_prefix(there.as_os_str().as_bytes())?;
-                (rest.is_empty() || rest.starts_with(b"/")).then(|| [here.as_os_str().as_bytes(), rest].concat())
-            };
-            self.moved.iter().find_map(moved).unwrap_or_else(|| path.to_vec())
-        };
+        let local =
+            |path: &[u8]| self.moved.iter().find_map(|moved| replaced(path, moved)).unwrap_or_else(|| path.to_vec());
         paths.split(|b| *b == b':').map(local).collect::<Vec<_>>().join(&b':')
+    }
+
+    /// A path of the submitter's, as it is on the first node.
+    pub fn submitted(&self, path: &[u8]) -> Vec<u8> {
+        self.workdir.as_ref().and_then(|moved| replaced(path, moved)).unwrap_or_else(|| path.to_vec())
     }
 }
 
+/// `path` with `here` in place of `there`, if it is that or below it.
+fn replaced(path: &[u8], (there, here): &(PathBuf, PathBuf)) -> Option<Vec<u8>> {
+    let rest = path.strip_prefix(there.as_os_str().as_bytes())?;
+    (rest.is_empty() || rest.starts_with(b"/")).then(|| [here.as_os_str().as_bytes(), rest].concat())
+}
+
 /// How a node is reached.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Name that resolves on every node of the job.
     pub name: String,
@@ -105,6 +114,11 @@ impl Layout {
         self.dir.join(format!("node{index}.sock"))
     }
 
+    /// What the way to an agent that is elsewhere needs. It is there if, and only if, [`Layout::socket`] leads elsewhere.
+    pub fn way_in(&self) -> PathBuf {
+        self.dir.join("ssh")
+    }
+
     /// Where the engine wants to be told, by an empty datagram naming the job, that there are new events.
     pub fn poke(spool: &Path) -> PathBuf {
         spool.join("poke.sock")
@@ -120,5 +134,8 @@ mod tests {
         let made = Made { moved: vec![("/tmp/a".into(), "/tmp/b".into())], ..Made::default() };
         assert_eq!(made.localized(b"/tmp/a/bin:/usr/bin:/tmp/abc:/tmp/a"), b"/tmp/b/bin:/usr/bin:/tmp/abc:/tmp/b");
         assert_eq!(made.localized(b""), b"");
+        let made = Made { workdir: Some(("/home/a/p".into(), "/root/wd".into())), ..Made::default() };
+        let found = ["/home/a/p/sub", "/home/a/p", "/home/a/pq"].map(|path| made.submitted(path.as_bytes()));
+        assert_eq!(found, ["/root/wd/sub", "/root/wd", "/home/a/pq"].map(|path| path.as_bytes().to_vec()));
     }
 }

@@ -37,7 +37,7 @@ pub mod submitter;
 pub mod wire;
 
 pub use agent::main;
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, Reach};
 pub use launch::{Host, Launch, Layout, Made};
 pub use processes::kill_orphans;
 pub use spawn::LIMITS;

@@ -14,6 +14,13 @@ use std::{
 /// So long an allocation waits for its client, which may have died while the nodes were given.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same where a way to the nodes has to be opened first.
+const PATIENCE_AFAR: Duration = Duration::from_secs(300);
+
+/// So long a client whose connection over a network has broken may take to come back. It cannot be told from one that was
+/// killed.
+pub const ABSENCE: Duration = Duration::from_secs(60);
+
 /// What an allocation's client is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToOwner {
@@ -52,9 +59,10 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Who is to own `job`.
-    pub fn of(job: &Job) -> Self {
-        let due = (job.request.kind == Kind::Interactive).then(|| Instant::now() + PATIENCE);
+    /// Who is to own `job`, from here or from afar.
+    pub fn of(job: &Job, from_afar: bool) -> Self {
+        let patience = if from_afar { PATIENCE_AFAR } else { PATIENCE };
+        let due = (job.request.kind == Kind::Interactive).then(|| Instant::now() + patience);
         Self { connection: None, due }
     }
 
@@ -88,8 +96,20 @@ impl Agent {
         }
     }
 
-    /// The owner is gone without a word, or has not come.
-    pub(super) fn owner_lost(&mut self) {
+    /// A connection of the owner's is gone without a word. Over a network it may be the connection alone.
+    pub(super) fn owner_gone(&mut self, connection: u64) {
+        if self.owner.connection != Some(connection) {
+            return; // it has come back before this was noticed
+        }
+        if self.is_elsewhere() && !self.closing && self.ending.is_none() {
+            self.owner = Owner { connection: None, due: Some(Instant::now() + ABSENCE) };
+        } else {
+            self.owner_lost();
+        }
+    }
+
+    /// The owner is gone, or has not come.
+    fn owner_lost(&mut self) {
         self.owner = Owner::default();
         let user = self.launch.job.request.user.uid;
         self.terminate(Some(user), JobState::Cancelled);

@@ -1,21 +1,22 @@
 //! An allocation for a command that works in it: salloc, or srun outside a job.
 
+mod owner;
 mod wait;
 
-use super::{check_cluster, terminal::eprint};
+pub(super) use owner::Back;
+
+use super::{check_cluster, srun::afar, terminal::eprint};
 use crate::{
     agent::{
-        Layout,
         link::Link,
         owner::{FromOwner, ToOwner, Yours},
         submitter::submitter,
-        wire::Request,
     },
     controller::{
         api::{Call, Reply, Submission},
         client::{Client, ClientError},
     },
-    host::{directory, ipc},
+    host::directory,
     job::{
         ExitStatus, Job, JobId, Kind, Request as JobRequest,
         env::{self, Environment},
@@ -24,7 +25,7 @@ use crate::{
     slurm::{
         count::NodeCount,
         errno::Errno,
-        options::{Command, Options, Place, Refusal, refusals, refuse_of_allocation},
+        options::{Command, Options, Place, Refusal, refusals, refusals_of_allocation},
         state::JobState,
     },
 };
@@ -55,6 +56,8 @@ pub(super) struct Allocation {
     pub yours: Yours,
     /// To the agent that keeps it; `None`: nobody has to (`salloc --no-shell`).
     pub link: Option<Link>,
+    /// Whether that agent is on another machine, so that the connection may break while the allocation lives.
+    pub is_afar: bool,
 }
 
 /// Signals that end the wait for an allocation.
@@ -107,12 +110,12 @@ impl Wanted<'_> {
         if self.options.get("clusters").is_some()
             && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(|e| self.unreachable(&e))?
         {
-            check_cluster(self.command, self.options.get("clusters"), &cluster)?;
+            check_cluster(self.command, self.options.get("clusters"), &cluster.name)?;
         }
         let reply = controller.ask(&call(Box::new(submission))).map_err(|e| self.unreachable(&e))?;
-        let reply = match reply {
-            Reply::At(_, reply) => *reply,
-            reply => reply,
+        let (place, reply) = match reply {
+            Reply::At(place, reply) => (place, *reply),
+            reply => (Place::Here, reply),
         };
         match reply {
             Reply::Declined(refusal) => Err(refusal),
@@ -120,8 +123,8 @@ impl Wanted<'_> {
             reply => {
                 // srun says of the step what it has to say of that.
                 let lines = match self.command {
-                    Command::Srun => self.options.warnings_of_allocation(),
-                    _ => self.options.warnings(Place::Here),
+                    Command::Srun => self.options.warnings_of_allocation(place),
+                    _ => self.options.warnings(place),
                 };
                 lines.iter().for_each(|line| eprint(line));
                 Ok((controller, reply))
@@ -152,7 +155,7 @@ impl Wanted<'_> {
         let line: Vec<OsString> =
             std::iter::once(self.command.name().into()).chain(self.args.iter().cloned()).collect();
         let refusals = match self.command {
-            Command::Srun => refuse_of_allocation(self.options).map(|()| Vec::new())?,
+            Command::Srun => refusals_of_allocation(self.options)?,
             _ => refusals(self.options)?,
         };
         let request = resolve::resolve(self.command, self.options, submitter(&line))?;
@@ -221,16 +224,13 @@ impl Wanted<'_> {
     /// Becomes the owner of what was allocated.
     fn take(&self, job: &Job) -> Result<Allocation, Refusal> {
         let gone = |_| self.error(format!("Job allocation {} has been revoked", job.id));
-        let layout = Layout::new(&directory::state().join("spool"), job.id);
-        let mut stream = ipc::connect(&layout.socket(0)).map_err(gone)?;
-        ipc::send(&mut stream, &Request::Own).map_err(gone)?;
-        match ipc::receive(&mut stream).map_err(gone)? {
-            ToOwner::Yours(yours) => {
-                let link = Link::new(stream).map_err(|e| self.error(e.to_string()))?;
-                Ok(Allocation { yours: *yours, link: Some(link).filter(|_| !self.options.is_set("no-shell")) })
-            }
-            _ => Err(self.error(format!("Job allocation {} has been revoked", job.id))),
+        let (link, mut yours) = owner::own(job.id).map_err(gone)?;
+        let is_afar = afar::is(job.id);
+        if is_afar {
+            // What the agent knows is how things are called where it is.
+            yours = Yours { job: job.clone(), slurm_conf: directory::state().join("slurm.conf"), ..yours };
         }
+        Ok(Allocation { yours, link: Some(link).filter(|_| !self.options.is_set("no-shell")), is_afar })
     }
 }
 
@@ -254,7 +254,8 @@ impl Allocation {
         }
     }
 
-    fn give_back(self, exit: ExitStatus) {
+    fn give_back(mut self, exit: ExitStatus) {
+        self.reach_again();
         let Some(mut link) = self.link else { return };
         link.send(&FromOwner::Relinquish(exit));
         while !link.closed {

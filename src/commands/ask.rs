@@ -71,7 +71,7 @@ pub fn env(name: &str) -> Option<String> {
 pub(crate) fn right_cluster(command: Command, options: &Options) -> Result<(), u8> {
     let Some(names) = options.get("clusters") else { return Ok(()) };
     let known = Client::connect().map_err(AskError::from).and_then(|mut client| cluster(&mut client));
-    match known.map(|cluster| check_cluster(command, Some(names), &cluster)) {
+    match known.map(|cluster| check_cluster(command, Some(names), &cluster.name)) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(refusal)) => Err(refuse(&refusal)),
         Err(error) => Err(Said::error(format!("{}: error: {error}", command.name())).print()),

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    controller::api::Cluster,
-    slurm::options::{self, Command, Parsed, Refusal},
-};
+use crate::slurm::options::{self, Command, Parsed, Refusal};
 
 /// What `--help`, `--usage` or `--version` print, if one of them was given.
 pub(crate) fn asked_for(parsed: &Parsed, command: Command) -> Option<String> {
@@ -39,11 +36,11 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
 }
 
 /// `--clusters`: there is one cluster. Its name and `all` are right, others are unknown (squeue.txt).
-pub(crate) fn check_cluster(command: Command, names: Option<&str>, cluster: &Cluster) -> Result<(), Refusal> {
+pub(crate) fn check_cluster(command: Command, names: Option<&str>, cluster: &str) -> Result<(), Refusal> {
     let unknown = names
         .into_iter()
         .flat_map(|names| names.split(','))
-        .find(|name| !name.is_empty() && !name.eq_ignore_ascii_case("all") && *name != cluster.name);
+        .find(|name| !name.is_empty() && !name.eq_ignore_ascii_case("all") && *name != cluster);
     match unknown {
         None => Ok(()),
         Some(name) => Err(Refusal::error(command, 1, format!("No cluster '{name}' known by database.")).and_error(

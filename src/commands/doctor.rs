@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::PathBuf,
+    process::{Command as Process, Stdio},
     time::Duration,
 };
 
@@ -53,6 +54,8 @@ struct Facts {
     config_exists: bool,
     config: Result<Config, String>,
     endpoint: Result<Option<Found>, String>,
+    /// Whether there is an ssh.
+    has_ssh: bool,
 }
 
 /// An endpoint, and what its server says.
@@ -99,7 +102,8 @@ fn gather() -> Facts {
         .map_err(|e| e.to_string());
     let partitions = config.as_ref().map(|c| c.partition.as_slice()).unwrap_or_default();
     let endpoint = endpoint.and_then(|found| found.map(|endpoint| ask(endpoint, partitions)).transpose());
-    Facts { config_exists: config_file.exists(), config_file, config, endpoint }
+    let ssh = Process::new("ssh").arg("-V").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    Facts { config_exists: config_file.exists(), config_file, config, endpoint, has_ssh: ssh.is_ok() }
 }
 
 /// Asks the server.
@@ -185,6 +189,10 @@ fn report(facts: &Facts) -> Vec<Finding> {
         }
     };
     server(&mut all, found);
+    if !facts.has_ssh {
+        let text = "ssh: not installed; salloc, and srun outside a job, get to no node through SkyPilot";
+        all.warning(text.into(), "install OpenSSH's client");
+    }
     if let Some(Ok(enabled)) = &found.enabled {
         infra(&mut all, enabled, partitions);
         found.nodes.iter().for_each(|(infra, nodes)| nodes_of(&mut all, infra, nodes));

@@ -116,18 +116,18 @@ mod tests {
     fn every_source_and_class() {
         let text = explained(
             "#SBATCH --time=5 --job-name=a\n#SBATCH --mail-type=END -B 2:2:2",
-            &["-N2", "--dependency=afterok:1"],
+            &["-N2", "--cpu-freq=high"],
             &[("SBATCH_TIMELIMIT", "10")],
         );
         insta::assert_snapshot!(text, @"
-        --dependency=afterok:1   command line      refused: job dependencies are not supported yet; submit the job after its predecessor has ended
+        --cpu-freq=high          command line      refused: clock frequencies cannot be set from here; leave the option out
         --extra-node-info=2:2:2  directive         approximated: sockets, cores and threads are not told apart: a CPU is a CPU
         --job-name=a             directive         honoured
-        --mail-type=END          directive         approximated: no mail is sent yet
+        --mail-type=END          directive         honoured
         --nodes=2                command line      honoured
         --time=10                SBATCH_TIMELIMIT  honoured
 
-        sbatch refuses this job because of --dependency.
+        sbatch refuses this job because of --cpu-freq.
         ");
     }
 

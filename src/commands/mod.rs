@@ -23,6 +23,7 @@ pub mod sinfo;
 pub mod small;
 pub mod squeue;
 pub mod srun;
+mod ssh_proxy;
 pub mod sshare;
 pub mod sstat;
 pub mod terminal;
@@ -66,6 +67,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
         Some("doctor") => doctor::run(args),
         Some("explain") => explain::run(args),
         Some("install") => install::run(args),
+        Some("ssh-proxy") => ssh_proxy::run(&args),
         Some("translate") => translate::run(args),
         Some("uninstall") => install::remove(args),
         Some("--version" | "-V") => terminal::print(concat!("skyslurm ", env!("CARGO_PKG_VERSION"), "\n")),

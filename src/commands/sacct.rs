@@ -135,7 +135,7 @@ fn listing(
         other => other?,
     };
     let cluster = ask::cluster(&mut client)?;
-    if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster) {
+    if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster.name) {
         return Ok(Err(refusal));
     }
     ask::warn_of_age(Sacct, &cluster, &jobs);

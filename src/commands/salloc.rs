@@ -1,12 +1,12 @@
 //! salloc(1): an allocation, and a command here that works in it.
 
 use super::{
-    allocation::{Allocation, Wanted},
+    allocation::{Allocation, Back, Wanted},
     asked_for,
     terminal::{self, eprint, take_signals},
 };
 use crate::{
-    agent::{link::Link, login, owner::ToOwner, submitter::environment},
+    agent::{login, owner::ToOwner, submitter::environment},
     host::user,
     job::{ExitStatus, env::Environment},
     slurm::{
@@ -38,6 +38,9 @@ use std::{
     process::{Child, Command as Process},
     time::{Duration, Instant},
 };
+
+/// So often one whose connection has broken tries to come back, milliseconds.
+const COME_BACK: u16 = 1000;
 
 /// `--bell` is rung without being asked for after so long a wait.
 const LONG: Duration = Duration::from_secs(10);
@@ -77,6 +80,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         return Ok(0); // --no-shell
     }
     let command = match parsed.operands.is_empty() {
+        true if allocation.is_afar => interactive_step(),
         true => vec![shell()],
         false => parsed.operands.clone(),
     };
@@ -105,6 +109,17 @@ fn shell() -> OsString {
         .unwrap_or_else(|| "/bin/sh".into())
 }
 
+/// What runs a shell on the first node, as with Slurm's `use_interactive_step`: which one, is for the node to say.
+fn interactive_step() -> Vec<OsString> {
+    let shell = "exec \"${SHELL:-$(command -v bash || command -v sh)}\"";
+    // One task, which leaves what it has to the steps that are started in it, and knows the job's numbers.
+    let step =
+        ["--job-name=interactive", "--nodes=1", "--ntasks=1", "--relative=0", "--overlap", "--preserve-env", "--pty"];
+    // Ourselves, though our file may have been replaced.
+    let words = ["/proc/self/exe", "srun"].into_iter().chain(step).chain(["/bin/sh", "-c", shell]);
+    words.map(OsString::from).collect()
+}
+
 /// What salloc hears of itself while its command works.
 const SIGNALS: [Signal; 8] = [
     Signal::SIGCHLD,
@@ -126,6 +141,8 @@ struct Session {
     /// What the command is sent when the allocation is taken away.
     last_signal: Option<Signal>,
     revoked: Option<JobState>,
+    /// Since when the connection to the allocation's agent is broken.
+    broken: Option<Instant>,
 }
 
 impl Session {
@@ -172,7 +189,7 @@ impl Session {
         let named = options.get("kill-command").and_then(|text| crate::slurm::signal::parse_signal(text).ok());
         let named = named.and_then(|number| Signal::try_from(number).ok());
         let last_signal = asked.then(|| named.unwrap_or(default));
-        Ok(Self { child, signals, front, last_signal, revoked: None })
+        Ok(Self { child, signals, front, last_signal, revoked: None, broken: None })
     }
 
     /// Waits for the command's end, and gives the allocation back.
@@ -184,7 +201,7 @@ impl Session {
                 Ok(Some(status)) => break ExitStatus(status.into_raw().unsigned_abs()),
                 Err(_) => break ExitStatus::exited(1),
             }
-            match self.turn(allocation.link.as_mut(), id, wanted) {
+            match self.turn(&mut allocation, id, wanted) {
                 Ok(true) => {}
                 Ok(false) => break ExitStatus::exited(1), // we are to go
                 Err(error) => {
@@ -195,9 +212,7 @@ impl Session {
         };
         drop(self.front.take());
         // What has ended the command may have ended the allocation.
-        if let Some(link) = allocation.link.as_mut() {
-            self.hear(link, id, wanted);
-        }
+        self.hear(&mut allocation, id, wanted);
         if self.revoked.is_none() {
             wanted.say(&format!("Relinquishing job allocation {id}"));
             allocation.relinquish(exit);
@@ -211,11 +226,12 @@ impl Session {
     }
 
     /// Waits for something; `false`: the terminal is gone.
-    fn turn(&mut self, link: Option<&mut Link>, id: u32, wanted: &Wanted) -> io::Result<bool> {
-        let mut link = link.filter(|link| !link.closed);
+    fn turn(&mut self, allocation: &mut Allocation, id: u32, wanted: &Wanted) -> io::Result<bool> {
+        let link = allocation.link.as_ref().filter(|link| !link.closed);
         let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        fds.extend(link.as_ref().map(|link| PollFd::new(link.fd(), PollFlags::POLLIN)));
-        match poll(&mut fds, PollTimeout::NONE) {
+        fds.extend(link.map(|link| PollFd::new(link.fd(), PollFlags::POLLIN)));
+        let timeout = if self.broken.is_some() { PollTimeout::from(COME_BACK) } else { PollTimeout::NONE };
+        match poll(&mut fds, timeout) {
             Err(Errno::EINTR) => return Ok(true),
             Err(error) => return Err(error.into()),
             Ok(_) => {}
@@ -232,21 +248,33 @@ impl Session {
                 _ => {}
             }
         }
-        if let Some(link) = link.as_mut() {
-            self.hear(link, id, wanted);
-        }
+        self.hear(allocation, id, wanted);
         Ok(true)
     }
 
     /// What the agent has said meanwhile.
-    fn hear(&mut self, link: &mut Link, id: u32, wanted: &Wanted) {
+    fn hear(&mut self, allocation: &mut Allocation, id: u32, wanted: &Wanted) {
+        if self.revoked.is_some() {
+            return;
+        }
+        if let Some(since) = self.broken {
+            match allocation.come_back(since) {
+                Back::Ours => self.broken = None,
+                Back::NotYet => return,
+                Back::Over(state) => return self.on_revoked(state, id, wanted),
+            }
+        }
+        let is_afar = allocation.is_afar;
+        let Some(link) = allocation.link.as_mut() else { return };
         link.fill();
         while let Some(said) = link.receive::<ToOwner>() {
             if let ToOwner::Revoked(state) = said {
                 self.on_revoked(state, id, wanted);
             }
         }
-        if link.closed && self.revoked.is_none() {
+        if link.closed && self.revoked.is_none() && is_afar {
+            self.broken = Some(Instant::now());
+        } else if link.closed && self.revoked.is_none() {
             self.on_revoked(JobState::NodeFail, id, wanted);
         }
     }

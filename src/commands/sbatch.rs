@@ -95,7 +95,7 @@ fn ask(args: &[OsString], parsed: &Parsed, script: Option<Script>) -> Result<(Cl
     if options.get("clusters").is_some()
         && let Reply::Cluster(cluster) = controller.ask(&Call::Cluster).map_err(unreachable)?
     {
-        check_cluster(COMMAND, options.get("clusters"), &cluster)?;
+        check_cluster(COMMAND, options.get("clusters"), &cluster.name)?;
     }
     let reply = controller.ask(&call).map_err(unreachable)?;
     Ok((controller, reply))

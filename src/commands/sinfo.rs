@@ -237,7 +237,7 @@ impl Query {
 
     /// Prints the groups as records; they are not sorted.
     fn dump(&self, cluster: &Cluster, jobs: &[Job], now: i64, dump: &Dump) -> Result<u8, Refusal> {
-        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), cluster)?;
+        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
         let context = self.context(jobs, now, clock::local);
         let rows: Vec<_> =
             self.rows(cluster, &self.layout(cluster), &context).into_iter().map(|row| (row, cluster)).collect();
@@ -246,7 +246,7 @@ impl Query {
 
     /// The whole output, from what the controller answered.
     pub fn render(&self, cluster: &Cluster, jobs: &[Job], now: i64, zone: Zone) -> Result<String, Refusal> {
-        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), cluster)?;
+        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
         let context = self.context(jobs, now, zone);
         let mut out = String::new();
         if self.reservations {

@@ -264,7 +264,7 @@ impl Query {
         if self.asks_for_one() && jobs.is_empty() {
             return Err(load_error(Errno::InvalidJobId));
         }
-        super::check_cluster(Command::Squeue, self.clusters.as_deref(), cluster)?;
+        super::check_cluster(Command::Squeue, self.clusters.as_deref(), &cluster.name)?;
         let mut selection = self.selection.clone();
         if let Some(text) = &self.nodes {
             selection.nodes = Some(node_names(text, cluster)?);

@@ -43,7 +43,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 /// The whole output, for the user of that name.
 fn listing(options: &Options, cluster: &Cluster, me: &str) -> Result<String, Refusal> {
-    check_cluster(Sshare, options.get("clusters"), cluster)?;
+    check_cluster(Sshare, options.get("clusters"), &cluster.name)?;
     let default = || default_format(options.is_set("long"), options.is_set("partition"));
     let format = options.get("format").map_or_else(default, str::to_owned);
     let columns = sacct_table::columns::<Shares>(&format)

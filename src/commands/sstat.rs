@@ -156,7 +156,7 @@ impl Listing<'_> {
 /// What is said of a job of which nothing can be told. Of a numbered step that is not there sstat says nothing.
 fn complaint(job: JobId, steps: Steps, why: NotThere) -> Option<String> {
     let text = match (why, steps) {
-        (NotThere::Away, _) => format!("couldn't get steps for job {job}: {why}"),
+        (NotThere::Away | NotThere::Broken, _) => format!("couldn't get steps for job {job}: {why}"),
         (NotThere::Pending, Steps::Lowest) => format!("No steps running for job {job}"),
         (NotThere::Gone, Steps::Lowest | Steps::All) => format!("couldn't get steps for job {job}"),
         (NotThere::Gone, Steps::One(StepId::Batch | StepId::Extern | StepId::Interactive)) => {

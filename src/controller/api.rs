@@ -156,6 +156,14 @@ pub enum Setting {
     ArrayThrottle(u32),
     /// `StartTime=`, `EligibleTime=`, epoch seconds
     Begin(i64),
+    /// `TimeMin=`
+    TimeMin(TimeLimit),
+    /// `Licenses=`, as written
+    Licenses(String),
+    /// `Deadline=`, epoch seconds
+    Deadline(i64),
+    /// `Dependency=`, as written
+    Dependency(String),
     /// `Requeue=`
     Requeue(bool),
     /// `NumNodes=`, least and most

@@ -3,7 +3,7 @@
 use super::{
     api::{Change, Setting},
     core::Core,
-    submit::{memory_of, priority},
+    submit::{exceeds, memory_of, priority},
 };
 use crate::{
     job::{Hold, JobId, Memory, Needs, Request, Requeue},
@@ -36,7 +36,7 @@ impl Core {
     }
 
     /// Gives one pending element a record of its own.
-    fn single_out(&mut self, id: JobId, task: u32) -> Option<JobId> {
+    pub(super) fn single_out(&mut self, id: JobId, task: u32) -> Option<JobId> {
         let job = self.table.get_mut(id)?;
         let array = job.array.as_mut()?;
         if !array.pending.remove(task) {
@@ -161,6 +161,9 @@ impl Core {
                     | Setting::NodeList(_)
                     | Setting::ExcludeNodes(_)
                     | Setting::Begin(_)
+                    | Setting::Dependency(_)
+                    | Setting::TimeMin(_)
+                    | Setting::Licenses(_)
             );
             if only_pending && !pending {
                 return Err(Errno::JobNotPending);
@@ -209,6 +212,19 @@ impl Core {
                     None => return Err(Errno::NotSupported),
                 },
                 Setting::Begin(time) => request.begin = Some(*time),
+                // Later than it asked for only an operator may let it end.
+                Setting::Deadline(_) if request.user.uid != 0 => return Err(Errno::AccessDenied),
+                Setting::Deadline(time) => request.deadline = Some(*time),
+                Setting::TimeMin(limit) if exceeds(*limit, changed.time_limit) => return Err(Errno::TimeMinLimit),
+                Setting::TimeMin(limit) => request.time_min = Some(*limit),
+                Setting::Licenses(text) => {
+                    request.licenses = Some(text.clone()).filter(|text| !text.is_empty());
+                    self.has_licenses(request.licenses.as_deref())?;
+                }
+                Setting::Dependency(text) => {
+                    let list = text.parse().map_err(|_| Errno::Dependency)?;
+                    changed.dependency = self.changed_dependency(id, &list)?;
+                }
                 Setting::Requeue(yes) => request.requeue = if *yes { Requeue::Yes } else { Requeue::No },
                 Setting::Nodes(min, max) => request.nodes = Some(NodeCount { min: *min, max: *max }),
                 Setting::Tasks(count) => request.ntasks = Some(*count),
@@ -238,11 +254,15 @@ impl Core {
         if !pending && changed.time_limit != self.table.get(id).map_or(changed.time_limit, |j| j.time_limit) {
             self.engine.limit_changed(&changed);
         }
-        if let Some(job) = self.table.get_mut(id) {
-            *job = changed;
-        }
+        let limit = changed.time_limit;
+        let before = std::mem::replace(self.table.get_mut(id).ok_or(Errno::InvalidJobId)?, changed);
         self.save(id);
+        if before.state == JobState::Running && before.time_limit != limit {
+            self.await_warnings(id);
+        }
         self.look_at(id, now);
+        self.single_out_corresponding(id);
+        self.wake_singletons(&(before.request.user.uid, before.request.name.clone()));
         self.reschedule = true;
         Ok(())
     }

@@ -7,7 +7,9 @@
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
     counts::Counts,
+    dependency::Dependents,
     grant::Waiter,
+    notify::{Messenger, News},
     store::{Store, StoreError},
     table::Table,
 };
@@ -75,6 +77,14 @@ pub struct Core {
     pub(super) orphans: HashMap<JobId, i64>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
+    /// Who waits for which other jobs.
+    pub(super) dependents: Dependents,
+    /// What has happened to jobs since the last commit.
+    pub(super) news: Vec<News>,
+    /// Arrays of whose end mail was sent.
+    pub(super) news_told: HashSet<JobId>,
+    /// Runs what tells of it.
+    pub(super) messenger: Messenger,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -128,6 +138,10 @@ impl Core {
             ready: HashSet::new(),
             orphans: HashMap::new(),
             due: BTreeMap::new(),
+            dependents: Dependents::default(),
+            news: Vec::new(),
+            news_told: HashSet::new(),
+            messenger: Messenger::new(),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
@@ -135,9 +149,9 @@ impl Core {
             stopping: false,
         };
         core.clear_files(&known);
-        for job in lately.into_iter().chain(known) {
-            core.remember(job);
-        }
+        // All of them first: some wait for others.
+        let jobs: Vec<JobId> = lately.into_iter().chain(known).map(|job| core.insert(job)).collect();
+        jobs.into_iter().for_each(|id| core.remember(id));
         Ok(core)
     }
 
@@ -174,7 +188,12 @@ impl Core {
 
     /// Whether [`Core::work`] has something to do.
     pub fn has_work(&self) -> bool {
-        self.reschedule || !self.launching.is_empty() || (!self.dirty.is_empty() && !self.retry)
+        self.reschedule || !self.launching.is_empty() || (self.has_changes() && !self.retry)
+    }
+
+    /// Whether there is something to commit, or to tell of.
+    fn has_changes(&self) -> bool {
+        !self.dirty.is_empty() || !self.news.is_empty()
     }
 
     /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
@@ -185,7 +204,7 @@ impl Core {
             self.run_queue(now());
         }
         // That a step began can wait for the next commit: after a restart it is read anew.
-        if !self.dirty.is_empty() {
+        if self.has_changes() {
             self.commit();
         }
         for _ in 0..LAUNCHES {
@@ -291,6 +310,7 @@ impl Core {
 
     /// Puts the batch on disk, then tells and does what waited for that.
     fn commit(&mut self) {
+        self.wake_dependents();
         match self.write() {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {
@@ -310,6 +330,7 @@ impl Core {
                 self.retry = false;
                 self.tell_waiting();
                 self.tell_granted();
+                self.tell_news();
             }
             Err(error) => {
                 tracing::error!(%error, "commit failed");
@@ -366,7 +387,9 @@ impl Core {
     fn expire(&mut self, now: i64) {
         self.retry = false;
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
+            let due = *entry.key();
             for id in entry.remove() {
+                self.tell_time(id, due);
                 self.miss_owner(id, now);
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {

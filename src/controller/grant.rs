@@ -52,7 +52,11 @@ impl Core {
     pub(super) fn give_up(&mut self, id: JobId, uid: u32, now: i64) {
         self.granting.retain(|w| !w.answer.is_closed());
         let is_forsaken = !self.granting.iter().any(|w| w.job == id);
-        let waits = |job: &Job| job.request.kind == Kind::Interactive && job.state == JobState::Pending;
+        let waits = |job: &Job| {
+            // One elsewhere has nodes some time before they can be reached.
+            let is_granted = job.state != JobState::Pending && (!job.is_away() || self.ready.contains(&id));
+            job.request.kind == Kind::Interactive && !job.is_finished() && !is_granted
+        };
         if is_forsaken && self.table.get(id).is_some_and(waits) {
             tracing::info!(job = id, "nobody waits for the allocation any more");
             let _ = self.cancel(id, uid, now);

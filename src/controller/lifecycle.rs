@@ -8,7 +8,7 @@ use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
     job::{ExitStatus, Job, JobId, JobList, Kind, Step, StepId},
-    slurm::{reason::Reason, state::JobState},
+    slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
 
 /// How a job ended.
@@ -78,7 +78,8 @@ impl Core {
         }
         match event.kind {
             EventKind::Placed { placement } => {
-                if job.state == JobState::Pending {
+                let begins = job.state == JobState::Pending;
+                if begins {
                     job.state = JobState::Running;
                     self.counts.started += 1;
                     job.start_time = Some(event.time);
@@ -88,7 +89,11 @@ impl Core {
                 }
                 job.placement = Some(placement);
                 self.save(id);
+                if begins {
+                    self.happened(id, Occasion::Begin);
+                }
             }
+            EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {
                 if job.request.kind != Kind::Batch {
                     self.ready.insert(id);
@@ -218,6 +223,7 @@ impl Core {
             tracing::error!(%error, "earlier run not kept");
         }
         self.save(id);
+        self.happened(id, Occasion::Requeue);
     }
 
     /// A handed job has lost its nodes: it waits again, if it may.
@@ -271,10 +277,12 @@ impl Core {
         let age = i64::from(self.config.controller.min_job_age);
         self.due_at(end.time + age, id);
         self.retire(id);
+        self.ended(id);
     }
 
     /// Puts a job that has ended back into the queue.
     pub(super) fn put_back(&mut self, id: JobId) {
+        self.happened(id, Occasion::Requeue);
         let Some(job) = self.table.get(id) else { return };
         if let Err(error) = self.store.put_earlier_run(job) {
             tracing::error!(%error, "earlier run not kept");

@@ -95,6 +95,7 @@ impl Core {
             partitions: self.engine.partitions(),
             nodes: self.engine.nodes(),
             config: self.settings(),
+            licenses: self.licenses(),
             accounts: settings.accounts.clone(),
             default_account: settings.account.clone(),
             qos,

@@ -1,10 +1,10 @@
 //! Which jobs may start, and starting them.
 
-use super::{core::Core, submit::exceeds};
+use super::{core::Core, deadline::limit_from, submit::exceeds};
 use crate::{
     engine::Candidate,
     job::{Hold, Job, JobId, Placement, Remote},
-    slurm::{reason::Reason, state::JobState},
+    slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
 use std::time::Instant;
 
@@ -16,17 +16,26 @@ impl Core {
             return self.table.dequeue(id);
         }
         let begin = job.request.begin.filter(|begin| *begin > now);
-        let obstacle = match (job.hold, begin) {
-            (Hold::User, _) => Some(Reason::JobHeldUser),
-            (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
-            (Hold::None, Some(_)) => Some(Reason::BeginTime),
-            (Hold::None, None) => self.obstacle(job),
+        let waits_for = self.waits_for(id, now);
+        if self.table.get(id).is_some_and(|job| job.hold == Hold::None && job.state == JobState::Pending)
+            && self.misses_deadline(id, now)
+        {
+            return;
+        }
+        let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
+        let obstacle = match (job.hold, waits_for, begin) {
+            (Hold::User, ..) => Some(Reason::JobHeldUser),
+            (Hold::Admin, ..) => Some(Reason::JobHeldAdmin),
+            (Hold::None, Some(reason), _) => Some(reason),
+            (Hold::None, None, Some(_)) => Some(Reason::BeginTime),
+            (Hold::None, None, None) => self.obstacle(job),
         };
         let tier = self.tier(job);
         let waits_for_limit =
             matches!(obstacle, Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig));
         let eligible = match (obstacle.is_none() || waits_for_limit, begin) {
             (true, _) => Some(job.eligible_time.filter(|t| *t <= now).unwrap_or(now)),
+            (false, _) if waits_for.is_some() => None,
             (false, begin) => begin,
         };
         let mut changed = false;
@@ -59,6 +68,9 @@ impl Core {
     fn obstacle(&self, job: &Job) -> Option<Reason> {
         let all = self.engine.partitions();
         let needs = self.table.needs(job.id)?;
+        if let Some(reason) = self.exceeds_max_wall(job) {
+            return Some(reason);
+        }
         let mut reason = None;
         for name in job.partition.split(',') {
             let Some(partition) = all.iter().find(|p| p.name == name) else { continue };
@@ -91,9 +103,10 @@ impl Core {
         let begun = Instant::now();
         let mut depth = 0;
         let mut limited = Vec::new();
+        let mut room = self.room();
         let schedule = {
             let table = &self.table;
-            let (limited, depth) = (&mut limited, &mut depth);
+            let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let count = match &job.array {
                     Some(array) => {
@@ -103,12 +116,22 @@ impl Core {
                         };
                         let count = room.min(job.count());
                         if count == 0 {
-                            limited.push(job.id);
+                            limited.push((job.id, Reason::JobArrayTaskLimit));
                             return None;
                         }
                         count
                     }
                     None => 1,
+                };
+                let count = match &mut room {
+                    None => count,
+                    Some(room) => match room.take(config, job, needs, count) {
+                        Ok(count) => count,
+                        Err(reason) => {
+                            limited.push((job.id, reason));
+                            return None;
+                        }
+                    },
                 };
                 *depth += 1;
                 Some(Candidate {
@@ -122,8 +145,8 @@ impl Core {
             self.engine.schedule(&mut queue, now)
         };
         self.counts.cycle(begun.elapsed(), depth, self.table.queue().count() as u64);
-        for id in limited {
-            self.set_reason(id, Reason::JobArrayTaskLimit);
+        for (id, reason) in limited {
+            self.set_reason(id, reason);
         }
         for (id, reason) in schedule.reasons {
             self.set_reason(id, reason);
@@ -144,10 +167,13 @@ impl Core {
         job.state = JobState::Running;
         job.reason = Reason::None;
         job.partition = partition;
+        job.time_limit = limit_from(job, now);
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);
         self.counts.started += 1;
+        self.happened(id, Occasion::Begin);
+        let Some(job) = self.table.get(id) else { return };
         let array = job.array.as_ref().map(|a| a.job_id);
         if let Some(array) = array {
             self.table.count_running(array, 1);

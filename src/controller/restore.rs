@@ -9,16 +9,20 @@ use crate::{
 use std::fs;
 
 impl Core {
-    /// Takes a job from the store.
-    pub(super) fn remember(&mut self, job: Job) {
-        let id = job.id;
-        let needs = self.needs_of(&job);
-        let (state, finished) = (job.state, job.is_finished());
-        if finished {
+    /// Puts a job into the table.
+    pub(super) fn insert(&mut self, job: Job) -> JobId {
+        let (id, needs) = (job.id, self.needs_of(&job));
+        self.table.insert(job, needs);
+        id
+    }
+
+    /// Goes on with a job that the store remembers.
+    pub(super) fn remember(&mut self, id: JobId) {
+        let Some(job) = self.table.get(id) else { return };
+        let (state, away) = (job.state, job.is_away());
+        if job.is_finished() {
             self.due_at(job.end_time.unwrap_or(self.since) + i64::from(self.config.controller.min_job_age), id);
         }
-        self.table.insert(job, needs);
-        let away = self.table.get(id).is_some_and(Job::is_away);
         match state {
             JobState::Pending if !away => {
                 if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive) {
@@ -35,14 +39,24 @@ impl Core {
                 }
                 let Some(job) = self.table.get(id) else { return };
                 if untold {
+                    if job.request.kind == Kind::Interactive {
+                        self.await_owner(id, self.since);
+                    }
                     self.again.insert(id);
                     self.launching.push_back(id);
                     return;
                 }
-                if job.request.kind != Kind::Batch {
-                    self.ready.insert(id);
+                let (waits, is_away) = (job.state == JobState::Pending, job.is_away());
+                match job.request.kind {
+                    Kind::Batch => {}
+                    Kind::Interactive if waits => self.await_owner(id, self.since),
+                    // Of one elsewhere it is told again, once its agent is reached again.
+                    _ if is_away => {}
+                    _ => drop(self.ready.insert(id)),
                 }
+                let Some(job) = self.table.get(id) else { return };
                 self.engine.adopt(job);
+                self.await_warnings(id);
                 self.end_again(id);
             }
             _ => {}

@@ -1,4 +1,4 @@
--- Version 2. Times are epoch seconds; texts in JSON where a value has parts.
+-- Version 3. Times are epoch seconds; texts in JSON where a value has parts.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- Scripts and environments, each kept once.
 CREATE TABLE blob (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);
@@ -34,7 +34,9 @@ CREATE TABLE job (
     restarts INTEGER NOT NULL,
     cancelled_by INTEGER,
     -- Version 2: how it is known to the system it was handed to.
-    remote TEXT
+    remote TEXT,
+    -- Version 3: what is left of its dependency.
+    dependency TEXT
 );
 CREATE INDEX job_end ON job (end_time);
 CREATE INDEX job_array ON job (array_job) WHERE array_job IS NOT NULL;

@@ -75,17 +75,9 @@ impl Core {
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
             JobState::Pending if !job.is_away() => {
-                job.state = JobState::Cancelled;
-                job.hold = Hold::None;
-                job.cancelled_by = Some(uid);
-                job.start_time = Some(now);
-                job.end_time = Some(now);
                 let count = job.count();
                 self.counts.cancelled += u64::from(count);
-                self.table.dequeue(id);
-                let age = i64::from(self.config.controller.min_job_age);
-                self.due_at(now + age, id);
-                self.save(id);
+                self.leave_queue(id, JobState::Cancelled, Some(uid), now);
                 Ok(())
             }
             JobState::Pending | JobState::Running | JobState::Suspended => {
@@ -99,6 +91,21 @@ impl Core {
         }
     }
 
+    /// Ends a job that waits, in `state`; by whom, if it was somebody.
+    pub(super) fn leave_queue(&mut self, id: JobId, state: JobState, by: Option<u32>, now: i64) {
+        let Some(job) = self.table.get_mut(id) else { return };
+        job.state = state;
+        job.hold = Hold::None;
+        job.cancelled_by = by;
+        job.start_time = Some(now);
+        job.end_time = Some(now);
+        self.table.dequeue(id);
+        let age = i64::from(self.config.controller.min_job_age);
+        self.due_at(now + age, id);
+        self.save(id);
+        self.ended(id);
+    }
+
     /// Cancels one pending element: Slurm keeps no record of it (`scancel.txt`), unless it is the last.
     fn drop_element(&mut self, id: JobId, task: u32, asked: &SignalJob, uid: u32, now: i64) -> Result<(), Errno> {
         if asked.signal.is_some_and(|s| s != SIGKILL) {
@@ -108,8 +115,10 @@ impl Core {
         let array = job.array.as_mut().ok_or(Errno::InvalidJobId)?;
         if array.pending.len() > 1 {
             array.pending.remove(task);
+            let array = array.job_id;
             self.counts.cancelled += 1;
             self.save(id);
+            self.element_dropped(array, task);
             return Ok(());
         }
         self.signal_record(id, asked, uid, now)

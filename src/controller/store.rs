@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Version of the schema in `schema.sql`.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +167,7 @@ impl Store {
         let put = || -> rusqlite::Result<()> {
             let mut put = self.db.prepare_cached(
                 "INSERT OR REPLACE INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
             )?;
             put.execute(params![
                 job.id,
@@ -201,6 +201,7 @@ impl Store {
                 job.restarts,
                 job.cancelled_by,
                 job.remote.as_ref().map(json),
+                Some(&job.dependency).filter(|d| !d.is_empty()).map(json),
             ])
             .map(drop)
         };
@@ -288,6 +289,17 @@ impl Store {
         )
     }
 
+    /// The elements of an array that are COMPLETED.
+    pub fn completed_of(&self, array: JobId) -> Result<Vec<JobId>, StoreError> {
+        let get = || -> rusqlite::Result<Vec<JobId>> {
+            let mut find = self
+                .db
+                .prepare_cached("SELECT id FROM job WHERE array_job = ?1 AND state = 'COMPLETED' AND flag IS NULL")?;
+            find.query_map([array], |row| row.get(0))?.collect()
+        };
+        get().map_err(|e| self.fail(e))
+    }
+
     /// The earlier runs of requeued jobs.
     pub fn earlier_runs(&self) -> Result<Vec<Job>, StoreError> {
         let get = || -> rusqlite::Result<Vec<String>> {
@@ -344,7 +356,8 @@ impl Store {
 }
 
 /// What each version of the schema added to the one before it.
-const MIGRATIONS: &[(i64, &str)] = &[(2, "ALTER TABLE job ADD COLUMN remote TEXT;")];
+const MIGRATIONS: &[(i64, &str)] =
+    &[(2, "ALTER TABLE job ADD COLUMN remote TEXT;"), (3, "ALTER TABLE job ADD COLUMN dependency TEXT;")];
 
 /// Brings a store of version `from` up to date: all of it or nothing.
 fn migrate(db: &Connection, from: i64) -> rusqlite::Result<()> {
@@ -401,6 +414,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
     let placement: Option<String> = row.get("placement")?;
     let flag: Option<String> = row.get("flag")?;
     let remote: Option<String> = row.get("remote")?;
+    let dependency: Option<String> = row.get("dependency")?;
     Ok(Job {
         id: row.get("id")?,
         request,
@@ -428,6 +442,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         script: row.get::<_, i64>("script")? as u64,
         environment: row.get::<_, i64>("environment")? as u64,
         remote: remote.as_deref().map(parse).transpose()?,
+        dependency: dependency.as_deref().map(parse).transpose()?.unwrap_or_default(),
     })
 }
 

@@ -22,11 +22,10 @@ impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
         let job = self.admit(submission, now)?;
-        let id = job.id;
-        let needs = self.needs_of(&job);
         self.counts.submitted += u64::from(job.count());
-        self.table.insert(job, needs);
+        let id = self.insert(job);
         self.look_at(id, now);
+        self.single_out_corresponding(id);
         self.save(id);
         self.reschedule = true;
         Ok(id)
@@ -93,8 +92,8 @@ impl Core {
         if request.nice < 0 && request.user.uid != 0 {
             return Err(refuse(Errno::InvalidNice));
         }
-        if let Some(dependency) = &request.dependency {
-            return Err(refuse_dependency(dependency));
+        if request.dependency.as_ref().is_some_and(DependencyList::expands) {
+            return Err(refuse(Errno::NotSupported));
         }
         if array.as_ref().is_some_and(|spec| spec.count() == 0 || spec.max() >= settings.max_array_size) {
             return Err(refuse(Errno::InvalidArray));
@@ -152,13 +151,19 @@ impl Core {
             (Ok(script), Ok(environment)) => (script, environment),
             (Err(error), _) | (_, Err(error)) => return Err(refused_by_store(&error)),
         };
+        if request.deadline.is_some_and(|deadline| deadline < now) {
+            return Err(refuse(Errno::TimeLimit));
+        }
+        if request.time_min.is_some_and(|least| exceeds(least, limit)) {
+            return Err(refuse(Errno::TimeMinLimit));
+        }
         let id = self.table.next_id();
         let hold = if request.hold || request.priority == Some(0) { Hold::User } else { Hold::None };
         let priority = match hold {
             Hold::None => priority(&request, id),
             _ => 0,
         };
-        Ok(Job {
+        let job = Job {
             array: array.map(|spec| ArrayRef {
                 job_id: id,
                 throttle: spec.throttle,
@@ -177,8 +182,11 @@ impl Core {
             min_cpus: needs.shown_cpus(),
             script,
             environment,
+            dependency: request.dependency.as_ref().map(|list| self.unmet(list)).unwrap_or_default(),
             ..Job::new(id, self.shared(request, is_array), now)
-        })
+        };
+        self.within_limits(&job, job.count()).map_err(refuse)?;
+        Ok(job)
     }
 
     /// The request; the one of the last job where they are the same, as in a loop in a shell.
@@ -266,13 +274,4 @@ fn chosen_partitions<'a>(request: &Request, all: &'a [Partition]) -> Result<Vec<
         })
     };
     request.partitions.iter().map(find).collect()
-}
-
-/// Dependencies are understood, but nothing acts on them yet.
-fn refuse_dependency(dependency: &DependencyList) -> Reply {
-    Reply::Refused {
-        errno: Errno::NotSupported,
-        before: vec![format!("skyslurm does not act on dependencies yet: --dependency={dependency}")],
-        hint: Some("submit the job when the jobs it depends on are over (sbatch --wait waits for one)".into()),
-    }
 }

@@ -29,6 +29,8 @@ pub struct Table {
     queue: BTreeSet<Place>,
     /// The records of each array, its own id's among them.
     arrays: HashMap<JobId, BTreeSet<JobId>>,
+    /// The records of elements, but for those that have their array's own.
+    tasks: HashMap<(JobId, u32), JobId>,
     /// How many elements of each array have nodes.
     running: HashMap<JobId, u32>,
     /// Equal needs are one, so that comparing them is comparing addresses.
@@ -65,6 +67,9 @@ impl Table {
     pub fn insert_shared(&mut self, job: Job, needs: Arc<Needs>) {
         if let Some(array) = &job.array {
             self.arrays.entry(array.job_id).or_default().insert(job.id);
+            if let Some(task) = array.task_id.filter(|_| array.job_id != job.id) {
+                self.tasks.insert((array.job_id, task), job.id);
+            }
         }
         self.elements += u64::from(job.count() - 1);
         self.entries.insert(job.id, Entry { job, place: None, needs });
@@ -78,6 +83,9 @@ impl Table {
             && let Some(records) = self.arrays.get_mut(&array.job_id)
         {
             records.remove(&id);
+            if let Some(task) = array.task_id.filter(|_| array.job_id != id) {
+                self.tasks.remove(&(array.job_id, task));
+            }
             if records.is_empty() {
                 self.arrays.remove(&array.job_id);
             }
@@ -165,6 +173,11 @@ impl Table {
         }
     }
 
+    /// Whether it is the number of an array.
+    pub fn is_array(&self, id: JobId) -> bool {
+        self.arrays.contains_key(&id)
+    }
+
     /// How many elements of an array have nodes.
     pub fn running_elements(&self, array: JobId) -> u32 {
         self.running.get(&array).copied().unwrap_or(0)
@@ -181,11 +194,9 @@ impl Table {
 
     /// The record that an element is, or is part of.
     pub fn element(&self, array: JobId, task: u32) -> Option<JobId> {
-        let records = self.arrays.get(&array)?;
-        records.iter().copied().find(|id| {
-            let array = self.get(*id).and_then(|j| j.array.as_ref());
-            array.is_some_and(|a| a.task_id == Some(task) || (a.task_id.is_none() && a.pending.contains(task)))
-        })
+        let own = self.get(array).and_then(|job| job.array.as_ref());
+        let is_own = own.is_some_and(|a| a.task_id == Some(task) || (a.task_id.is_none() && a.pending.contains(task)));
+        if is_own { Some(array) } else { self.tasks.get(&(array, task)).copied() }
     }
 
     /// The record of an element; with the element, if the record is that of a pending part.

@@ -9,6 +9,7 @@ pub mod gpu_type;
 mod list;
 mod needs;
 mod node;
+pub mod notice;
 mod placement;
 mod record;
 mod remote;

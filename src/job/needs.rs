@@ -137,18 +137,22 @@ impl Needs {
         self.min_nodes.max(by_gpus)
     }
 
+    /// GPUs over the job.
+    pub fn gpus(&self) -> u64 {
+        match &self.gpus {
+            Gpus::Total(list) => count(list),
+            Gpus::PerTask(list) => count(list) * u64::from(self.tasks.unwrap_or(1)),
+            Gpus::None => gpus_in(&self.per_node) * u64::from(self.min_nodes),
+        }
+    }
+
     /// CPUs a pending job shows.
     pub fn shown_cpus(&self) -> u32 {
         if self.overcommit {
             return self.min_nodes.saturating_mul(self.min_cpus);
         }
         let by_tasks = self.tasks.unwrap_or(self.min_nodes).saturating_mul(self.cpus_per_task);
-        let gpus = match &self.gpus {
-            Gpus::Total(list) => count(list),
-            Gpus::PerTask(list) => count(list) * u64::from(self.tasks.unwrap_or(1)),
-            Gpus::None => gpus_in(&self.per_node) * u64::from(self.min_nodes),
-        };
-        let by_gpus = u64::from(self.cpus_per_gpu.unwrap_or(0)) * gpus;
+        let by_gpus = u64::from(self.cpus_per_gpu.unwrap_or(0)) * self.gpus();
         by_tasks.max(self.min_nodes.saturating_mul(self.min_cpus)).max(by_gpus.min(u64::from(u32::MAX)) as u32)
     }
 }

@@ -83,6 +83,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// `scontrol show config`: key and value, sorted.
     pub config: Vec<(String, String)>,
+    /// Licenses: name, how many there are, how many are in use.
+    pub licenses: Vec<(String, u32, u32)>,
     /// The accounts jobs may name; none: any.
     pub accounts: Vec<String>,
     /// The account of jobs that name none.

@@ -52,6 +52,11 @@ impl Placement {
         self.nodes.iter().map(|n| n.tasks).sum()
     }
 
+    /// GPUs over all nodes.
+    pub fn gpus(&self) -> u64 {
+        self.nodes.iter().map(|n| n.gpus().len() as u64).sum()
+    }
+
     /// The nodes' names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().map(|n| n.node.as_str())

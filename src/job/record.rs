@@ -1,7 +1,9 @@
 //! The record the controller keeps of a job.
 
 use super::{ExitStatus, Placement, Remote, Request, Step};
-use crate::slurm::{array::ArraySpec, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit};
+use crate::slurm::{
+    array::ArraySpec, dependency::Unmet, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -97,6 +99,9 @@ pub struct Job {
     /// How it is known to the system it was handed to; `None` while it is ours alone.
     #[serde(default)]
     pub remote: Option<Remote>,
+    /// What is left of its dependency.
+    #[serde(default)]
+    pub dependency: Unmet,
 }
 
 impl Job {
@@ -128,6 +133,7 @@ impl Job {
             script: 0,
             environment: 0,
             remote: None,
+            dependency: Unmet::default(),
             request,
         }
     }

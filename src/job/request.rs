@@ -241,6 +241,8 @@ pub struct Request {
     pub deadline: Option<i64>,
     /// `--dependency`
     pub dependency: Option<DependencyList>,
+    /// The same as written, for `SLURM_JOB_DEPENDENCY`
+    pub dependency_text: Option<String>,
     /// `--hold`
     pub hold: bool,
     /// `--nice`

@@ -6,6 +6,7 @@ use crate::slurm::{
     array::ArraySpec,
     begin,
     count::parse_count,
+    dependency::DependencyList,
     errno::Errno,
     gres::{Gres, GresList},
     hostlist,
@@ -56,6 +57,11 @@ impl Reader<'_> {
         let Some(text) = self.options.get(name) else { return Ok(None) };
         let refusal = || Refusal::error(self.command, 255, format!("Invalid --{name} specification"));
         parse(text).map(Some).ok_or_else(refusal)
+    }
+
+    fn dependency(&self) -> Result<Option<DependencyList>, Refusal> {
+        let refusal = |_| Refusal::by_controller(self.command, Errno::Dependency.to_string());
+        self.options.get("dependency").map(str::parse).transpose().map_err(refusal)
     }
 
     fn gres(&self, name: &str, parse: fn(&str) -> Option<GresList>) -> Result<Vec<Gres>, Refusal> {
@@ -163,7 +169,8 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         time_min: read.parse("time-min")?,
         begin: read.with("begin", |text| begin::parse(text, who.now).ok())?,
         deadline: read.with("deadline", |text| begin::parse(text, who.now).ok())?,
-        dependency: read.parse("dependency")?,
+        dependency: read.dependency()?,
+        dependency_text: read.text("dependency"),
         hold: options.is_set("hold"),
         // `--nice` alone is 100; a word that is no number counts as 0 (sbatch.txt).
         nice: match options.get("nice") {

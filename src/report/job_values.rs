@@ -6,7 +6,6 @@ use crate::{
         filename::{self, Vars},
         gres::{Gres, GresList, Tres},
         memory::Mebibytes,
-        reason::Reason,
         state::JobState,
         time::elapsed_squeue,
     },
@@ -143,16 +142,9 @@ pub fn batch_host(job: &Job) -> Option<&str> {
 
 /// Appends what a dependency still waits for (`%E`).
 pub fn write_dependency(job: &Job, out: &mut String) {
-    let waits = job.state == JobState::Pending && job.eligible_time.is_none();
-    match job.request.dependency.as_ref().filter(|_| waits) {
-        Some(dependency) => {
-            let state = match job.reason {
-                Reason::DependencyNeverSatisfied => "failed",
-                _ => "unfulfilled",
-            };
-            out.push_str(&dependency.show(|_| state));
-        }
-        None => out.push_str("(null)"),
+    match job.dependency.is_empty() {
+        true => out.push_str("(null)"),
+        false => out.push_str(&job.dependency.show()),
     }
 }
 

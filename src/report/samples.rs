@@ -7,6 +7,7 @@ use crate::{
     },
     slurm::{
         array::ArraySpec,
+        dependency::Unmet,
         gres::{Gres, GresList},
         idset::IdSet,
         reason::Reason,
@@ -51,6 +52,7 @@ pub fn cluster() -> Cluster {
         partitions: vec![partition("gpu", true, [1440, 10080], 1), partition("debug", false, [10, 30], 10)],
         nodes: (1..=4).map(node).collect(),
         config: Vec::new(),
+        licenses: Vec::new(),
         accounts: Vec::new(),
         default_account: Some("research".into()),
         qos: vec!["normal".into()],
@@ -138,6 +140,7 @@ fn gpus(count: u64, kind: Option<&str>) -> Vec<Gres> {
 
 fn waiting(mut job: Job, reason: Reason, priority: u32) -> Job {
     (job.reason, job.priority) = (reason, priority);
+    job.dependency = job.request.dependency.as_ref().map(|list| Unmet::new(list, |_| false)).unwrap_or_default();
     job
 }
 

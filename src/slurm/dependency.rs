@@ -1,5 +1,9 @@
 //! Dependencies: `--dependency` and how squeue's `%E` shows it.
 
+mod unmet;
+
+pub use unmet::{Condition, Outcome, Progress, Unmet};
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -96,14 +100,6 @@ impl DependencyList {
     /// Is there an `expand`? Slurm refuses it with `Requested operation not supported on this system`.
     pub fn expands(&self) -> bool {
         self.items.iter().any(|item| matches!(item, Dependency::On { kind: DependencyKind::Expand, .. }))
-    }
-
-    /// As squeue's `%E` shows it, each condition with its state:
-    /// `afterok:1(unfulfilled),afterok:2(failed)`. Leave out what is fulfilled already, as Slurm does,
-    /// by taking it out of `items`; with none left squeue writes `(null)`.
-    pub fn show(&self, state: impl Fn(&Dependency) -> &'static str) -> String {
-        let items = self.items.iter().map(|item| format!("{item}({})", state(item)));
-        items.collect::<Vec<_>>().join(self.separator())
     }
 
     fn separator(&self) -> &'static str {
@@ -291,14 +287,6 @@ mod tests {
             assert_eq!(bad.parse::<DependencyList>(), Err(DependencyError), "{bad}");
         }
         assert!("expand:1".parse::<DependencyList>().is_ok_and(|list| list.expands()));
-    }
-
-    #[test]
-    fn with_states() {
-        let list: DependencyList = "afterok:1:2".parse().unwrap();
-        assert_eq!(list.show(|_| "unfulfilled"), "afterok:1(unfulfilled),afterok:2(unfulfilled)");
-        let list: DependencyList = "afterok:425?afterany:426_*".parse().unwrap();
-        assert_eq!(list.show(|_| "unfulfilled"), "afterok:425(unfulfilled)?afterany:426_*(unfulfilled)");
     }
 
     fn item() -> impl Strategy<Value = Dependency> {

@@ -58,9 +58,15 @@ pub enum Errno {
     /// Job dependency problem.
     #[error("Job dependency problem")]
     Dependency,
+    /// Circular job dependency.
+    #[error("Circular job dependency")]
+    CircularDependency,
     /// Invalid --nice value.
     #[error("Invalid --nice value")]
     InvalidNice,
+    /// Invalid time-min specification (exceeds job's time or other limits).
+    #[error("Invalid time-min specification (exceeds job's time or other limits)")]
+    TimeMinLimit,
     /// Requested operation not supported on this system.
     #[error("Requested operation not supported on this system")]
     NotSupported,
@@ -101,7 +107,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 30] = [
+    pub const ALL: [Errno; 32] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -119,7 +125,9 @@ impl Errno {
         Errno::InvalidLicenses,
         Errno::InvalidArray,
         Errno::Dependency,
+        Errno::CircularDependency,
         Errno::InvalidNice,
+        Errno::TimeMinLimit,
         Errno::NotSupported,
         Errno::Disabled,
         Errno::AlreadyDone,
@@ -161,12 +169,29 @@ impl Errno {
             Errno::TimeLimit => 2051,
             Errno::InvalidReservation => 2053,
             Errno::InvalidQos => 2066,
+            Errno::CircularDependency => 2071,
             Errno::InvalidGres => 2072,
             Errno::JobNotPending => 2073,
             Errno::InvalidArray => 2081,
             Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
             Errno::InvalidNice => 2123,
+            Errno::TimeMinLimit => 2124,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new one has to be put into the list.
+    #[test]
+    fn all_are_listed() {
+        let (_, body) = include_str!("errno.rs").split_once("pub enum Errno {").unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let variants: Vec<_> = body.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+        let listed: Vec<_> = Errno::ALL.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(listed, variants);
     }
 }

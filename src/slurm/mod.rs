@@ -15,6 +15,8 @@ pub mod gres;
 pub mod hostlist;
 pub mod idset;
 pub mod layout;
+pub mod license;
+pub mod mail;
 pub mod memory;
 pub mod options;
 pub mod reason;

@@ -51,13 +51,27 @@ pub enum Reason {
     OutOfMemory,
     /// Its deadline has passed.
     DeadLine,
+    /// Too few of a license are free.
+    Licenses,
+    /// Its QOS has as many running jobs as it may.
+    QosMaxJobsPerUserLimit,
+    /// Its QOS has as many GPUs as it may.
+    QosMaxGresPerUser,
+    /// It asks for more time than its QOS allows.
+    QosMaxWallDurationPerJobLimit,
+    /// Its account has as many running jobs as it may.
+    AssocMaxJobsLimit,
+    /// Its account has as many GPUs as it may.
+    AssocGrpGres,
+    /// It asks for more time than its account allows.
+    AssocMaxWallDurationPerJobLimit,
     /// Something of the system's own does not work.
     SystemFailure,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 30] = [
         Reason::None,
         Reason::Resources,
         Reason::Priority,
@@ -80,6 +94,13 @@ impl Reason {
         Reason::JobLaunchFailure,
         Reason::OutOfMemory,
         Reason::DeadLine,
+        Reason::Licenses,
+        Reason::QosMaxJobsPerUserLimit,
+        Reason::QosMaxGresPerUser,
+        Reason::QosMaxWallDurationPerJobLimit,
+        Reason::AssocMaxJobsLimit,
+        Reason::AssocGrpGres,
+        Reason::AssocMaxWallDurationPerJobLimit,
         Reason::SystemFailure,
     ];
 
@@ -110,6 +131,13 @@ impl Reason {
             Reason::JobLaunchFailure => "JobLaunchFailure",
             Reason::OutOfMemory => "OutOfMemory",
             Reason::DeadLine => "DeadLine",
+            Reason::Licenses => "Licenses",
+            Reason::QosMaxJobsPerUserLimit => "QOSMaxJobsPerUserLimit",
+            Reason::QosMaxGresPerUser => "QOSMaxGRESPerUser",
+            Reason::QosMaxWallDurationPerJobLimit => "QOSMaxWallDurationPerJobLimit",
+            Reason::AssocMaxJobsLimit => "AssocMaxJobsLimit",
+            Reason::AssocGrpGres => "AssocGrpGRES",
+            Reason::AssocMaxWallDurationPerJobLimit => "AssocMaxWallDurationPerJobLimit",
             Reason::SystemFailure => "SystemFailure",
         }
     }
@@ -118,5 +146,20 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.pad(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new one has to be put into the list.
+    #[test]
+    fn all_are_listed() {
+        let (_, body) = include_str!("reason.rs").split_once("pub enum Reason {").unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let variants: Vec<_> = body.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+        let listed: Vec<_> = Reason::ALL.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(listed, variants);
     }
 }

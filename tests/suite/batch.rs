@@ -179,13 +179,14 @@ fn the_ways_to_answer() {
 #[test]
 fn what_is_asked_for_is_what_the_job_says() {
     let lab = Lab::new(RECORDED);
-    let line = "sbatch -Q --hold -J named -A research --comment='a b' -q normal -p debug -t 5 --time-min=2 -N2 -n3 -c2 --nice=7 --no-requeue --wrap true";
+    let line = "sbatch -Q --hold -J named -A research --comment='a b' --extra='c d' -q normal -p debug -t 5 --time-min=2 -N2 -n3 -c2 --nice=7 --no-requeue --wrap true";
     lab.sh(line).ok();
     let shown = lab.sh("scontrol -o show job 1").ok().to_owned();
     for field in [
         "JobName=named",
         "Account=research",
         "Comment=a b",
+        "Extra=c d",
         "QOS=normal",
         "Partition=debug",
         "TimeLimit=00:05:00",
@@ -201,7 +202,10 @@ fn what_is_asked_for_is_what_the_job_says() {
     lab.sh("printf '#!/bin/bash\\n#PBS -N pbs\\n' > p.sh; sbatch -Q --hold p.sh; sbatch -Q --hold --ignore-pbs p.sh; sbatch -Q --hold --requeue --priority=5 --wrap true").ok();
     assert_eq!(lab.sh("squeue -h -j 2,3 -S i -o %j").ok(), "pbs\np.sh\n");
     let shown = lab.sh("scontrol -o show job 4").ok().to_owned();
-    assert!(shown.contains("Requeue=1") && !shown.contains("Comment="), "{shown}");
+    assert!(shown.contains("Requeue=1") && !shown.contains("Comment=") && !shown.contains("Extra="), "{shown}");
+    lab.sh("sbatch -Q --hold -n2 --tres-per-task=cpu=3,gres/gpu:h100=2 --wrap true").ok();
+    let shown = lab.sh("scontrol -o show job 5").ok().to_owned();
+    assert!(shown.contains("CPUs/Task=3") && shown.contains("TresPerTask=cpu=3,gres/gpu:h100=2"), "{shown}");
 }
 
 #[test]

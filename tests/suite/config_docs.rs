@@ -9,6 +9,8 @@ fn keys() -> Vec<String> {
         ("PartitionConfig", "partition"),
         ("ControllerConfig", "controller"),
         ("SkypilotConfig", "skypilot"),
+        ("LimitsConfig", "qos.NAME"),
+        ("HooksConfig", "hooks"),
     ] {
         let (_, body) = source.split_once(&format!("pub struct {name} {{")).unwrap();
         let (body, _) = body.split_once("\n}").unwrap();

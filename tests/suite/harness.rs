@@ -238,7 +238,7 @@ impl Lab {
         let (out, err) = (capture(), capture());
         command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap()).process_group(0);
         let mut child = command.spawn().unwrap();
-        let until = Instant::now() + LIMIT;
+        let until = Instant::now() + self.patience;
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
@@ -319,6 +319,13 @@ impl Lab {
         let pid = self.controller().expect("a controller");
         self.sh(&format!("kill -9 {pid}"));
         self.until_true("the controller's end", || !Path::new(&format!("/proc/{pid}/exe")).exists());
+    }
+
+    /// The same, if one runs just now.
+    pub fn kill_controller_if_any(&self) {
+        if let Some(pid) = self.controller() {
+            self.sh(&format!("kill -9 {pid}"));
+        }
     }
 
     /// The processes that belong to this system: their environment or command line names its directory.

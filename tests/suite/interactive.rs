@@ -1,6 +1,6 @@
 //! salloc, and srun outside a job.
 
-use crate::harness::{FOUR, Lab, ONE};
+use crate::harness::{FOUR, Lab, ONE, RECORDED};
 use std::{
     process::Stdio,
     time::{Duration, Instant},
@@ -104,6 +104,8 @@ fn what_salloc_asks_for_is_what_it_gets() {
     for (options, command, wanted) in [
         ("-A b", job, "Account=b "),
         ("--comment=hello", job, "Comment=hello "),
+        ("--extra=more", job, "Extra=more\n"),
+        ("-n1 --tres-per-task=cpu:2,gres/gpu", "env", "SLURM_TRES_PER_TASK=cpu=2,gres/gpu=1\n"),
         ("-J nm", job, "JobName=nm\n"),
         ("--nice=7", job, " Nice=7 "),
         ("--priority=77", job, "Priority=77 "),
@@ -343,4 +345,34 @@ fn what_belongs_to_the_allocation_is_not_dropped() {
     assert_eq!(lab.sh("srun --comment=hello -J named bash -c 'scontrol show job $SLURM_JOB_ID | grep -o Comment=.*; echo $SLURM_JOB_NAME'").ok(), "Comment=hello \nnamed\n");
     assert_eq!(lab.sh("salloc -Q -D / pwd").ok(), "/\n");
     assert_eq!(lab.sh("salloc -D /nosuch pwd").fails(1), "salloc: error: chdir(/nosuch): No such file or directory\n");
+}
+
+#[test]
+fn what_is_asked_of_the_wrong_cluster_or_display_is_refused() {
+    let lab = Lab::new(ONE);
+    let unknown = "srun: error: No cluster 'nosuch' known by database.\n\
+                   srun: error: 'nosuch' can't be reached now, or it is an invalid entry for --cluster.  \
+                   Use 'sacctmgr list clusters' to see available clusters.\n";
+    assert_eq!(lab.sh("srun -M nosuch true").fails(1), unknown);
+    assert_eq!(lab.sh("salloc -Q srun -M nosuch true").fails(1), unknown);
+    assert_eq!(
+        lab.sh(
+            "c=$(scontrol show config | sed -n 's/^ClusterName *= //p'); srun -M $c echo a; salloc -Q srun -M $c echo b"
+        )
+        .ok(),
+        "a\nb\n"
+    );
+    for command in ["srun", "salloc"] {
+        let said = format!("{command}: error: No DISPLAY variable set, cannot setup x11 forwarding.\n");
+        assert_eq!(lab.sh(&format!("{command} --x11 true")).fails(255), said);
+    }
+    assert_eq!(lab.sh("DISPLAY=:5 srun --x11 sh -c 'echo $DISPLAY'").ok(), ":5\n");
+}
+
+#[test]
+fn a_task_is_given_what_it_asks_for() {
+    let lab = Lab::new(RECORDED);
+    let task = "echo $SLURM_CPUS_PER_TASK $CUDA_VISIBLE_DEVICES";
+    let line = format!("srun -n2 --tres-per-task=cpu:3,gres/gpu:h100:2 sh -c '{task}' | sort");
+    assert_eq!(lab.sh(&line).ok(), "3 0,1\n3 2,3\n");
 }

@@ -12,6 +12,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "account",
             "comment",
             "cpus-per-task",
+            "extra",
             "hold",
             "ignore-pbs",
             "job-name",
@@ -23,6 +24,7 @@ const SBATCH: &[(&str, &[&str])] = &[
             "qos",
             "time",
             "time-min",
+            "tres-per-task",
             "wrap",
         ],
     ),
@@ -32,6 +34,11 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("batch::the_ways_to_answer", &["clusters", "help", "parsable", "quiet", "test-only", "usage", "version"]),
     ("batch::wait_gives_the_job_s_exit_code", &["array", "wait"]),
     ("queue::a_job_begins_when_it_may", &["begin"]),
+    ("job_dependencies::a_chain_goes_on_by_itself", &["dependency"]),
+    ("notify::mail_tells_what_was_asked_for", &["mail-type", "mail-user"]),
+    ("together::licenses_are_counted", &["licenses"]),
+    ("together::a_job_that_cannot_end_before_its_deadline_is_ended", &["deadline"]),
+    ("job_dependencies::a_job_that_can_never_start_is_cancelled_where_that_is_wanted", &["kill-on-invalid-dep"]),
     ("queue::features_choose_nodes", &["constraint"]),
     (
         "queue::memory_and_processors_are_shared_out",
@@ -62,6 +69,8 @@ const SBATCH: &[(&str, &[&str])] = &[
 
 /// The same of srun.
 const SRUN: &[(&str, &[&str])] = &[
+    ("interactive::what_is_asked_of_the_wrong_cluster_or_display_is_refused", &["clusters"]),
+    ("interactive::a_task_is_given_what_it_asks_for", &["tres-per-task"]),
     ("step_io::what_is_written_comes_at_once", &["unbuffered"]),
     (
         "job_steps::a_step_is_smaller_than_its_job",
@@ -141,6 +150,10 @@ const SRUN: &[(&str, &[&str])] = &[
 
 /// The same of salloc.
 const SALLOC: &[(&str, &[&str])] = &[
+    ("conformance: dependency.txt, salloc -d after:", &["dependency"]),
+    ("together::licenses_are_counted", &["licenses"]),
+    ("together::a_job_that_cannot_end_before_its_deadline_is_ended", &["deadline"]),
+    ("notify::mail_tells_what_was_asked_for", &["mail-type", "mail-user"]),
     (
         "interactive::what_salloc_asks_for_is_what_it_gets",
         &[
@@ -154,6 +167,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "distribution",
             "exclude",
             "exclusive",
+            "extra",
             "get-user-env",
             "gpu-bind",
             "gpus",
@@ -181,6 +195,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "quiet",
             "time",
             "time-min",
+            "tres-per-task",
             "usage",
             "use-min-nodes",
             "verbose",
@@ -250,11 +265,10 @@ fn what_is_refused_here_is_refused_in_the_same_way() {
 #[test]
 fn warnings_stand_before_what_else_is_said() {
     let lab = Lab::new(&format!("{ONE}accounts = [\"a\"]\n"));
-    let warnings = "sbatch: warning: --mail-type: no mail is sent yet\n\
-                    sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n\
+    let warnings = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n\
                     sbatch: warning: --wckey: workload keys are not recorded\n";
     let failed = "sbatch: error: Batch job submission failed: ";
-    let asked = "--tmp=1G --wckey=w --mail-type=END --wrap true";
+    let asked = "--tmp=1G --wckey=w --wrap true";
     for (more, rest) in [
         ("-A a -H", String::new()),
         ("-A a -H -Q", String::new()),

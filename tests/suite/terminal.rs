@@ -15,12 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-const CTRL_C: &str = "\x03";
-const CTRL_D: &str = "\x04";
-const CTRL_Z: &str = "\x1a";
+pub const CTRL_C: &str = "\x03";
+pub const CTRL_D: &str = "\x04";
+pub const CTRL_Z: &str = "\x1a";
 
 /// A terminal with a shell at it (`here> `), as a user has it, and what has been shown.
-struct Terminal {
+pub struct Terminal {
     master: File,
     shown: Arc<Mutex<Vec<u8>>>,
     /// So much of it was looked at.
@@ -29,7 +29,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(lab: &Lab) -> Self {
+    pub fn open(lab: &Lab) -> Self {
         let pair = openpty(&size(24, 80), None).unwrap();
         let slave = File::from(pair.slave);
         // Of the shell that salloc starts.
@@ -67,20 +67,20 @@ impl Terminal {
     }
 
     /// Keys.
-    fn keys(&mut self, keys: &str) {
+    pub fn keys(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).unwrap();
     }
 
     /// A line, and what is shown up to this text, which the line itself must not have in it.
     #[track_caller]
-    fn line(&mut self, line: &str, until: &str) -> String {
+    pub fn line(&mut self, line: &str, until: &str) -> String {
         self.keys(&format!("{line}\n"));
         self.until(until)
     }
 
     /// Waits until this is shown, after what was waited for last; gives what was shown up to its end.
     #[track_caller]
-    fn until(&mut self, text: &str) -> String {
+    pub fn until(&mut self, text: &str) -> String {
         let begun = Instant::now();
         loop {
             let shown = self.shown.lock().unwrap();
@@ -103,26 +103,26 @@ impl Terminal {
         }
     }
 
-    fn resize(&self, rows: u16, columns: u16) {
+    pub fn resize(&self, rows: u16, columns: u16) {
         let size = size(rows, columns);
         // SAFETY: TIOCSWINSZ reads one winsize. The kernel tells whoever is in front.
         assert_eq!(unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &size) }, 0);
     }
 
     /// Notes the terminal's settings; what they have to be like at [`Self::is_as_before`].
-    fn note_settings(&mut self) {
+    pub fn note_settings(&mut self) {
         self.line("stty -a > settings", "here> ");
     }
 
     #[track_caller]
-    fn is_as_before(&mut self) {
+    pub fn is_as_before(&mut self) {
         let shown = self.line("stty -a | diff settings - && echo same as $((40 + 2))", "here> ");
         assert!(shown.contains("same as 42"), "{shown}");
     }
 
     /// Leaves the shell.
     #[track_caller]
-    fn close(mut self) {
+    pub fn close(mut self) {
         self.keys("exit\n");
         let begun = Instant::now();
         while self.shell.try_wait().unwrap().is_none() {

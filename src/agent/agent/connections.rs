@@ -195,7 +195,7 @@ impl Agent {
                 }
             }
             Role::Client => self.client_lost(id),
-            Role::Owner => self.owner_lost(),
+            Role::Owner => self.owner_gone(id),
             Role::PartOf { step, node } => self.part_lost(step, node),
             Role::Part(step) => self.part_cut_off(step),
             Role::Watcher => self.watcher_lost(id),

@@ -8,6 +8,7 @@ mod inbox;
 mod names;
 mod payload;
 mod plain;
+mod public;
 pub(super) mod rendezvous;
 mod start;
 mod state;

@@ -3,7 +3,7 @@
 use super::{
     Delivery, Inbox, Payload, VARIABLE, inbox,
     names::{self, Entries},
-    plain,
+    plain, public,
     rendezvous::{self, FromNode, Gathering, Go, Info, Knocking, NotFound, ToNode},
     state::{self, State},
     surroundings::{self, Surroundings},
@@ -30,7 +30,7 @@ use std::{
     ffi::OsString,
     fs, io,
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -61,6 +61,10 @@ struct Node {
     state: State,
     layout: Layout,
     workdir: Workdir,
+    /// Its address for the world. Asked for where somebody is to come in.
+    public: Option<String>,
+    /// The work directory as the submitter calls it.
+    submitted: PathBuf,
 }
 
 /// `skyslurm agent`, started by SkyPilot: runs this node of the job until it is over. The exit code of the first
@@ -87,6 +91,7 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     let state = State::make(&around.program, &payload.cluster)?;
     let layout = state.spool(job.id)?;
     let mut request = (*job.request).clone();
+    let submitted = PathBuf::from(&request.work_dir);
     let workdir = match payload.delivery {
         Delivery::Copied => {
             workdir::restore_modes(&around.workdir);
@@ -101,7 +106,9 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     job.request = Arc::new(request);
     job.state = JobState::Running;
     let key = around.key(&payload.secret);
-    let node = Node { around, payload, job, key, signals, state, layout, workdir };
+    let is_first = around.index == 0;
+    let public = (is_first && job.request.kind != Kind::Batch).then(public::address).flatten();
+    let node = Node { around, payload, job, key, signals, state, layout, workdir, public, submitted };
     if node.around.index == 0 { node.first() } else { node.other() }
 }
 
@@ -155,6 +162,7 @@ impl Node {
             log,
             delivery,
             inbox,
+            public: self.public.clone(),
             litter: None,
         };
         self.start(go, elsewhere, entries)
@@ -298,6 +306,7 @@ impl Node {
             log: None,
             delivery: self.payload.delivery,
             inbox: None,
+            public: None,
             litter: None,
         };
         self.start(go, elsewhere, entries)
@@ -305,6 +314,8 @@ impl Node {
 
     fn start(self, go: Go, mut elsewhere: Elsewhere, entries: Option<Entries>) -> io::Result<u8> {
         let mut job = self.job;
+        let here = PathBuf::from(&job.request.work_dir);
+        let workdir = Some((self.submitted, here)).filter(|(there, here)| there != here);
         job.placement = Some(go.placement);
         job.start_time = Some(go.start);
         let script = self.layout.dir.join("slurm_script");
@@ -325,6 +336,7 @@ impl Node {
             made: Some(Made {
                 modules: self.payload.modules,
                 moved: moved.into_iter().filter(|(there, here)| there != here).collect(),
+                workdir,
             }),
         };
         elsewhere.litter = Some(Litter { _entries: entries, _workdir: self.workdir, _state: self.state });

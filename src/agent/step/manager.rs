@@ -1,5 +1,6 @@
 //! The first node's agent as the manager of the job's steps.
 
+mod afar;
 mod ending;
 mod held;
 mod limit;
@@ -120,8 +121,11 @@ impl Manager {
 }
 
 impl Agent {
-    pub(in crate::agent) fn on_step_request(&mut self, client: u64, request: StepRequest) {
+    pub(in crate::agent) fn on_step_request(&mut self, client: u64, mut request: StepRequest) {
         self.set_role(client, Role::Client);
+        if request.from_afar {
+            afar::settle(&self.launch, &mut request);
+        }
         let job = self.launch.job.id;
         if self.closing || self.ending.is_some() {
             let text = format!("Unable to create step for job {job}: Job/step already completing or completed");

@@ -72,6 +72,8 @@ pub struct StepRequest {
     pub directory: Bytes,
     /// srun's environment, as `--export` let it through: `NAME=value`, each ended by NUL.
     pub environment: Bytes,
+    /// srun runs on another machine than the job: its environment is what goes along, and its directory is named as there.
+    pub from_afar: bool,
     /// srun's umask.
     pub umask: u32,
     /// Where stdout of each task goes.

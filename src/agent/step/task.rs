@@ -131,7 +131,8 @@ impl Task {
 const LOCAL: [&str; 4] = ["PATH", "BASH_ENV", "PWD", "SLURM_SUBMIT_DIR"];
 
 /// What `--preserve-env` leaves as it is.
-const PRESERVED: [&str; 4] = ["SLURM_JOB_NUM_NODES", "SLURM_NNODES", "SLURM_NPROCS", "SLURM_NTASKS"];
+const PRESERVED: [&str; 5] =
+    ["SLURM_JOB_NUM_NODES", "SLURM_NNODES", "SLURM_NPROCS", "SLURM_NTASKS", "SLURM_TASKS_PER_NODE"];
 
 /// The directory of a step, on this node.
 pub(super) fn directory(launch: &Launch, launching: &Launching) -> Vec<u8> {
@@ -419,8 +420,9 @@ impl<'a> Starter<'a> {
         }
         if request.setup.preserve {
             for name in PRESERVED {
-                if let Some(value) = self.base.get(name) {
-                    environment.set(name, value);
+                match self.base.get(name) {
+                    Some(value) => environment.set(name, value),
+                    None => environment.unset(name),
                 }
             }
         }

@@ -1,16 +1,15 @@
 //! Waiting for an allocation.
 
-use super::{ENDING, Wanted};
+use super::{ENDING, Wanted, owner::cancel};
 use crate::{
     commands::terminal::take_signals,
     controller::{
-        api::{Call, Reply, SignalJob},
+        api::{Call, Reply},
         client::{Client, ClientError},
     },
     host::directory,
     job::{Job, JobId},
     slurm::{
-        array::JobIdSpec,
         errno::Errno,
         options::{Command, Refusal},
         reason::Reason,
@@ -44,7 +43,7 @@ impl Wanted<'_> {
                 Answer::Job(job) => job,
                 Answer::Gone => return Err(self.error(Errno::InvalidJobId.to_string())),
                 Answer::Signal => {
-                    self.cancel(id);
+                    cancel(id);
                     return Err(self.interrupted(id));
                 }
                 Answer::Late => return Err(self.busy(id)),
@@ -75,13 +74,14 @@ impl Wanted<'_> {
         deadline: Option<Instant>,
         signals: &SignalFd,
     ) -> Result<Answer, Refusal> {
-        let gone = Instant::now() + PATIENCE;
+        // Since when there is none. A question may have waited for long before.
+        let mut gone: Option<Instant> = None;
         loop {
             let mut client = match controller.take() {
                 Some(client) => client,
                 None => match Client::connect_at(&directory::state()) {
                     Ok(client) => client,
-                    Err(_) if Instant::now() < gone => {
+                    Err(_) if is_recent(&mut gone) => {
                         std::thread::sleep(Duration::from_millis(100));
                         continue;
                     }
@@ -89,9 +89,11 @@ impl Wanted<'_> {
                 },
             };
             let Ok(()) = client.pose(&Call::Granted { id, knows }) else { continue };
+            let asked = Instant::now();
             if let Some(answer) = first(&client, signals, deadline).map_err(|e| self.error(e.to_string()))? {
                 return Ok(answer);
             }
+            gone = gone.filter(|_| asked.elapsed() < PATIENCE);
             match client.answer() {
                 Ok(Reply::Jobs(jobs)) => {
                     *controller = Some(client);
@@ -99,7 +101,7 @@ impl Wanted<'_> {
                 }
                 Ok(_) => return Ok(Answer::Gone),
                 Err(error @ ClientError::Version) => return Err(self.unreachable(&error)),
-                Err(_) if Instant::now() < gone => {}
+                Err(_) if is_recent(&mut gone) => {}
                 Err(error) => return Err(self.unreachable(&error)),
             }
         }
@@ -119,19 +121,16 @@ impl Wanted<'_> {
         self.say(&format!("job {id} queued and waiting for resources"));
     }
 
-    /// It is not wanted any more.
-    fn cancel(&self, id: JobId) {
-        let one = SignalJob { id: JobIdSpec::job(id), signal: None, target: crate::agent::wire::Target::Steps };
-        if let Ok(mut controller) = Client::connect_at(&directory::state()) {
-            let _ = controller.ask(&Call::Signal(vec![one]));
-        }
-    }
-
     /// `--immediate`, and it was not.
     fn busy(&self, id: JobId) -> Refusal {
-        self.cancel(id);
+        cancel(id);
         self.error("Unable to allocate resources: Requested nodes are busy")
     }
+}
+
+/// Whether a controller that is found to be away, since `gone` or now, has not been so for long.
+fn is_recent(gone: &mut Option<Instant>) -> bool {
+    gone.get_or_insert_with(Instant::now).elapsed() < PATIENCE
 }
 
 /// What came first.

@@ -6,6 +6,7 @@ fn facts(config: &str, endpoint: Option<Found>) -> Facts {
         config_exists: !config.is_empty(),
         config: Ok(toml::from_str(config).unwrap()),
         endpoint: Ok(endpoint),
+        has_ssh: true,
     }
 }
 
@@ -181,4 +182,12 @@ fn parts_of_infra() {
     ] {
         assert_eq!(covers(offered, infra), is, "{offered} {infra}");
     }
+}
+
+#[test]
+fn without_ssh_there_is_no_way_to_a_node() {
+    let facts = Facts { has_ssh: false, ..facts("", Some(found())) };
+    let shown = shown(&facts);
+    assert!(shown.contains("warning  ssh: not installed; ") && shown.contains("install OpenSSH's client"), "{shown}");
+    assert!(!self::shown(&Facts { endpoint: Ok(None), ..facts }).contains("ssh"));
 }

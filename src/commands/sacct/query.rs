@@ -94,10 +94,12 @@ impl Query {
     }
 
     /// Whether a job is to be shown. One that was never eligible is not in the accounting,
-    /// unless it is over and asked for by its id (extra.txt) or by how it ended (sacct.txt).
+    /// unless it is over and asked for by its id (extra.txt) or by how it ended (sacct.txt); or waits for another job and
+    /// is asked for by its id (squeue.txt).
     pub fn matches(&self, job: &Job) -> bool {
         let any = |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w == has);
         let eligible = job.eligible_time.is_some()
+            || (!job.dependency.is_empty() && !self.ids.is_empty())
             || (job.end_time.is_some()
                 && (!self.ids.is_empty() || self.states.iter().any(|state| state.is_finished())));
         let on_nodes =

@@ -34,6 +34,7 @@ enum Entity {
         sorted: bool,
     },
     Job,
+    License,
     Node,
     Partition,
     Step,
@@ -58,7 +59,7 @@ const ENTITIES: &[Keyword<Entity>] = &[
     row("stepid", 5, Entity::Step),
     row("reservations", 1, Entity::None("No reservations in the system")),
     row("reservationname", 13, Entity::None("No reservations in the system")),
-    row("licenses", 2, Entity::None("No licenses configured in Slurm.")),
+    row("licenses", 2, Entity::License),
     row("frontend", 2, Entity::None("No frontend nodes in the system")),
     row("aliases", 1, Entity::None("")),
     row("burstbuffer", 2, Entity::None("")),
@@ -92,6 +93,7 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
         Entity::Job => jobs(words, id),
         Entity::Step => steps(words, id),
         Entity::Config => Ok(Said::out(show::config(&cluster()?.0, &hardware::host_name()))),
+        Entity::License => cluster().map(|(cluster, _)| licenses(&cluster, style(words), id)),
         Entity::Node => nodes(words, id),
         Entity::Partition => cluster().map(|(cluster, _)| match &words.dump {
             Some(dump) => {
@@ -234,6 +236,15 @@ fn steps(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
         Some(id) => Said { exit: 1, ..Said::out(format!("Job step {id} not found\n")) },
         None => Said::out("No job steps in the system\n".to_owned()),
     })
+}
+
+/// A name that is none of theirs prints nothing, as in Slurm.
+fn licenses(cluster: &Cluster, style: Style, name: Option<&str>) -> Said {
+    if cluster.licenses.is_empty() {
+        return Said::out("No licenses configured in Slurm.\n".to_owned());
+    }
+    let wanted = cluster.licenses.iter().filter(|(of, ..)| name.is_none_or(|name| name == of));
+    Said::out(wanted.map(|(name, total, used)| show::license(name, *total, *used, style.oneliner)).collect())
 }
 
 fn nodes(words: &Words, list: Option<&str>) -> Result<Said, AskError> {

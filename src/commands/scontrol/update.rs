@@ -24,9 +24,12 @@ const SETTINGS: &[(&str, usize, Read)] = &[
     ("arraytaskthrottle", 10, |v, _| number(v, "ArrayTaskThrottle").map(Setting::ArrayThrottle)),
     ("comment", 3, |v, _| Ok(Setting::Comment(v.into()))),
     ("cpuspertask", 9, |v, _| number(v, "CPUsPerTask").map(Setting::CpusPerTask)),
+    ("deadline", 3, |v, _| when(v).map(Setting::Deadline)),
+    ("dependency", 1, |v, _| Ok(Setting::Dependency(v.into()))),
     ("eligibletime", 2, |v, _| time(v)),
     ("excnodelist", 3, |v, _| nodes(v).map(Setting::ExcludeNodes)),
     ("jobname", 4, |v, _| Ok(Setting::Name(v.into()))),
+    ("licenses", 1, |v, _| Ok(Setting::Licenses(v.into()))),
     ("minmemorynode", 10, |v, _| memory(v)),
     ("name", 2, |v, _| Ok(Setting::Name(v.into()))),
     ("nice", 2, |v, _| Ok(Setting::Nice(nice(v)))),
@@ -42,6 +45,7 @@ const SETTINGS: &[(&str, usize, Read)] = &[
     ("requeue", 4, |v, _| requeue(v)),
     ("starttime", 2, |v, _| time(v)),
     ("timelimit", 5, time_limit),
+    ("timemin", 5, |v, _| v.parse().map(Setting::TimeMin).map_err(|_| vec!["scontrol: error: Invalid TimeMin value".into()])),
 ];
 
 /// What is not a job's: name, the fewest letters, and why it cannot be changed.
@@ -180,8 +184,12 @@ fn requeue(value: &str) -> Result<Setting, Wrong> {
 }
 
 fn time(value: &str) -> Result<Setting, Wrong> {
+    when(value).map(Setting::Begin)
+}
+
+fn when(value: &str) -> Result<i64, Wrong> {
     let wrong = |error: begin::BeginError| vec![error.to_string(), "No changes specified".into()];
-    begin::parse(value, Local::now()).map(Setting::Begin).map_err(wrong)
+    begin::parse(value, Local::now()).map_err(wrong)
 }
 
 fn memory(value: &str) -> Result<Setting, Wrong> {

@@ -154,7 +154,10 @@ impl Client {
             }
             if self.link.closed {
                 drop(self.raw.take());
-                self.tell("srun: error: The agent of the job is gone");
+                self.tell(match self.plan.request.from_afar {
+                    true => "srun: error: The connection to the job's nodes is broken: the step has ended",
+                    false => "srun: error: The agent of the job is gone",
+                });
                 return self.tasks.as_ref().map_or(1, |t| t.exit_code().max(1));
             }
             if let Err(error) = self.turn() {

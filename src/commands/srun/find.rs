@@ -1,5 +1,6 @@
 //! Finding the agent of a job.
 
+use super::afar;
 use crate::{
     agent::Layout,
     controller::{
@@ -10,7 +11,14 @@ use crate::{
     job::JobId,
     slurm::{array::JobIdSpec, hostlist, options::Refusal, state::JobState},
 };
-use std::{env, os::unix::net::UnixStream};
+use std::{
+    env,
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+/// So long a way to the nodes that is broken is waited for.
+const REOPENING: Duration = Duration::from_secs(20);
 
 /// Why there is no agent of a job to be reached. The text is Slurm's of the nearest error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +32,9 @@ pub(in crate::commands) enum NotThere {
          what is to run there has its place in the job's script"
     )]
     Away,
+    /// There is a way in, which is not open now.
+    #[error("Communication connection failure: the way to the job's nodes is broken, and is being opened again")]
+    Broken,
     /// There is no such job, or no more.
     #[error("Invalid job id specified")]
     Gone,
@@ -36,7 +47,7 @@ pub(in crate::commands) enum NotThere {
 pub(super) fn agent(id: JobId) -> Result<UnixStream, Refusal> {
     connect(id).map_err(|why| {
         let mut lines = vec![format!("srun: error: Unable to confirm allocation for job {id}: {why}")];
-        if why != NotThere::Away {
+        if !matches!(why, NotThere::Away | NotThere::Broken) {
             lines.push(format!("srun: Check SLURM_JOB_ID environment variable. Expired or invalid job {id}"));
         }
         Refusal { lines, exit: 1 }
@@ -48,8 +59,16 @@ pub(in crate::commands) fn connect(id: JobId) -> Result<UnixStream, NotThere> {
     let layout = Layout::new(&directory::state().join("spool"), id);
     let mut indices = vec![own_index(id), 0];
     indices.dedup();
-    let found = indices.into_iter().find_map(|index| ipc::connect(&layout.socket(index)).ok());
-    found.ok_or_else(|| why_not(id))
+    let until = Instant::now() + REOPENING;
+    loop {
+        if let Some(stream) = indices.iter().find_map(|index| ipc::connect(&layout.socket(*index)).ok()) {
+            return Ok(stream);
+        }
+        match why_not(id) {
+            NotThere::Broken if Instant::now() < until => std::thread::sleep(Duration::from_millis(200)),
+            why => return Err(why),
+        }
+    }
 }
 
 /// As far as a controller tells.
@@ -62,6 +81,7 @@ fn why_not(id: JobId) -> NotThere {
     };
     match job {
         Some(job) if job.state == JobState::Pending => NotThere::Pending,
+        Some(job) if job.is_away() && !job.is_finished() && afar::is(id) => NotThere::Broken,
         Some(job) if job.is_away() && !job.is_finished() => NotThere::Away,
         _ => NotThere::Gone,
     }

@@ -1,5 +1,6 @@
 //! srun: runs a step in the allocation it was called in, or in one of its own.
 
+pub(super) mod afar;
 mod bring;
 mod client;
 pub(super) mod find;
@@ -14,7 +15,8 @@ mod tasks;
 pub(super) mod terminal;
 
 use super::{
-    asked_for,
+    ask::right_cluster,
+    asked_for, check_cluster,
     terminal::{eprint, print, refuse},
 };
 use crate::slurm::options::{self, Command, Place, Refusal};
@@ -40,7 +42,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if mpi::is_list(&parsed.options) {
         return print(mpi::LIST);
     }
-    let plan = match request::plan(&parsed.options, &parsed.operands, &args) {
+    let mut plan = match request::plan(&parsed.options, &parsed.operands, &args) {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&refusal),
     };
@@ -52,8 +54,21 @@ pub fn run(args: Vec<OsString>) -> u8 {
         let words = "--test-only: this is a job already; sbatch --test-only tells when another would start";
         return refuse(&Refusal::error(Command::Srun, 1, words));
     }
+    // On a node there may be no controller to ask; the job's own variables name the cluster.
+    let is_right = match environment("SLURM_CLUSTER_NAME") {
+        Some(cluster) => {
+            check_cluster(Command::Srun, parsed.options.get("clusters"), &cluster).map_err(|refusal| refuse(&refusal))
+        }
+        None => right_cluster(Command::Srun, &parsed.options),
+    };
+    if let Err(code) = is_right {
+        return code;
+    }
     match find::agent(plan.request.job) {
-        Ok(stream) => client::run(plan, stream),
+        Ok(stream) => {
+            afar::settle(&mut plan.request, &parsed.options);
+            client::run(plan, stream)
+        }
         Err(refusal) => refuse(&refusal),
     }
 }

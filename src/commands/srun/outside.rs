@@ -1,6 +1,6 @@
 //! srun outside a job: gets an allocation, runs in it, gives it back.
 
-use super::{client, find, request::Plan};
+use super::{afar, client, find, request::Plan};
 use crate::{
     agent::step::Bytes,
     commands::{allocation::Wanted, terminal::refuse},
@@ -26,7 +26,10 @@ pub(super) fn run(mut plan: Plan, options: &Options, program: &OsString, args: &
     allocation.describe(options, &mut environment);
     plan.request.environment = Bytes(environment.to_block());
     let code = match find::agent(plan.request.job) {
-        Ok(stream) => client::run(plan, stream),
+        Ok(stream) => {
+            afar::settle(&mut plan.request, options);
+            client::run(plan, stream)
+        }
         Err(refusal) => refuse(&refusal),
     };
     allocation.relinquish(status(code));

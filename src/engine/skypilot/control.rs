@@ -4,21 +4,22 @@
 //! there, which takes no CPU of the cluster's and never makes one (seen: 1.7 s; `/launch` would bring files too, but
 //! makes the cluster anew if it is just gone). The agent looks for what has arrived.
 
-use super::{client::Client, names, upload};
+use super::{client::Client, upload, vehicle::Vehicle};
 use crate::agent::{remote::inbox, wire::Control};
 use std::{io, path::Path};
 
-/// Sends `control` as the `serial`th to the agent of the job with `rank` of those named `name`.
+/// Sends `control` as the `serial`th to the agent of what `vehicle` carries, with `rank` of those that share its name.
 ///
 /// # Errors
 /// Why it did not get there, in words.
 pub async fn send(
     client: &Client,
     spool: &Path,
-    (name, rank, number): (&str, u32, u32),
+    (vehicle, rank): (&Vehicle, u32),
     serial: u64,
     control: &Control,
 ) -> Result<(), String> {
+    let name = vehicle.name.as_str();
     let file = format!("{}/{serial}", inbox(name, rank));
     let json = serde_json::to_vec(control).map_err(|e| e.to_string())?;
     let zip = spool.join(format!("control-{name}-{rank}-{serial}.zip"));
@@ -30,7 +31,7 @@ pub async fn send(
     let task = format!(
         "name: control\n---\nname: control\nworkdir: /{directory}\nfile_mounts_mapping:\n  /{directory}: {directory}\n"
     );
-    client.exec(&names::cluster(name, number), &task, Some(&id)).await.map_err(|e| e.to_string())
+    client.exec(&vehicle.cluster(), &task, Some(&id)).await.map_err(|e| e.to_string())
 }
 
 async fn upload(client: &Client, id: &str, zip: &Path) -> io::Result<()> {

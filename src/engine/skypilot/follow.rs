@@ -5,14 +5,15 @@ mod orders;
 mod reading;
 
 use super::{
-    client::QueueRow,
     group::{Group, Stage, rank},
     output::{self, Output},
     shared::Shared,
     submit,
+    vehicle::{Seen, Status, Vehicle, Watch},
+    way_in::WayIn,
 };
 use crate::{
-    agent::{Layout, frame::Reader, wire::Control},
+    agent::{Event, Layout, frame::Reader, wire::Control},
     engine::News,
     job::{ExitStatus, Job},
     slurm::{reason::Reason, state::JobState},
@@ -39,17 +40,11 @@ const NOT_YET: Duration = Duration::from_secs(5);
 /// See [`NOT_YET`].
 const SHARE: u32 = 4;
 
-/// So often the log of the cluster is tried before the job's own is, which lags behind but is always there.
-const CLUSTER_TRIES: u32 = 5;
-
 /// While others wait for a place, a log is followed for so long at a time.
 const SLICE: Duration = Duration::from_secs(20);
 
 /// An agent that was asked to end its job has `KillWait` and this.
 const PATIENCE: Duration = Duration::from_secs(45);
-
-/// A job whose agent has ended is over there within this time.
-const WINDING_DOWN: Duration = Duration::from_secs(180);
 
 /// Lines of others that are kept to explain a job that never began.
 const LINES: usize = 20;
@@ -58,9 +53,9 @@ const LINES: usize = 20;
 struct Follow {
     shared: Arc<Shared>,
     job: Job,
-    name: String,
+    vehicle: Vehicle,
+    watch: Watch,
     rank: u32,
-    number: u32,
     layout: Layout,
     reader: Reader,
     output: Option<Output>,
@@ -75,8 +70,8 @@ struct Follow {
     is_placed: bool,
     /// The agent has said how the job ended.
     is_over: bool,
-    /// The row that was told last.
-    told: Option<QueueRow>,
+    /// What was seen of it last.
+    seen: Option<Seen>,
     attempt: Option<Attempt>,
     tries: u32,
     retry_at: Option<Instant>,
@@ -85,6 +80,10 @@ struct Follow {
     is_cancelled: bool,
     /// A new time limit, for when the agent runs.
     limit: Option<Control>,
+    /// How an allocation's steps get to its nodes.
+    way_in: Option<WayIn>,
+    /// The allocation is ready once there is a way in.
+    ready: Option<Event>,
     to_agent: Option<mpsc::UnboundedSender<Control>>,
     unreached: Option<UnboundedReceiver<Control>>,
 }
@@ -148,15 +147,14 @@ pub async fn adopted(
     wanted: Vec<Control>,
 ) {
     let layout = Layout::new(&shared.spool, job.id);
-    let remote = job.remote.clone().unwrap_or_default();
     let run = Output::begun(&layout.dir);
-    let mut known = shared.poll.watch(number);
+    let vehicle = Vehicle::of(&job, number);
     let mut follow = Follow {
         reader: Reader::new(),
-        name: remote.name,
-        rank: remote.rank,
+        watch: vehicle.watch(&shared),
+        vehicle,
+        rank: rank(&job),
         is_placed: job.state == JobState::Running,
-        number,
         layout,
         output: None,
         run,
@@ -164,43 +162,29 @@ pub async fn adopted(
         lines: VecDeque::new(),
         events: Vec::new(),
         is_over: false,
-        told: None,
+        seen: None,
         attempt: None,
         tries: 0,
         retry_at: None,
         ending: None,
         is_cancelled: false,
         limit: None,
+        way_in: None,
+        ready: None,
         to_agent: None,
         unreached: None,
         shared,
         job,
     };
-    for order in wanted {
-        if follow.order(order).await {
-            return;
-        }
-    }
-    loop {
-        let deadline = follow.deadline();
-        let Follow { attempt, unreached, .. } = &mut follow;
-        tokio::select! {
-            order = orders.recv() => match order {
-                None => return,
-                Some(order) => if follow.order(order).await { return },
-            },
-            changed = known.changed() => {
-                let row = known.borrow_and_update().clone();
-                match (changed, row) {
-                    (Ok(()), Some(row)) => if follow.status(row).await { return },
-                    (Ok(()), None) => {}
-                    (Err(_), _) => return,
-                }
-            }
-            piece = next(attempt) => if follow.piece(piece).await { return },
-            lost = missed(unreached) => follow.not_reached(&lost).await,
-            () = tokio::time::sleep_until(deadline) => if follow.due().await { return },
-        }
+    let is_over = follow.run(&mut orders, wanted).await;
+    drop(orders); // before anything is waited for: who still has them takes the job for one that is followed
+    follow.leave(is_over).await;
+}
+
+async fn is_open(way_in: &mut Option<WayIn>) -> Result<(), String> {
+    match way_in {
+        Some(way_in) => way_in.ready().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -233,6 +217,70 @@ impl Follow {
         [self.retry_at, ending].into_iter().flatten().min().unwrap_or(far)
     }
 
+    /// Follows it to its end (`true`), or to ours.
+    async fn run(&mut self, orders: &mut UnboundedReceiver<Control>, wanted: Vec<Control>) -> bool {
+        for order in wanted {
+            if self.order(order).await {
+                return true;
+            }
+        }
+        loop {
+            let deadline = self.deadline();
+            let Self { watch, attempt, unreached, way_in, .. } = self;
+            let is_over = tokio::select! {
+                order = orders.recv() => match order {
+                    None => return false,
+                    Some(order) => self.order(order).await,
+                },
+                changed = watch.known.changed() => {
+                    let seen = watch.known.borrow_and_update().clone();
+                    match (changed, seen) {
+                        (Ok(()), Some(seen)) => self.status(seen).await,
+                        (Ok(()), None) => false,
+                        (Err(_), _) => return false,
+                    }
+                }
+                piece = next(attempt) => self.piece(piece).await,
+                lost = missed(unreached) => {
+                    self.not_reached(&lost).await;
+                    false
+                }
+                ready = is_open(way_in), if self.ready.is_some() => self.way_is_open(ready),
+                () = tokio::time::sleep_until(deadline) => self.due().await,
+            };
+            if is_over {
+                return true;
+            }
+        }
+    }
+
+    /// It is followed no longer. What of a job that is over does not go by itself is taken away.
+    async fn leave(mut self, is_over: bool) {
+        if let Some(way_in) = self.way_in.take().filter(|_| is_over) {
+            way_in.close().await;
+        }
+        // One that was cancelled before it had begun is ended already.
+        let is_left = self.is_over || (self.vehicle.stays() && !self.is_cancelled);
+        if is_over && is_left {
+            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared)));
+        }
+    }
+
+    /// The agent answers here; or never will. `true`: the job is over.
+    fn way_is_open(&mut self, ready: Result<(), String>) -> bool {
+        match (ready, self.ready.take()) {
+            (Ok(()), ready) => {
+                self.tell(News::Events(ready.into_iter().collect()));
+                false
+            }
+            (Err(why), _) => {
+                let (state, reason) = (JobState::Failed, Reason::JobLaunchFailure);
+                self.tell(News::Gone { state, reason, exit: NEVER_RAN, detail: Some(why) });
+                true
+            }
+        }
+    }
+
     fn tell(&self, news: News) {
         self.shared.tell(self.job.id, news);
     }
@@ -242,7 +290,9 @@ impl Follow {
         let now = Instant::now();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
-            self.open();
+            if self.open() {
+                return true;
+            }
         }
         if let Some((state, at)) = self.ending
             && at <= now
@@ -257,64 +307,56 @@ impl Follow {
     }
 
     /// What the server says of it; `true`: the job is over.
-    async fn status(&mut self, row: QueueRow) -> bool {
-        tracing::debug!(number = self.number, status = row.status, "status");
-        let status = row.status.clone();
-        match status.as_str() {
-            "RECOVERING" if (self.is_placed || self.run.is_some()) && self.ending.is_none() => {
+    async fn status(&mut self, seen: Seen) -> bool {
+        tracing::debug!(job = self.job.id, ?seen, "seen");
+        let status = seen.status;
+        match status {
+            Status::Recovering if (self.is_placed || self.run.is_some()) && self.ending.is_none() => {
                 self.tell(News::Preempted);
                 // It is submitted anew, with its count of restarts: what SkyPilot recovers is not wanted.
                 self.cancel().await;
                 return true;
             }
-            "RUNNING" | "WINDING_DOWN" => {
-                let is_news = self.told.as_ref().is_none_or(|told| told.status != status);
+            Status::Running => {
+                let is_news = self.seen.as_ref().is_none_or(|before| before.status != status);
+                self.seen = Some(seen.clone());
                 if self.attempt.is_none() && (is_news || self.retry_at.is_none()) {
-                    self.told = Some(row.clone());
                     self.open();
                 }
             }
             // Its log may be there before the server says that it runs, but not at once.
-            "STARTING" | "RECOVERING" if self.attempt.is_none() && self.retry_at.is_none() => {
+            Status::Starting | Status::Recovering if self.attempt.is_none() && self.retry_at.is_none() => {
                 self.retry_at = Some(Instant::now() + WARMING);
             }
             _ => {}
         }
-        if !self.is_placed {
-            self.tell(waits(&row));
+        if !self.is_placed && !seen.is_over() {
+            self.tell(waits(&seen));
         }
-        let over = is_terminal(&status);
-        self.told = Some(row);
+        let over = seen.is_over();
+        self.seen = Some(seen);
         if over {
             self.retry_at = None;
             // A log that is being followed ends by itself; what it has left out is read once more after it.
             if self.attempt.is_none() {
-                self.open();
-            } else {
-                self.retry_at = Some(Instant::now() + SLICE);
+                return self.open();
             }
+            self.retry_at = Some(Instant::now() + SLICE);
         }
         false
     }
 
-    fn is_terminal(&self) -> bool {
-        self.told.as_ref().is_some_and(|row| is_terminal(&row.status))
-    }
-
     /// The server says that the job is over, and the agent has not said how.
     fn ended_in_silence(&self) {
-        let row = self.told.clone().unwrap_or_default();
+        let seen = self.seen.clone().unwrap_or_default();
         if let Some((state, _)) = self.ending {
             return self.tell(gone(state, None));
         }
-        let why = row
-            .failure_reason
-            .clone()
-            .or(row.details.clone())
-            .unwrap_or_else(|| format!("SkyPilot's status is {}", row.status));
-        let why = strip(&why);
-        let news = match row.status.as_str() {
-            "CANCELLED" => News::Gone {
+        let why = seen.detail.unwrap_or_default();
+        let news = match seen.status {
+            // The queue has it again, under another name.
+            Status::Lost => News::NeverStarted,
+            Status::Cancelled => News::Gone {
                 state: JobState::Cancelled,
                 reason: Reason::None,
                 exit: ExitStatus::default(),
@@ -340,36 +382,9 @@ impl Follow {
     }
 }
 
-/// What a row says of a job that does not run yet.
-fn waits(row: &QueueRow) -> News {
-    let detail = row.details.as_deref().map(strip).filter(|d| !d.is_empty());
-    let configuring = matches!(row.status.as_str(), "STARTING" | "RUNNING");
-    let reason = if row.status == "PENDING" { Reason::Priority } else { Reason::Resources };
-    News::Waits { reason, detail, configuring }
-}
-
-/// Sees to it that a job whose agent has ended is over there too, after a time in which it ends by itself.
-async fn see_off(shared: Arc<Shared>, name: String, number: u32) {
-    shared.hold(&name);
-    let mut known = shared.poll.watch(number);
-    let over = known.wait_for(|row| row.as_ref().is_some_and(|r| is_terminal(&r.status)));
-    if tokio::time::timeout(WINDING_DOWN, over).await.is_err() {
-        while let Err(error) = shared.client.cancel(&[number]).await {
-            tracing::warn!(number, %error, "not cancelled");
-            tokio::time::sleep(WINDING_DOWN).await;
-        }
-    }
-    shared.let_go(&name);
-}
-
-/// Whether nothing comes after this status.
-pub fn is_terminal(status: &str) -> bool {
-    status == "SUCCEEDED" || status == "CANCELLED" || status.starts_with("FAILED")
-}
-
-/// A text of the server's in one line, without advice about its own commands.
-fn strip(text: &str) -> String {
-    let end = text.find("To see the details, run:").unwrap_or(text.len());
-    let words = text.get(..end).unwrap_or(text).split_whitespace();
-    words.collect::<Vec<_>>().join(" ")
+/// What was seen of a job that does not run yet.
+fn waits(seen: &Seen) -> News {
+    let configuring = matches!(seen.status, Status::Starting | Status::Running);
+    let reason = if seen.status == Status::Pending { Reason::Priority } else { Reason::Resources };
+    News::Waits { reason, detail: seen.detail.clone(), configuring }
 }

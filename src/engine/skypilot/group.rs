@@ -1,5 +1,6 @@
 //! Jobs that are submitted together: they share a name, and are one request.
 
+use super::vehicle::Means;
 use crate::{engine::Start, job::Job};
 use std::{
     collections::BTreeSet,
@@ -29,6 +30,8 @@ pub enum Stage {
 pub struct Group {
     /// Their name.
     pub name: String,
+    /// By what means they are run.
+    pub means: Means,
     /// How many share it. A controller that was restarted may have to do with fewer.
     pub count: u32,
     /// Whether a former controller may have submitted it.
@@ -42,9 +45,10 @@ pub struct Group {
 
 impl Group {
     /// A group of `count` jobs, to be filled.
-    pub fn new(name: String, count: u32, again: bool) -> Self {
+    pub fn new(name: String, means: Means, count: u32, again: bool) -> Self {
         Self {
             name,
+            means,
             count,
             again,
             members: Mutex::default(),
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn it_is_full_when_all_are_there_and_closes_in_order() {
-        let group = Group::new("a".into(), 3, false);
+        let group = Group::new("a".into(), Means::Managed, 3, false);
         assert!(!group.add(member(2)));
         assert!(!group.add(member(0)));
         assert!(group.add(member(1)));
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn before_it_is_sent_a_job_is_taken_out_and_after_it_only_noted() {
-        let group = Group::new("a".into(), 3, false);
+        let group = Group::new("a".into(), Means::Managed, 3, false);
         (0..3).for_each(|rank| _ = group.add(member(rank)));
         assert!(group.withdraw(1));
         assert_eq!(ranks(&group), [0, 2]);
@@ -153,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_a_former_controller_may_have_sent_is_not_taken_out() {
-        let group = Group::new("a".into(), 1, true);
+        let group = Group::new("a".into(), Means::Managed, 1, true);
         group.add(member(0));
         assert!(!group.withdraw(0));
         assert!(ranks(&group).is_empty(), "but not sent again either");

@@ -1,15 +1,17 @@
 //! The engine: what the controller sees of SkyPilot.
 
 use super::{
-    client::{self, Client, Endpoint, EndpointError, QueueRow, Rows},
+    client::{self, Client, Endpoint, EndpointError},
     follow,
     group::Group,
     inventory::{self, Inventory},
     names::{self, Names},
     poll::Poll,
     shared::{Places, Shared},
-    submit,
+    submit, sweep,
     task::{Carrier, Facts, Task},
+    vehicle::{Means, Vehicle},
+    way_in,
 };
 use crate::{
     agent::{Layout, wire::Control},
@@ -24,7 +26,7 @@ use std::{
     fs, io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tokio::sync::mpsc::{self, UnboundedSender};
 
@@ -36,10 +38,6 @@ const FOLLOWERS: u32 = 32;
 
 /// Where the sky client looks for a server that nothing names.
 const LOCAL_SERVER: &str = "http://127.0.0.1:46580";
-
-/// So long after its start a controller has taken up all jobs that are its own, and none that has ended since is still
-/// winding down.
-const SETTLING: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Why there is no engine though one is configured.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +72,8 @@ pub struct SkyPilot {
     /// Jobs that are to be submitted together and are not all there yet, by name.
     gathering: HashMap<String, Arc<Group>>,
     jobs: HashMap<JobId, Handed>,
+    /// What a former controller left has been looked for.
+    is_swept: bool,
 }
 
 impl SkyPilot {
@@ -128,8 +128,7 @@ impl SkyPilot {
             inventory,
             reports,
         });
-        tokio::spawn(sweep(Arc::clone(&shared), names.clone()));
-        Ok(Some(Self { shared, names, gathering: HashMap::new(), jobs: HashMap::new() }))
+        Ok(Some(Self { shared, names, gathering: HashMap::new(), jobs: HashMap::new(), is_swept: false }))
     }
 
     fn shape(&self, needs: &Needs, partition: &PartitionConfig) -> Result<Shape, String> {
@@ -154,24 +153,6 @@ fn key(path: &Path) -> io::Result<[u8; 32]> {
     Ok(key)
 }
 
-/// Cancels what a former controller handed over and was killed before it could cancel: jobs there that have a name of
-/// ours, and are none of ours any more. Once, when all that are ours have been taken up.
-async fn sweep(shared: Arc<Shared>, names: Names) {
-    tokio::time::sleep(SETTLING).await;
-    let Ok(rows) = shared.client.queue(Rows::Named(&names.mark())).await else { return };
-    let stray: Vec<u32> = {
-        let live = shared.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_stray = |r: &&QueueRow| {
-            names.is_ours(&r.job_name) && !follow::is_terminal(&r.status) && !live.contains_key(&r.job_name)
-        };
-        rows.iter().filter(is_stray).map(|r| r.job_id).collect()
-    };
-    if !stray.is_empty() {
-        tracing::warn!(?stray, "cancelled: nobody's jobs any more");
-        let _ = shared.client.cancel(&stray).await;
-    }
-}
-
 impl Engine for SkyPilot {
     fn partitions(&self) -> Vec<Partition> {
         self.shared.inventory.partitions()
@@ -190,8 +171,13 @@ impl Engine for SkyPilot {
 
     fn accepts(&self, request: &Request, partition: &str) -> Result<(), String> {
         let Some(partition) = self.shared.partition(partition) else { return Ok(()) };
+        if let (Some(pool), true) = (&partition.pool, request.kind != Kind::Batch) {
+            return Err(format!(
+                "skyslurm: the workers of pool {pool} take batch jobs only: use sbatch, or a partition with an infra of its own"
+            ));
+        }
         if request.kind != Kind::Batch {
-            return Err("skyslurm: interactive allocations on SkyPilot are not supported yet: use sbatch, or a partition on this machine".into());
+            partition.infra.0.iter().try_for_each(|infra| way_in::leads_into(infra))?;
         }
         let shape = self.shape(&Needs::of(request, None), &partition)?;
         // Which types there are is asked when the job is submitted.
@@ -254,7 +240,8 @@ impl Engine for SkyPilot {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::create_dir(&layout.dir)?,
         }
-        let make = || Arc::new(Group::new(remote.name.clone(), remote.count, start.again));
+        let means = Means::of(&start.job);
+        let make = || Arc::new(Group::new(remote.name.clone(), means, remote.count, start.again));
         let group = Arc::clone(self.gathering.entry(remote.name.clone()).or_insert_with(make));
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::spawn(follow::submitted(Arc::clone(&self.shared), start.job.clone(), Arc::clone(&group), ordered));
@@ -271,6 +258,10 @@ impl Engine for SkyPilot {
         // Of these some were taken out before they came here, or ended under a former controller.
         for (_, group) in std::mem::take(&mut self.gathering) {
             self.submit(group);
+        }
+        // All that are ours have been taken up now.
+        if !std::mem::replace(&mut self.is_swept, true) {
+            tokio::spawn(sweep::run(Arc::clone(&self.shared), self.names.clone()));
         }
     }
 
@@ -304,14 +295,17 @@ impl Engine for SkyPilot {
         // One that is still followed was ended here and goes on there.
         let number = job.remote.as_ref().and_then(|r| r.id).filter(|_| !handed.orders.is_closed());
         if let Some(number) = number {
-            let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move {
-                if let Err(error) = shared.client.cancel(&[number]).await {
-                    tracing::warn!(number, %error, "not cancelled");
-                }
-            });
+            let (shared, vehicle) = (Arc::clone(&self.shared), Vehicle::of(job, number));
+            tokio::spawn(async move { vehicle.surely_end(&shared.client).await });
         }
-        let dir = Layout::new(&self.shared.spool, job.id).dir;
+        let layout = Layout::new(&self.shared.spool, job.id);
+        if let Some(remote) = job.remote.as_ref().filter(|_| layout.way_in().exists()) {
+            let (layout, cluster) = (layout.clone(), remote.name.clone());
+            // The controller itself may end before it comes to the rest.
+            way_in::dismiss(&layout, &cluster);
+            tokio::spawn(async move { way_in::close(&layout, &cluster).await });
+        }
+        let dir = layout.dir;
         if let Err(error) = fs::remove_dir_all(&dir)
             && error.kind() != io::ErrorKind::NotFound
         {

@@ -17,7 +17,11 @@ mod output;
 mod poll;
 mod shared;
 mod submit;
+mod sweep;
 pub mod task;
 pub mod upload;
+mod vehicle;
+pub mod way_in;
 
+pub use environment::travelling;
 pub use imp::{SkyPilot, SkyPilotError};

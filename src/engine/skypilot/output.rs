@@ -3,7 +3,7 @@
 //! A log may be read again from its start, by this controller or by the next one. So every byte is written at its own
 //! place, and writing it again changes nothing; where a run's bytes begin is kept in a file beside the job's others.
 
-use crate::job::{Job, OpenMode, files::Files};
+use crate::job::{Job, Kind, OpenMode, files::Files};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
@@ -94,7 +94,11 @@ fn write(dir: &Path, begun: &Begun) -> io::Result<()> {
 }
 
 /// Adds a line of ours to a job's output, for a job that ended without a word of its own.
+/// Who waits for an interactive one is told otherwise.
 pub fn say(job: &Job, text: &str) {
+    if job.request.kind != Kind::Batch {
+        return;
+    }
     let files = Files::of(job, "");
     let file = OpenOptions::new().create(true).append(true).open(files.error.unwrap_or(files.output));
     if let Ok(mut file) = file {

@@ -1,7 +1,10 @@
 //! Asking the server how the jobs are: one question for all of them, at intervals that follow what happens and what the
 //! answer costs. Where there is one job alone, its list of events tells whether there is anything new to be asked for.
 
-use super::client::{Client, Error, JobEvent, QueueRow, Rows};
+use super::{
+    client::{Client, Error, JobEvent, QueueRow, Rows},
+    vehicle::Seen,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -19,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 const SHARE: u32 = 3;
 
 /// What is known of one job there. `None`: nothing yet.
-pub type Known = Option<QueueRow>;
+pub type Known = Option<Seen>;
 
 /// The jobs that are asked about.
 #[derive(Clone)]
@@ -50,6 +53,11 @@ impl Poll {
     /// Something has happened or is about to: asks soon.
     pub fn hurry(&self) {
         self.hurry.notify_one();
+    }
+
+    /// What is rung for [`Poll::hurry`].
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.hurry)
     }
 
     /// Since when the server cannot be reached, and why.
@@ -120,9 +128,10 @@ impl Poll {
         let mut changed = false;
         for row in rows {
             if let Some(sender) = jobs.get(&row.job_id) {
+                let seen = Seen::from(row);
                 changed |= sender.send_if_modified(|known| {
-                    let is_new = known.as_ref() != Some(&row);
-                    *known = Some(row);
+                    let is_new = known.as_ref() != Some(&seen);
+                    *known = Some(seen);
                     is_new
                 });
             }

@@ -5,11 +5,12 @@
 
 use super::{
     bring::bring,
-    client::{Client, Error, Launch, Rows},
+    client::{Client, Error, Launch},
     environment, follow,
     group::{Group, Stage, rank},
     shared::Shared,
     task::{Carrier, Facts, Task},
+    vehicle::{self, Means},
 };
 use crate::{
     agent::remote::{Delivery, Payload},
@@ -110,7 +111,7 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -
     let (task, blob) = prepare(shared, group, first, &members).await?;
     group.files_are_done();
     let launch = Launch { task: &task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
-    let answer = client.launch(&launch).await;
+    let answer = vehicle::submit(&client, group, &launch).await;
     *may_be_there = matches!(answer, Err(Error::MayHaveHappened(_) | Error::Nonsense(_)));
     let numbers = answer?;
     shared.poll.note_reach(None);
@@ -121,9 +122,7 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -
 async fn look_up(client: &Client, group: &Group) -> Result<Option<Vec<u32>>, Trouble> {
     for pause in LOOKS {
         tokio::time::sleep(pause).await;
-        let rows = client.queue(Rows::Named(&group.name)).await?;
-        let mut numbers: Vec<u32> = rows.iter().filter(|r| r.job_name == group.name).map(|r| r.job_id).collect();
-        numbers.sort_unstable();
+        let numbers = vehicle::look_up(client, group).await?;
         if numbers.len() as u32 >= group.count {
             return Ok(Some(numbers));
         }
@@ -177,9 +176,12 @@ async fn prepare(
     let said = if large.is_some() { format!("@{file}") } else { sealed };
     let carrier = Carrier::Sealed { name: &group.name, payload: &said, workdir: workdir.is_some() };
     let facts = Facts { partition: &partition, settings: &shared.settings, shape: &shape, offered: &offered };
-    let task = Task::of(request, &facts, &carrier).map_err(Trouble::Final)?.submission();
+    let mut task = Task::of(request, &facts, &carrier).map_err(Trouble::Final)?;
+    if group.means == Means::Cluster {
+        task.ends_when_idle(&partition.infra.0);
+    }
     let blob = bring(shared, workdir.map(PathBuf::from), large.map(|bytes| (file, bytes))).await?;
-    Ok((task, blob))
+    Ok((task.submission(), blob))
 }
 
 /// The elements by rank; none for a job that is no array.

@@ -135,6 +135,7 @@ const SCRIPT: &[Row] = &[
     ("SLURM_CPUS_ON_NODE", |b| shown(b.first_node().map(|n| n.cpus.len()))),
     ("SLURM_GPUS_ON_NODE", |b| shown(b.first_node().map(|n| n.gpus().len()).filter(|n| *n > 0))),
     ("SLURM_GTIDS", |_| Some("0".into())),
+    ("SLURM_JOB_DEPENDENCY", |b| b.request().dependency_text.clone()),
     ("SLURM_JOB_GID", |b| shown(Some(b.request().user.gid))),
     ("SLURM_JOB_GPUS", |b| b.gpus()),
     ("SLURM_JOB_UID", |b| shown(Some(b.request().user.uid))),

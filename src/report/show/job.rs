@@ -192,6 +192,9 @@ fn files(record: &mut Record, job: &Job, element: Option<u32>) {
         // Slurm leaves a blank behind it.
         record.put("Comment", comment).fixed("").line();
     }
+    if let Some(extra) = &request.extra {
+        record.put("Extra", extra).line();
+    }
     if request.kind == Kind::Batch {
         let output = request.output.as_deref();
         record.put("StdErr", values::output_path(job, element, request.error.as_deref().or(output))).line();
@@ -224,6 +227,9 @@ fn extras(record: &mut Record, job: &Job) {
     if let Some(mail) = &request.mail_type {
         let user = request.mail_user.as_deref().unwrap_or(&request.user.name);
         record.put("MailUser", user).put("MailType", mail_types(mail)).line();
+    }
+    if let Some(kill) = request.kill_on_invalid_dep {
+        record.put("KillOInInvalidDependent", if kill { "Yes" } else { "No" }).line();
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod config;
 mod job;
+mod license;
 mod node;
 mod partition;
 mod step;
 
 pub use config::config;
 pub use job::job;
+pub use license::license;
 pub use node::node;
 pub use partition::partition;
 pub use step::step;

@@ -7,6 +7,7 @@ use crate::slurm::{
     begin,
     bind::GpuBind,
     count::{NodeCount, parse_count},
+    mail,
     memory::parse_mem,
     signal::WarnSignal,
     time::TimeLimit,
@@ -24,6 +25,7 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
         Kind::Text | Kind::Array | Kind::Dependency | Kind::Gres | Kind::Hostlist | Kind::Path | Kind::RootOnly => {
             Ok(())
         }
+        Kind::TresPerTask | Kind::X11 => Ok(()), // read elsewhere
         Kind::AcctgFreq if acctg_freq(value) => Ok(()),
         Kind::AcctgFreq => bad(format!("Invalid --acctg-freq specification: {value}")),
         Kind::Begin => point_in_time(command, row.name, value),
@@ -78,21 +80,6 @@ pub(super) fn value(command: Command, row: &Row, value: Option<&str>) -> Result<
 const HINTS: &[&str] = &["compute_bound", "memory_bound", "multithread", "nomultithread", "help"];
 const PROFILES: &[&str] = &["none", "all", "energy", "task", "lustre", "network", "filesystem"];
 const RLIMITS: &[&str] = &["AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK"];
-const MAIL_TYPES: &[&str] = &[
-    "NONE",
-    "BEGIN",
-    "END",
-    "FAIL",
-    "REQUEUE",
-    "ALL",
-    "INVALID_DEPEND",
-    "STAGE_OUT",
-    "TIME_LIMIT",
-    "TIME_LIMIT_90",
-    "TIME_LIMIT_80",
-    "TIME_LIMIT_50",
-    "ARRAY_TASKS",
-];
 
 const MEM_BIND: &[&str] = &[
     "q", "quiet", "v", "verbose", "no", "none", "rank", "local", "p", "prefer", "sort", "nosort", "map_mem",
@@ -155,7 +142,7 @@ fn point_in_time(command: Command, name: &str, text: &str) -> Result<(), Refusal
 
 fn mail_type(text: &str) -> bool {
     // One known word is enough: `FOO,END` is accepted (sbatch 22.05).
-    text.split(',').any(|t| one_of(t, MAIL_TYPES))
+    mail::is_valid(text)
 }
 
 fn nice(text: &str) -> Result<(), String> {

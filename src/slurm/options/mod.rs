@@ -9,6 +9,7 @@
 mod batch;
 mod check;
 mod command;
+mod compound;
 mod env;
 mod exclusions;
 mod explain;
@@ -33,7 +34,7 @@ pub use command::Command;
 pub use explain::{Explained, compatibility_markdown, explain};
 pub use help::{help, usage, version};
 pub use parse::{Parsed, parse};
-pub use place::{Place, refusals, refuse_of_allocation};
+pub use place::{Place, refusals, refusals_of_allocation};
 pub use refusal::Refusal;
 pub use row::{Arg, Class, Kind, Row, Section, Use};
 pub use values::{Options, Setting, Source};

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::{Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, env, exclusions, getopt, place};
+use super::{
+    Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, compound, env, exclusions, getopt, place,
+};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,7 @@ pub fn parse(command: Command, args: &[OsString], env: &dyn Fn(&str) -> Option<S
     if !parsed.asks_for_help() {
         env::read(&mut parsed.options, env)?;
         exclusions::check(&mut parsed.options)?;
+        display(&parsed.options, env)?;
         refuse(&parsed.options)?;
     }
     Ok(parsed)
@@ -56,7 +59,19 @@ pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refus
     if setting.on && setting.row.arg != Arg::None {
         check::value(options.command(), setting.row, setting.value.as_deref())?;
     }
+    let parts = compound::parts(options.command(), &setting)?;
     options.push(setting);
+    parts.into_iter().try_for_each(|part| apply(options, part))
+}
+
+/// `--x11` wants a display; one that names no nodes wants nothing.
+fn display(options: &Options, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
+    let nodes = options.get("x11").unwrap_or("all");
+    let is_wanted = options.is_set("x11") && ["all", "first", "last", "batch"].contains(&nodes);
+    if is_wanted && env("DISPLAY").is_none_or(|display| display.is_empty()) {
+        let message = "No DISPLAY variable set, cannot setup x11 forwarding.";
+        return Err(Refusal::error(options.command(), 255, message));
+    }
     Ok(())
 }
 
@@ -86,12 +101,10 @@ fn refused(command: Command, setting: &Setting, instead: &str) -> Refusal {
     }
     // Behind `=` stands the whole message: Slurm's own words, mostly.
     if let Some(words) = instead.strip_prefix('=') {
-        let instead_of_sbatch_s = match command {
-            Command::Salloc => "Job submit/allocate failed: ",
-            Command::Srun => "Unable to allocate resources: ",
-            _ => SBATCH_S,
+        return match words.strip_prefix(SBATCH_S) {
+            Some(words) => Refusal::by_controller(command, words),
+            None => Refusal::error(command, 1, words),
         };
-        return Refusal::error(command, 1, words.replacen(SBATCH_S, instead_of_sbatch_s, 1));
     }
     let message = match setting.variable {
         Some(variable) => format!("{variable} ({option}): {instead}"),

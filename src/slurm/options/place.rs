@@ -53,7 +53,19 @@ impl Place {
 /// # Errors
 /// What every place says: no controller need be asked.
 pub fn refusals(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
-    let said = Place::ALL.into_iter().filter_map(|place| Some((place, place.refuse(options).err()?)));
+    each(|place| place.refuse(options))
+}
+
+/// The same for srun as it makes an allocation.
+///
+/// # Errors
+/// What every place says.
+pub fn refusals_of_allocation(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
+    each(|place| parse::refuse_by(options, &|row| class_of_allocation(place, row)))
+}
+
+fn each(refuse: impl Fn(Place) -> Result<(), Refusal>) -> Result<Vec<(Place, Refusal)>, Refusal> {
+    let said = Place::ALL.into_iter().filter_map(|place| Some((place, refuse(place).err()?)));
     let mut said: Vec<_> = said.collect();
     match said.first() {
         Some((_, first)) if said.len() == Place::ALL.len() && said.iter().all(|(_, other)| other == first) => {
@@ -63,19 +75,11 @@ pub fn refusals(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
     }
 }
 
-/// What becomes of an option of srun that makes an allocation: what belongs to that is as sbatch's.
-pub(super) fn class_of_allocation(row: &Row) -> Option<Class> {
+/// What becomes here of an option of srun that makes an allocation: what belongs to that is as sbatch's.
+pub(super) fn class_of_allocation(place: Place, row: &Row) -> Option<Class> {
     let own = Place::Here.class(Command::Srun, row)?;
-    let of_sbatch = || Place::Here.class(Command::Sbatch, row);
+    let of_sbatch = || place.class(Command::Sbatch, row);
     if own == ALLOCATIONS { of_sbatch().or(Some(Class::Honoured)) } else { Some(own) }
-}
-
-/// Whether one of the options is refused to srun as it makes an allocation.
-///
-/// # Errors
-/// The first one that was read.
-pub fn refuse_of_allocation(options: &Options) -> Result<(), Refusal> {
-    parse::refuse_by(options, &class_of_allocation)
 }
 
 #[cfg(test)]
@@ -119,10 +123,9 @@ mod tests {
     #[test]
     fn warnings_are_of_the_place() {
         let options = options(&["--tmp=1G", "--mail-type=END", "--qos=high", "--nodes=2", "--nice=5"]);
-        let mail = "sbatch: warning: --mail-type: no mail is sent yet";
         let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job";
-        assert_eq!(options.warnings(Place::Here), [mail, tmp]);
+        assert_eq!(options.warnings(Place::Here), [tmp]);
         let nice = "sbatch: warning: --nice: it is taken from SkyPilot's priority, which ends at -1000";
-        assert_eq!(options.warnings(Place::SkyPilot), [mail, nice]);
+        assert_eq!(options.warnings(Place::SkyPilot), [nice]);
     }
 }

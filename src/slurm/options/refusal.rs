@@ -20,6 +20,17 @@ impl Refusal {
         Refusal { lines: vec![line], exit }
     }
 
+    /// What the controller would answer, in the words a command has for that: `sbatch: error: Batch job submission failed:
+    /// MESSAGE`.
+    pub fn by_controller(command: Command, message: impl AsRef<str>) -> Refusal {
+        let failed = match command {
+            Command::Salloc => "Job submit/allocate failed",
+            Command::Srun => "Unable to allocate resources",
+            _ => "Batch job submission failed",
+        };
+        Self::error(command, 1, format!("{failed}: {}", message.as_ref()))
+    }
+
     /// `sbatch: fatal: MESSAGE`, which always exits 1.
     pub fn fatal(command: Command, message: impl AsRef<str>) -> Refusal {
         let line = format!("{}: fatal: {}", command.name(), message.as_ref());

@@ -78,6 +78,10 @@ pub enum Kind {
     Signal,
     /// `--switches`.
     Switches,
+    /// TRES with numbers; [`super::compound`] reads them.
+    TresPerTask,
+    /// Which nodes have a display.
+    X11,
     /// A time limit: minutes, `m:s`, `d-h:m:s`, ...
     Time,
     /// sacct's `--units`.

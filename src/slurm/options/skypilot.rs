@@ -58,10 +58,19 @@ const DIFFERENT: &[(&str, Class)] = &[
     ("wait-all-nodes", Inert("a job starts when all of its nodes are ready")),
 ];
 
+/// The rows of salloc that differ from those of sbatch there: no script starts again, and the environment is that of here.
+const OF_SALLOC: &[(&str, Class)] =
+    &[("get-user-env", Honoured), ("no-kill", Approximated("when a node fails the allocation ends"))];
+
 /// The class of an option of `command` on SkyPilot.
 pub(super) fn class(command: Command, row: &Row) -> Option<Class> {
     let own = row.used_by(command)?.class;
-    let different = DIFFERENT.iter().find(|(name, _)| command == Command::Sbatch && *name == row.name);
+    let tables: &[&[(&str, Class)]] = match command {
+        Command::Sbatch => &[DIFFERENT],
+        Command::Salloc => &[OF_SALLOC, DIFFERENT],
+        _ => &[],
+    };
+    let different = tables.iter().copied().flatten().find(|(name, _)| *name == row.name);
     Some(different.map_or(own, |(_, class)| *class))
 }
 

@@ -130,12 +130,13 @@ impl Options {
     }
 
     /// The warnings of what belongs to the allocation that srun makes.
-    pub fn warnings_of_allocation(&self) -> Vec<String> {
+    pub fn warnings_of_allocation(&self, place: Place) -> Vec<String> {
         let is_of_it = |setting: &&Setting| {
-            place::class_of_allocation(setting.row) != Place::Here.class(self.command, setting.row)
+            place::class_of_allocation(place, setting.row) != Place::Here.class(self.command, setting.row)
         };
-        let line = |setting: &Setting| match place::class_of_allocation(setting.row) {
-            Some(Class::Approximated(how)) => {
+        let is_met = |setting: &Setting| place.class_of(Command::Sbatch, setting) == Some(Class::Honoured);
+        let line = |setting: &Setting| match place::class_of_allocation(place, setting.row) {
+            Some(Class::Approximated(how)) if place.warns(setting) && !is_met(setting) => {
                 Some(format!("{}: warning: {}: {how}", self.command.name(), setting.row.display_name()))
             }
             _ => None,

@@ -154,7 +154,7 @@ fn alike(a: &Token, b: &Token, ids: &mut Ids) -> bool {
 
 /// The job ids in what a command printed.
 pub fn job_ids(line: &str, text: &str) -> BTreeSet<u64> {
-    const BEFORE: [&str; 13] = [
+    const BEFORE: [&str; 19] = [
         "Submitted batch job ",
         "Job ",
         "JOB ",
@@ -168,6 +168,12 @@ pub fn job_ids(line: &str, text: &str) -> BTreeSet<u64> {
         "job id ",
         "ArrayJobId=",
         "slurm-",
+        "after:",
+        "afterany:",
+        "afterok:",
+        "afternotok:",
+        "aftercorr:",
+        "afterburstbuffer:",
     ];
     let number =
         |text: &str| text[..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())].parse::<u64>().ok();

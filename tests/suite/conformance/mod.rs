@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 13] = [
+const CAPTURES: [&str; 14] = [
     "env",
     "sbatch",
     "directives",
@@ -27,10 +27,11 @@ const CAPTURES: [&str; 13] = [
     "salloc",
     "extra",
     "enforced",
+    "dependency",
 ];
 
 /// In these nothing may differ without a reason.
-const COMPLETE: [&str; 5] = ["env", "sbatch", "directives", "files", "accounts"];
+const COMPLETE: [&str; 6] = ["env", "sbatch", "directives", "files", "dependency", "accounts"];
 
 /// What came of one capture.
 #[derive(Default)]

@@ -93,6 +93,8 @@ pub const LINES_OUT: &[(&str, &str, &str, &str)] = &[
     ("srun", "srun: job ", " has been allocated resources\n", "the same"),
     ("salloc", "salloc: Waiting for resource configuration", "\n", "of PrologFlags=Alloc, which takes three seconds"),
     ("salloc", "salloc: Nodes ", " are ready for job\n", "the same"),
+    ("dependency", "salloc: Waiting for resource configuration", "\n", "the same"),
+    ("dependency", "salloc: Nodes ", " are ready for job\n", "the same"),
     ("env", "salloc: Waiting for resource configuration", "\n", "the same"),
     ("env", "salloc: Nodes ", " are ready for job\n", "the same"),
     ("salloc", "salloc: Job allocation ", " has been revoked.\n", "said or not said of one that was just given back"),
@@ -101,11 +103,6 @@ pub const LINES_OUT: &[(&str, &str, &str, &str)] = &[
 
 /// Words for other words in one capture.
 pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
-    ("squeue", "(DependencyNeverSatisfied)", "(BeginTime)", "dependencies come later: another job stands in"),
-    ("squeue", "(Dependency)", "(BeginTime)", "the same"),
-    ("squeue", " Dependency\n", " BeginTime\n", "the same"),
-    ("squeue", "\nDependency\n", "\nBeginTime\n", "the same"),
-    ("squeue", "86 CANCELLED DependencyNeverSatisfied", "86 CANCELLED BeginTime", "the same"),
     ("squeue", "      3 (Priority)", "      2 (Priority)", "of -N2-3: as long as nobody has planned it, the fewest"),
     (
         "scancel",
@@ -114,6 +111,7 @@ pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
         "no order is promised among equals",
     ),
     ("squeue", "PD None\n", "PD BeginTime\n", "the reason is told at once"),
+    ("squeue", "PENDING None aftercorr:", "PENDING Dependency aftercorr:", "the same"),
 ];
 
 /// Lines of two programs that write to one file, in no order that could be relied on.

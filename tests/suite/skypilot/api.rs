@@ -1,6 +1,7 @@
 //! The endpoints: what is answered at once, and what happens behind a POST.
 
 use super::{
+    clusters,
     http::{self, Answer, Request, Stream},
     jobs::{self, Job, Order, is_over, now},
     nodes,
@@ -21,12 +22,17 @@ use std::{
 type Work = fn(&Arc<Shared>, &Value, &str) -> Result<Value, Refusal>;
 
 /// Path, the request's name, the fields that must be there, and what it does.
-const WORKS: [(&str, &str, &[&str], Work); 8] = [
+const WORKS: [(&str, &str, &[&str], Work); 13] = [
     ("/jobs/launch", "sky.jobs.launch", &["task", "name"], launch),
     ("/jobs/cancel", "sky.jobs.cancel", &[], cancel),
     ("/jobs/queue/v2", "sky.jobs.queue_v2", &[], queue),
     ("/jobs/events", "sky.jobs.events", &["job_id"], events),
     ("/exec", "sky.exec", &["task", "cluster_name"], exec),
+    ("/launch", "sky.launch", &["task", "cluster_name"], clusters::launch),
+    ("/down", "sky.down", &["cluster_name"], clusters::down),
+    ("/status", "sky.status", &[], clusters::status),
+    ("/job_status", "sky.job_status", &["cluster_name"], clusters::job_status),
+    ("/api/cancel", "sky.api_cancel", &["request_ids"], clusters::cancel_requests),
     ("/optimize", "sky.optimize", &["dag", "request_options"], optimize),
     ("/enabled_clouds", "sky.enabled_clouds", &[], |shared, _, _| Ok(json!(shared.lock().settings.enabled))),
     ("/slurm_node_info", "sky.slurm_node_info", &[], |_, _, _| Ok(slurm_nodes())),
@@ -47,13 +53,16 @@ const MORE: [(&str, &str, Work); 2] = [
     }),
 ];
 
+/// Whether a request has the token that is wanted, if one is.
+pub fn is_authorized(shared: &Shared, request: &Request) -> bool {
+    let token = shared.lock().settings.token.clone();
+    token.is_none_or(|t| request.header("authorization") == Some(&format!("Bearer {t}")))
+}
+
 /// Answers a request; the connection is to be closed when that fails.
 pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to: &mut TcpStream) -> io::Result<()> {
     let id = shared.request_id();
-    let (version, token) = {
-        let state = shared.lock();
-        (state.settings.api_version, state.settings.token.clone())
-    };
+    let version = shared.lock().settings.api_version;
     let lost = fault == Some(Fault::AnswerLost);
     let reply = |to: &mut TcpStream, status: u16, body: Value| {
         if lost {
@@ -69,7 +78,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
     if request.path == "/api/health" {
         return reply(to, 200, health(version));
     }
-    if token.is_some_and(|t| request.header("authorization") != Some(&format!("Bearer {t}"))) {
+    if !is_authorized(shared, request) {
         return reply(to, 401, json!({ "detail": "Invalid or expired service account token" }));
     }
     let body = request.json();
@@ -78,6 +87,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
             let (status, body) = get(shared, request.query("request_id"));
             reply(to, status, body)
         }
+        "/api/status" => reply(to, 200, clusters::requests(shared, request)),
         "/api/stream" => {
             let said = shared.lock().requests.get(request.query("request_id")).map(|r| r.said.clone());
             let Some(said) = said else { return reply(to, 404, json!({ "detail": "not found" })) };
@@ -142,8 +152,10 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
                 let what = json!([{ "type": "missing", "loc": ["body", missing], "msg": "Field required" }]);
                 return reply(to, 422, json!({ "detail": what }));
             }
-            let record = Record { name, created: now(), ..Record::default() };
+            let cluster = body["cluster_name"].as_str().unwrap_or_default().to_owned();
+            let record = Record { name, created: now(), cluster, ..Record::default() };
             shared.with(|s| s.requests.insert(id.clone(), record));
+            let is_launch = path == "/launch";
             let (shared, own, path) = (shared.clone(), id.clone(), path.to_owned());
             let behind = move || {
                 let since = std::time::Instant::now();
@@ -159,8 +171,8 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
                 };
                 finish(&shared, &own, result);
             };
-            // An answer that gets lost gets lost after the work.
-            if lost {
+            // An answer that gets lost gets lost after the work; but a launch goes on for long.
+            if lost && !is_launch {
                 behind()
             } else {
                 drop(thread::spawn(behind))
@@ -172,7 +184,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
 
 fn finish(shared: &Shared, id: &str, result: Result<Value, Refusal>) {
     shared.with(|s| {
-        let Some(record) = s.requests.get_mut(id) else { return };
+        let Some(record) = s.requests.get_mut(id).filter(|record| !record.is_cancelled) else { return };
         record.finished = Some(now());
         record.result = Some(result.map_err(|(kind, message)| (kind.to_owned(), message)));
     });
@@ -198,6 +210,9 @@ fn get(shared: &Shared, id: &str) -> (u16, Value) {
         return (404, json!({ "detail": format!("Request '{id}' not found") }));
     };
     let Some(result) = record.result else { return (500, Value::Null) };
+    if record.is_cancelled {
+        return (200, json!({ "request_id": id, "status": "CANCELLED", "return_value": "null", "error": "null" }));
+    }
     let error =
         result.as_ref().err().map(|(kind, message)| json!({ "object": "gASV", "type": kind, "message": message }));
     let value = result.as_ref().ok().cloned().unwrap_or_default();
@@ -224,11 +239,7 @@ fn launch(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal>
     if version < 56 && !body["num_jobs"].is_null() && body["pool"].is_null() {
         return Err(("ValueError", "Cannot specify num_jobs without pool.".into()));
     }
-    let blob = files_of(shared, body)?;
-    if let Some((_, from)) = task.files.iter().find(|(_, from)| !blob.join(from).exists()) {
-        let from = blob.join(from);
-        return Err(("ValueError", format!("File mount source '{}' does not exist locally.", from.display())));
-    }
+    let blob = files_for(shared, &task, body)?;
     let count = body["num_jobs"].as_u64().unwrap_or(1) as u32;
     let ids: Vec<u32> = shared
         .with(|s| (0..count).map(|rank| jobs::add(s, task.clone(), rank, count, body, Some(blob.clone()))).collect());
@@ -268,7 +279,8 @@ fn queue(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> 
     let has = |list: &Value, item: Value| list.as_array().is_none_or(|l| l.contains(&item));
     let all_users = body["all_users"].as_bool() == Some(true);
     let wanted = |job: &&Job| {
-        has(&body["job_ids"], json!(job.id))
+        job.own_cluster.is_none()
+            && has(&body["job_ids"], json!(job.id))
             && has(&body["statuses"], json!(job.status))
             && body["name_match"].as_str().is_none_or(|m| job.task.name.contains(m))
             && (body["skip_finished"].as_bool() != Some(true) || !is_over(job.status))
@@ -337,6 +349,15 @@ fn exec(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
     Ok(json!({ "job_id": if task.run.is_empty() { Value::Null } else { json!(2) }, "handle": "gASV" }))
 }
 
+/// The same, with all that the task wants of it.
+pub fn files_for(shared: &Shared, task: &Task, body: &Value) -> Result<PathBuf, Refusal> {
+    let blob = files_of(shared, body)?;
+    match task.files.iter().map(|(_, from)| blob.join(from)).find(|from| !from.exists()) {
+        Some(from) => Err(("ValueError", format!("File mount source '{}' does not exist locally.", from.display()))),
+        None => Ok(blob),
+    }
+}
+
 /// The directory that `file_mounts_mapping` leads into: a blob's, or the one for all that the user ever sent the older way.
 fn files_of(shared: &Shared, body: &Value) -> Result<PathBuf, Refusal> {
     let id = body["file_mounts_blob_id"].as_str().filter(|_| shared.lock().settings.api_version >= 41);
@@ -348,7 +369,7 @@ fn files_of(shared: &Shared, body: &Value) -> Result<PathBuf, Refusal> {
 }
 
 /// The job whose cluster this is.
-fn on_cluster<'a>(state: &'a State, cluster: &Value) -> Result<&'a Job, Refusal> {
+pub fn on_cluster<'a>(state: &'a State, cluster: &Value) -> Result<&'a Job, Refusal> {
     let name = cluster.as_str().unwrap_or_default();
     let found = state.jobs.values().find(|j| j.cluster_is_up && j.cluster() == name);
     found.ok_or_else(|| ("ClusterDoesNotExist", format!("\x1b[33mCluster '{name}' does not exist.\x1b[0m")))

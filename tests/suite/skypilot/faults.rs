@@ -481,13 +481,6 @@ fn a_shared_directory_is_not_copied_and_the_nodes_write_there() {
 fn what_has_no_way_in_says_so() {
     let lab = SkyLab::fake();
     let at = lab.place("w");
-    for command in ["srun true", "salloc true"] {
-        let out = lab.sh(command);
-        assert!(
-            out.code == 1 && out.stderr.contains("interactive allocations on SkyPilot are not supported yet"),
-            "{out:?}"
-        );
-    }
     let job = at.submit("-o out", "echo up; sleep 3600");
     at.until_file("out", "up\n");
     let said = "no connection leads to the nodes of a job on SkyPilot";

@@ -24,9 +24,11 @@ pub enum Order {
     Stop,
 }
 
-/// A managed job.
+/// A managed job, or the first job of a cluster.
 pub struct Job {
     pub id: u32,
+    /// The cluster's name, if that was launched by itself: the job is no managed one.
+    pub own_cluster: Option<String>,
     pub task: Arc<Task>,
     pub rank: u32,
     pub count: u32,
@@ -69,7 +71,7 @@ pub fn is_over(status: &str) -> bool {
 impl Job {
     /// The name of its cluster.
     pub fn cluster(&self) -> String {
-        cluster(&self.task.name, self.id)
+        self.own_cluster.clone().unwrap_or_else(|| cluster(&self.task.name, self.id))
     }
 
     fn event(&mut self, status: &str, code: Option<&str>, reason: &str) {
@@ -108,6 +110,7 @@ pub fn add(state: &mut State, task: Arc<Task>, rank: u32, count: u32, of: &Value
     let text = |v: &Value| v.as_str().map(str::to_owned);
     let mut job = Job {
         id,
+        own_cluster: text(&of["cluster_name"]),
         task,
         rank,
         count,
@@ -239,6 +242,7 @@ fn run(shared: &Arc<Shared>, id: u32) -> (Option<Order>, Option<i32>) {
         job.codes.clear();
         let facts = Facts {
             job: id,
+            is_managed: true,
             rank: job.rank,
             count: job.count,
             stamp: "2026-11-20-11-37-05-740348".into(),

@@ -1,7 +1,7 @@
 //! A system of its own whose one partition, `sky`, is on a SkyPilot API server: the test's own, or a real one.
 
-use super::server::Server;
-use crate::harness::{Lab, Output, say, user_name};
+use super::{server::Server, way};
+use crate::harness::{Lab, Output, say, skip, user_name};
 use std::{
     fs,
     ops::Deref,
@@ -33,6 +33,22 @@ impl SkyLab {
         let server = Server::start();
         let lab = lab(&server.url(), skypilot, more);
         Self { lab, server: Some(server), _real: None }
+    }
+
+    /// Before a server of the test's own whose nodes can be got into; `None`, and said so, where this machine cannot be one.
+    pub fn with_nodes() -> Option<Self> {
+        Self::with_nodes_with("", "")
+    }
+
+    /// The same, with more in its configuration.
+    pub fn with_nodes_with(skypilot: &str, more: &str) -> Option<Self> {
+        match way::missing() {
+            None => Some(Self::fake_with(skypilot, more)),
+            Some(why) => {
+                skip(why);
+                None
+            }
+        }
     }
 
     /// Before a real server: that of `SKYSLURM_SKY_ENDPOINT`; else, where `SKYSLURM_SKY_UP` is set, one that `tests/sky/up`

@@ -5,6 +5,7 @@
 //! [`options`] for the former.
 
 mod api;
+mod clusters;
 mod http;
 mod jobs;
 mod log;
@@ -12,9 +13,13 @@ mod nodes;
 mod server;
 mod stream;
 mod task;
+mod way;
 
+mod allocations;
+mod depends;
 mod e2e;
 mod faults;
 mod lab;
 mod options;
 mod own;
+mod way_in;

@@ -23,6 +23,8 @@ use std::{
 /// What a run is told of its job.
 pub struct Facts {
     pub job: u32,
+    /// A managed job, or one on a cluster that was launched by itself.
+    pub is_managed: bool,
     pub rank: u32,
     pub count: u32,
     pub stamp: String,
@@ -157,16 +159,19 @@ fn start(
         .env("SKYPILOT_NUM_NODES", task.nodes.to_string())
         .env("SKYPILOT_NUM_GPUS_PER_NODE", task.gpus.to_string())
         .env("SKYPILOT_INTERNAL_JOB_ID", "1")
-        .env("SKYPILOT_MANAGED_JOB_ID", facts.job.to_string())
-        .env("SKYPILOT_JOB_RANK", facts.rank.to_string())
-        .env("SKYPILOT_NUM_JOBS", facts.count.to_string())
         .env("SKYPILOT_TASK_ID", &id)
-        .env("SKYPILOT_TASK_IDS", &id)
         .env("SKYPILOT_USER", &facts.user)
         .env(
             "SKYPILOT_CLUSTER_INFO",
             format!(r#"{{"cluster_name": "{name}", "cloud": "Slurm", "region": "lab", "zone": "main"}}"#),
         );
+    if facts.is_managed {
+        command
+            .env("SKYPILOT_MANAGED_JOB_ID", facts.job.to_string())
+            .env("SKYPILOT_JOB_RANK", facts.rank.to_string())
+            .env("SKYPILOT_NUM_JOBS", facts.count.to_string())
+            .env("SKYPILOT_TASK_IDS", &id);
+    }
     Ok((command.spawn()?, output))
 }
 

@@ -13,7 +13,8 @@ fn an_image_is_for_a_partition_on_skypilot() {
     let at = lab.place("image");
     let image = "--container-image=docker://ubuntu:24.04 --container-writable";
     // Of several partitions the one that can do it is taken.
-    let script = "echo in $SLURM_JOB_PARTITION\nsrun --container-image=ubuntu true\necho $?";
+    let script =
+        "echo in $SLURM_JOB_PARTITION\nPATH=$(dirname $(command -v srun)) srun --container-image=ubuntu true\necho $?";
     let job = at.submit(&format!("-p here,sky -o out {image}"), script);
     let words = "sbatch: error: --container-image: containers are for partitions on SkyPilot; on this machine start the \
                  container in the script\n";
@@ -55,13 +56,12 @@ fn warnings_are_those_of_the_partition() {
     let lab = two();
     let at = lab.place("warnings");
     let asked = "-H --mail-type=END --tmp=1G --nodes=1-2 --wrap true";
-    let mail = "sbatch: warning: --mail-type: no mail is sent yet\n";
     let nodes = "sbatch: warning: --nodes: of a range it is the least that holds the tasks and GPUs\n";
     let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job\n";
     let sky = at.sh(&format!("sbatch --parsable {asked}"));
-    assert_eq!((sky.code, sky.stdout, sky.stderr), (0, "1\n".into(), format!("{mail}{nodes}")));
+    assert_eq!((sky.code, sky.stdout, sky.stderr), (0, "1\n".into(), nodes.into()));
     let here = at.sh(&format!("sbatch -Q -p here {asked}"));
-    assert_eq!((here.code, here.stdout, here.stderr), (0, String::new(), format!("{mail}{tmp}")));
+    assert_eq!((here.code, here.stdout, here.stderr), (0, String::new(), tmp.into()));
     assert_eq!(at.sh("sbatch -H --nodes=2 --wrap true").stderr, "");
     let test = at.sh("sbatch --test-only -p here --tmp=1G --wrap true").stderr;
     assert!(test.starts_with(&format!("{tmp}sbatch: Job ")), "{test}");
@@ -85,4 +85,21 @@ fn explain_knows_the_partition() {
     );
     let here = at.sh("skyslurm explain job.sh -p here");
     assert!(here.ok().ends_with("\nsbatch refuses this job because of --container-image.\n"), "{here:?}");
+}
+
+#[test]
+fn an_allocation_s_options_are_those_of_its_partition() {
+    let lab = two();
+    let words = "--nodelist: nodes are made for the job and have no names before it starts; leave it out\n";
+    assert_eq!(lab.sh("salloc -w solo true").fails(1), format!("salloc: error: {words}"));
+    let unfit = "srun: error: Unable to allocate resources: Requested node configuration is not available\n";
+    assert_eq!(lab.sh("srun -w solo true").fails(1), format!("srun: error: {words}{unfit}"));
+    assert_eq!(lab.sh("srun -p here -w solo hostname").ok(), "solo\n");
+    let nice = "--nice: it is taken from SkyPilot's priority, which ends at -1000\n";
+    for command in ["salloc", "srun"] {
+        let out = lab.sh(&format!("{command} --nice=5 --nodes=1 -G 1 --hold true & p=$!; until squeue -h | grep -q .; do sleep 0.02; done; kill -INT $p; wait $p"));
+        assert!(out.stderr.starts_with(&format!("{command}: warning: {nice}")), "{out:?}");
+        assert_eq!(out.stderr.matches("warning").count(), 1, "{out:?}");
+        lab.until("squeue -h | wc -l", "0");
+    }
 }

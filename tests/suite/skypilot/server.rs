@@ -1,10 +1,10 @@
 //! The server itself: its port, what it is set to do wrong, and what it remembers of every request.
 
 use super::{
-    api,
+    api, clusters,
     http::{self, Answer, Request},
     jobs::{Job, Order},
-    nodes,
+    nodes, way,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -123,6 +123,10 @@ pub struct Record {
     pub result: Option<Result<serde_json::Value, (String, String)>>,
     /// What `/api/stream` shows.
     pub said: String,
+    /// The cluster it is about.
+    pub cluster: String,
+    /// It was cancelled.
+    pub is_cancelled: bool,
 }
 
 /// All that changes.
@@ -294,7 +298,30 @@ impl Server {
 
     /// Every job's number, name and status.
     pub fn jobs(&self) -> Vec<(u32, String, &'static str)> {
-        self.shared.lock().jobs.values().map(|j| (j.id, j.task.name.clone(), j.status)).collect()
+        let state = self.shared.lock();
+        let managed = state.jobs.values().filter(|j| j.own_cluster.is_none());
+        managed.map(|j| (j.id, j.task.name.clone(), j.status)).collect()
+    }
+
+    /// Every cluster that was launched: its name and status, `QUEUED` before it is in the table, `GONE` after it was.
+    pub fn clusters(&self) -> Vec<(String, &'static str)> {
+        let state = self.shared.lock();
+        state.jobs.values().filter_map(|j| Some((j.own_cluster.clone()?, j.status))).collect()
+    }
+
+    /// Takes a cluster's nodes away, as its cloud would.
+    pub fn lose_cluster(&self, name: &str) {
+        clusters::lose(&self.shared, name);
+    }
+
+    /// Ends what runs on a cluster's nodes, which stay.
+    pub fn kill_on_cluster(&self, name: &str) {
+        clusters::kill(&self.shared, name);
+    }
+
+    /// Forgets all requests, and ends those it works on, as a restart does.
+    pub fn forget_requests(&self) {
+        self.shared.with(|s| s.requests.clear());
     }
 
     /// A job's status.
@@ -442,6 +469,11 @@ fn serve(shared: &Arc<Shared>, mut connection: TcpStream) {
                 if let Some(Fault::Silence(time)) = fault {
                     let until = Instant::now() + time;
                     shared.wait(|s| (s.stopping || !s.up || Instant::now() > until).then_some(()));
+                }
+                let authorized = api::is_authorized(shared, &request);
+                if request.path == way::PATH && authorized {
+                    let _ = connection.try_clone().and_then(|socket| way::serve(shared, &request, socket));
+                    break;
                 }
                 api::answer(shared, &request, fault, &mut connection)
             }

@@ -3,10 +3,11 @@
 
 use super::{identity, settings::Settings};
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// A server and our credentials for it. `Debug` shows no secret.
-#[derive(Clone)]
+/// A server and our credentials for it. `Debug` shows no secret; what serde writes is for files that nobody else reads.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Address without credentials and without a trailing `/`.
     pub url: String,

@@ -152,6 +152,10 @@ impl Wire {
     }
 }
 
+fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
+}
+
 /// The innermost cause, which tells most: `Connection refused (os error 111)`.
 pub(super) fn why(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -230,30 +234,47 @@ impl Client {
             Body::Json(value) => request.json(value),
             Body::Chunk(chunk) => chunk.put(request).await?,
         };
+        let response = self.answered(request, 200).await?;
+        Ok(Answer { id: header(&response, &ID_HEADER), response })
+    }
+
+    /// Sends a request whose answer is to have `status`.
+    async fn answered(&self, request: reqwest::RequestBuilder, status: u16) -> Result<Response, Failed> {
         let response = request.send().await.map_err(|error| match () {
             () if error.is_builder() => Error::Nonsense(why(&error)).into(),
             () if is_tls(&error) => self.unreachable(why(&error)).into(),
             () if error.is_connect() => Failed::NotSent(why(&error)),
             () => Failed::Lost(why(&error)),
         })?;
-        let header = |name: &HeaderName| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let version = header(&VERSION_HEADER).and_then(|v| v.parse().ok());
+        let version = header(&response, &VERSION_HEADER).and_then(|v| v.parse().ok());
         if let Some(version) = version {
             self.heard(version)?;
         }
-        let status = response.status().as_u16();
-        if status == 200 {
-            return Ok(Answer { id: header(&ID_HEADER), response });
+        let got = response.status().as_u16();
+        if got == status {
+            return Ok(response);
         }
-        let location = header(&LOCATION);
+        let location = header(&response, &LOCATION);
         let text = response.text().await.map_err(|error| Failed::Lost(why(&error)))?;
-        match failure(status, &text, location.as_deref()) {
+        match failure(got, &text, location.as_deref()) {
             Failed::Missing(what) if version.is_none() => {
                 Err(Error::Nonsense(format!("there is no SkyPilot API server at {} ({what})", self.endpoint.url))
                     .into())
             }
             failed => Err(failed),
         }
+    }
+
+    /// Asks to go on in another protocol: the answer to a GET with `headers`, of status 101.
+    pub(super) async fn upgrade(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        headers: HeaderMap,
+    ) -> Result<Response, Failed> {
+        let client = self.wire.client().map_err(|why| self.unreachable(why))?;
+        let request = client.get(format!("{}{path}", self.endpoint.url)).query(query).headers(headers);
+        self.answered(request, 101).await
     }
 
     /// Sends until there is an answer, or patience ends.

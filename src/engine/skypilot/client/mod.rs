@@ -19,9 +19,11 @@
 //! `/enabled_clouds`, `/kubernetes_node_info`, `/realtime_kubernetes_gpu_availability`, `/list_accelerators` and `/api/*` are
 //! there from 24 on, with all fields that are sent. Fields that a server does not know it ignores.
 
+mod access;
 mod answer;
 mod blob;
 mod calls;
+mod clusters;
 mod cookies;
 mod endpoint;
 mod error;
@@ -37,13 +39,16 @@ mod settings;
 mod tests;
 mod text;
 mod upload_v1;
+mod websocket;
 
+pub use access::Access;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::Error;
 pub use log::Log;
-pub use rows::{Choice, Health, InfraNode, JobEvent, QueueRow};
+pub use rows::{Choice, ClusterRow, Health, InfraNode, JobEvent, LaunchRow, QueueRow};
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The API version this client was written against.
 pub const API_VERSION: u32 = 62;
@@ -108,6 +113,11 @@ impl Client {
         })
     }
 
+    /// Its server, and who we are there.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Waits at most `limit` for a server that cannot be reached before a call fails (default: 10 minutes).
     pub fn with_patience(self, limit: Duration) -> Self {
         Self { patience: limit, ..self }
@@ -152,6 +162,66 @@ impl Client {
     /// [`Error::MayHaveHappened`] when the answer was lost; `ClusterDoesNotExist` as the kind of [`Error::Refused`].
     pub async fn exec(&self, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
         calls::exec(self, cluster, task, blob).await
+    }
+
+    /// How one gets into a cluster of the caller's; `None`: there is none of that name, or nobody gets in.
+    pub async fn access(&self, cluster: &str) -> Result<Option<Access>, Error> {
+        access::access(self, cluster).await
+    }
+
+    /// Connects `input` and `output` to the sshd of a cluster's node `worker` through the server's websocket at `path`,
+    /// until one side ends.
+    pub async fn ssh(
+        &self,
+        path: &str,
+        (cluster, worker): (&str, usize),
+        input: impl AsyncRead + Unpin,
+        output: impl AsyncWrite + Unpin,
+    ) -> Result<(), Error> {
+        websocket::splice(self, path, (cluster, worker), input, output).await
+    }
+
+    /// Has a cluster made with a task as its first job. Returns when the server has taken that on: it makes it until it is there.
+    ///
+    /// # Errors
+    /// [`Error::MayHaveHappened`] when the answer was lost: look the name up ([`Client::launches`]) before trying again.
+    pub async fn launch_cluster(&self, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
+        clusters::launch(self, cluster, task, blob).await
+    }
+
+    /// What has the server make this cluster, newest first; or, of all clusters, what it has not ended yet. A server that was
+    /// restarted has forgotten it.
+    pub async fn launches(&self, cluster: Option<&str>) -> Result<Vec<LaunchRow>, Error> {
+        clusters::launches(self, cluster).await
+    }
+
+    /// Waits until a launch is over.
+    ///
+    /// # Errors
+    /// How it failed: [`Error::Refused`]; [`Error::MayHaveHappened`] when the server knows nothing of it any more.
+    pub async fn launched(&self, request: &str) -> Result<(), Error> {
+        clusters::launched(self, request).await
+    }
+
+    /// The caller's clusters of these names, or all; as they really are (`look`), which takes the server seconds, or as
+    /// it knows them.
+    pub async fn clusters(&self, names: Option<&[&str]>, look: bool) -> Result<Vec<ClusterRow>, Error> {
+        clusters::clusters(self, names, look).await
+    }
+
+    /// The status of a job in a cluster's queue; `None`: there is none of this number.
+    pub async fn job_status(&self, cluster: &str, job: u32) -> Result<Option<String>, Error> {
+        clusters::job_status(self, cluster, job).await
+    }
+
+    /// Ends requests that the server works on.
+    pub async fn cancel_requests(&self, requests: &[String]) -> Result<(), Error> {
+        clusters::cancel_requests(self, requests).await
+    }
+
+    /// Takes a cluster down, and all that it has; one that is not there is passed over.
+    pub async fn down(&self, cluster: &str) -> Result<(), Error> {
+        clusters::down(self, cluster).await
     }
 
     /// Where the server would run a task: what it chose, and then what else it considered.

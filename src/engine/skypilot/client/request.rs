@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Waits for a request.
-    async fn wait(&self, id: &str) -> Result<Value, Failed> {
+    pub(super) async fn wait(&self, id: &str) -> Result<Value, Failed> {
         let (query, again) = ([("request_id", id)], Again::Harmless);
         let ask =
             Ask { method: Method::GET, path: "/api/get", query: &query, body: Body::None, limit: WHENEVER, again };

@@ -60,6 +60,49 @@ pub struct JobEvent {
     pub timestamp: String,
 }
 
+/// One of `/status`: a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ClusterRow {
+    /// Its name.
+    #[serde(deserialize_with = "or_default")]
+    pub name: String,
+    /// INIT, UP, STOPPED, AUTOSTOPPING, PENDING
+    #[serde(deserialize_with = "or_default")]
+    pub status: String,
+    /// What it is doing while it is INIT, in words.
+    #[serde(deserialize_with = "words")]
+    pub init_status_reason: Option<String>,
+}
+
+/// One of `/api/status`: a request that makes a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LaunchRow {
+    /// Its id.
+    #[serde(deserialize_with = "or_default")]
+    pub request_id: String,
+    /// `sky.launch`
+    #[serde(deserialize_with = "or_default")]
+    pub name: String,
+    /// PENDING, WAITING, RUNNING, SUCCEEDED, FAILED, CANCELLED
+    #[serde(deserialize_with = "or_default")]
+    pub status: String,
+    /// What it waits for, in words.
+    #[serde(deserialize_with = "words")]
+    pub status_msg: Option<String>,
+    /// The cluster's name.
+    #[serde(deserialize_with = "or_default")]
+    pub cluster_name: String,
+}
+
+impl LaunchRow {
+    /// Whether nothing more will come of it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "SUCCEEDED" | "FAILED" | "CANCELLED")
+    }
+}
+
 /// One way to run a task, as `/optimize` chose it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {

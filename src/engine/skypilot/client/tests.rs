@@ -1,6 +1,7 @@
 //! The client against a server of a few lines that says what each test wants it to.
 
 mod server;
+mod websocket;
 
 use super::*;
 use serde_json::{Value, json};
@@ -535,4 +536,68 @@ fn calls_can_be_sent() {
     sendable(&client.launch(&LAUNCH));
     sendable(&client.log(&LogOf::Job(1), true));
     sendable(&client.upload("b", std::path::Path::new("x"), &|_| {}));
+}
+
+#[test]
+fn a_cluster_is_launched_when_the_server_has_taken_it_on() {
+    let server = Server::new(vec![health(), posted()]);
+    assert_eq!(run(server.client().launch_cluster("c", "name: x\n---\nrun: y\n", Some("b"))), Ok(()));
+    assert_eq!(server.lines(), ["GET /api/health", "POST /launch"]);
+    let body = server.seen.lock().unwrap()[1].json();
+    let wanted = json!({"cluster_name": "c", "task": "name: x\n---\nrun: y\n", "file_mounts_blob_id": "b", "retry_until_up": true});
+    for (key, value) in wanted.as_object().unwrap() {
+        assert_eq!(&body[key], value, "{key}");
+    }
+    let server = Server::new(vec![health(), Reply::Cut]);
+    let lost = run(server.client().launch_cluster("c", "", None)).unwrap_err();
+    assert!(matches!(lost, Error::MayHaveHappened(_)), "{lost:?}");
+    let server = Server::new(vec![of_version(40, &json!({"api_version": "40", "status": "healthy"}))]);
+    let old = run(server.client().launch_cluster("c", "", None)).unwrap_err();
+    assert!(old.to_string().contains("an interactive allocation needs 41"), "{old}");
+}
+
+#[test]
+fn launches_are_found_by_the_cluster_s_name() {
+    let row = |id: &str, name: &str, cluster: &str, status: &str| json!({"request_id": id, "name": name, "cluster_name": cluster, "status": status, "status_msg": null, "user_id": ""});
+    // An older server does not know the filter.
+    let rows = json!([
+        row("3", "sky.down", "c", "RUNNING"),
+        row("2", "sky.launch", "other", "RUNNING"),
+        row("1", "sky.launch", "c", "FAILED"),
+    ]);
+    let server = Server::new(vec![says(200, &rows), says(200, &rows)]);
+    let client = server.client();
+    let found = run(client.launches(Some("c"))).unwrap();
+    assert_eq!(found.iter().map(|l| (l.request_id.as_str(), l.is_over())).collect::<Vec<_>>(), [("1", true)]);
+    let all = run(client.launches(None)).unwrap();
+    assert_eq!(all.iter().map(|l| l.cluster_name.as_str()).collect::<Vec<_>>(), ["other", "c"]);
+    let lines = server.lines();
+    assert!(lines[0].ends_with("&cluster_name=c&all_status=true") && !lines[1].contains("all_status"), "{lines:?}");
+}
+
+#[test]
+fn how_a_launch_ended_and_a_cluster_that_is_not_there() {
+    let server = Server::new(vec![
+        gave(&json!({"job_id": 1, "handle": "gASV"})),
+        threw("ResourcesUnavailableError"),
+        says(404, &json!({"detail": "Request 'id' not found"})),
+        posted(),
+        threw("ClusterDoesNotExist"),
+        posted(),
+        threw("RuntimeError"),
+        posted(),
+        gave(&json!({"1": "RUNNING"})),
+        posted(),
+        gave(&json!({"1": null})),
+    ]);
+    let client = server.client();
+    assert_eq!(run(client.launched("id")), Ok(()));
+    let refused = run(client.launched("id")).unwrap_err();
+    assert!(matches!(&refused, Error::Refused { kind, .. } if kind == "ResourcesUnavailableError"), "{refused:?}");
+    let forgotten = run(client.launched("id")).unwrap_err();
+    assert!(matches!(forgotten, Error::MayHaveHappened(_)), "{forgotten:?}");
+    assert_eq!(run(client.down("c")), Ok(()));
+    assert!(run(client.down("c")).is_err());
+    assert_eq!(run(client.job_status("c", 1)), Ok(Some("RUNNING".into())));
+    assert_eq!(run(client.job_status("c", 1)), Ok(None));
 }

@@ -1,8 +1,11 @@
 //! What the controller wants of a followed job: brought to its agent where there is one, else done by the server.
 
 use super::{AGAIN, Follow, PATIENCE, ended_by, gone};
-use crate::{agent::wire::Control, engine::skypilot::control};
-use std::{sync::Arc, time::Duration};
+use crate::{
+    agent::wire::{self, Control},
+    engine::skypilot::control,
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 
 impl Follow {
@@ -42,17 +45,21 @@ impl Follow {
         if self.to_agent.is_none() {
             let (to_agent, mut orders) = mpsc::unbounded_channel::<Control>();
             let (lost, unreached) = mpsc::unbounded_channel();
-            let (shared, name, rank, number) = (Arc::clone(&self.shared), self.name.clone(), self.rank, self.number);
+            let near = self.layout.socket(0);
+            let (shared, vehicle, rank) = (Arc::clone(&self.shared), self.vehicle.clone(), self.rank);
             // A controller that was restarted does not know what the last one has sent.
             let mut serial = std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0));
             tokio::spawn(async move {
                 while let Some(order) = orders.recv().await {
+                    if reaches(near.clone(), order.clone()).await {
+                        continue;
+                    }
                     serial += 1;
-                    let to = (name.as_str(), rank, number);
-                    if let Err(error) = control::send(&shared.client, &shared.spool, to, serial, &order).await {
-                        tracing::warn!(number, error, "agent not reached");
+                    let sent = control::send(&shared.client, &shared.spool, (&vehicle, rank), serial, &order).await;
+                    if let Err(error) = sent {
+                        tracing::warn!(name = vehicle.name, error, "agent not reached");
                         let _ = lost.send(order);
                     }
                 }
@@ -74,14 +81,14 @@ impl Follow {
 
     /// Has the server cancel the job; whether it took that.
     pub(super) async fn cancel(&mut self) -> bool {
-        match self.shared.client.cancel(&[self.number]).await {
+        match self.vehicle.end(&self.shared.client).await {
             Ok(()) => {
                 self.is_cancelled = true;
-                self.shared.poll.hurry();
+                self.watch.hurry();
                 true
             }
             Err(error) => {
-                tracing::warn!(number = self.number, %error, "not cancelled");
+                tracing::warn!(job = self.job.id, %error, "not cancelled");
                 if let Some((_, at)) = &mut self.ending {
                     *at = Instant::now() + AGAIN;
                 }
@@ -89,4 +96,10 @@ impl Follow {
             }
         }
     }
+}
+
+/// Whether an order reaches the agent at once: where there is a way in to it, it answers on a socket here.
+async fn reaches(socket: PathBuf, order: Control) -> bool {
+    socket.exists()
+        && tokio::task::spawn_blocking(move || wire::control(&socket, &order)).await.is_ok_and(|said| said.is_ok())
 }

@@ -1,6 +1,6 @@
 //! Reading a job's log, in pieces and in turn with others, and what is found in it.
 
-use super::{AGAIN, CLUSTER_TRIES, Follow, LINES, NOT_YET, SHARE, SLICE, see_off};
+use super::{AGAIN, Follow, LINES, NOT_YET, SHARE, SLICE};
 use crate::{
     agent::{
         Event, EventKind,
@@ -9,9 +9,15 @@ use crate::{
     },
     engine::{
         News,
-        skypilot::{client::LogOf, names, output::Output, shared::Shared},
+        skypilot::{
+            client::LogOf,
+            output::Output,
+            shared::Shared,
+            vehicle::Status,
+            way_in::{Target, WayIn},
+        },
     },
-    job::ExitStatus,
+    job::{ExitStatus, Kind as JobKind},
     slurm::{reason::Reason, state::JobState},
 };
 use std::{sync::Arc, time::Duration};
@@ -48,18 +54,21 @@ pub(super) async fn next(attempt: &mut Option<Attempt>) -> Piece {
 }
 
 impl Follow {
-    /// Opens the log.
-    pub(super) fn open(&mut self) {
-        let is_last = self.is_terminal();
-        let row = self.told.as_ref();
-        let is_starting = row.is_none_or(|r| r.status != "RUNNING");
-        if !is_last && is_starting && row.is_none_or(|r| r.cluster_name_on_cloud.is_none()) {
-            self.retry_at = Some(Instant::now() + NOT_YET); // there is no cluster yet
-            return;
-        }
-        let of_cluster = !is_last && self.tries < CLUSTER_TRIES;
-        let of =
-            if of_cluster { LogOf::Cluster(names::cluster(&self.name, self.number)) } else { LogOf::Job(self.number) };
+    /// Opens the log; `true`: the job is over, and there is none.
+    pub(super) fn open(&mut self) -> bool {
+        let seen = self.seen.clone().unwrap_or_default();
+        let is_last = seen.is_over();
+        let is_starting = seen.status != Status::Running;
+        let Some(of) = self.vehicle.log(&seen, self.tries) else {
+            if is_last {
+                self.ended_in_silence();
+            } else {
+                self.retry_at = Some(Instant::now() + NOT_YET);
+            }
+            return is_last;
+        };
+        tracing::debug!(job = self.job.id, is_last, ?of, "log opened");
+        self.retry_at = None;
         self.tries += u32::from(!is_starting);
         self.reader.rewind();
         let (give, pieces) = mpsc::channel(4);
@@ -68,8 +77,8 @@ impl Follow {
             let end = read(&shared, &of, !is_last, &give).await;
             let _ = give.send(Piece::End(end)).await;
         });
-        tracing::debug!(number = self.number, is_last, of_cluster, "log opened");
         self.attempt = Some(Attempt { pieces, task, is_last, is_early: is_starting, begun: Instant::now() });
+        false
     }
 
     /// A piece of the log; `true`: the job is over.
@@ -84,18 +93,15 @@ impl Follow {
                     }
                 }
                 if let Err(gap) = gap {
-                    tracing::warn!(number = self.number, %gap, "log read again");
+                    tracing::warn!(job = self.job.id, %gap, "log read again");
                     self.attempt = None;
                     self.retry_at = Some(Instant::now() + AGAIN);
-                }
-                if self.is_over {
-                    tokio::spawn(see_off(Arc::clone(&self.shared), self.name.clone(), self.number));
                 }
                 self.is_over
             }
             Piece::End(end) => {
                 let Some(attempt) = self.attempt.take() else { return false };
-                tracing::debug!(number = self.number, ?end, attempt.is_last, "log ends");
+                tracing::debug!(job = self.job.id, ?end, attempt.is_last, "log ends");
                 if attempt.is_last && end.is_ok() {
                     self.ended_in_silence();
                     return true;
@@ -103,7 +109,7 @@ impl Follow {
                 let pause = match attempt.is_early && !self.is_placed {
                     true => NOT_YET.max(attempt.begun.elapsed() * SHARE),
                     false => {
-                        self.shared.poll.hurry();
+                        self.watch.hurry();
                         AGAIN
                     }
                 };
@@ -137,7 +143,7 @@ impl Follow {
                     let line: Vec<u8> = self.events.drain(..=end).collect();
                     match serde_json::from_slice::<Event>(&line) {
                         Ok(event) => self.event(event).await,
-                        Err(error) => tracing::warn!(number = self.number, %error, "event not understood"),
+                        Err(error) => tracing::warn!(job = self.job.id, %error, "event not understood"),
                     }
                 }
             }
@@ -152,11 +158,12 @@ impl Follow {
     }
 
     pub(super) async fn event(&mut self, event: Event) {
-        tracing::debug!(number = self.number, kind = ?event.kind, "event");
+        tracing::debug!(job = self.job.id, kind = ?event.kind, "event");
         match &event.kind {
             EventKind::Placed { placement } => {
                 let node = placement.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
-                self.is_placed = true;
+                // After a restart of the controller it is heard of again.
+                let is_known = std::mem::replace(&mut self.is_placed, true);
                 if let Err(why) = self.open_files(&node) {
                     self.tell(News::Events(vec![event]));
                     return self.no_files(why).await;
@@ -164,10 +171,21 @@ impl Follow {
                 if let Some(limit) = self.limit.take() {
                     self.send(limit);
                 }
-                if let Some((state, _)) = self.ending.filter(|_| !self.is_cancelled) {
+                if let Some((state, _)) = self.ending.filter(|_| !is_known && !self.is_cancelled) {
                     let uid = self.job.request.user.uid;
                     self.send(Control::Terminate { uid, state });
                 }
+            }
+            EventKind::Reachable(reach) if self.job.request.kind != JobKind::Batch && self.way_in.is_none() => {
+                let (cluster, layout) = (self.vehicle.cluster(), self.layout.clone());
+                let entry = self.shared.settings.ssh_config.unwrap_or(true);
+                let target = Target { job: self.job.id, cluster, reach: reach.clone(), layout, entry };
+                self.way_in = Some(WayIn::open(self.shared.client.clone(), target));
+            }
+            // Who waits for it is told when there is a way in.
+            EventKind::Started { .. } if self.way_in.is_some() => {
+                self.ready = Some(event);
+                return;
             }
             EventKind::Ended { .. } => self.is_over = true,
             _ => {}
@@ -183,7 +201,7 @@ impl Follow {
         let Some(run) = self.next_run else { return Ok(()) };
         // Where the nodes see the directory, the agent writes the files itself.
         let shared = self.shared.partition(&self.job.partition).is_some_and(|p| p.sees(&self.job.request.work_dir));
-        if self.output.is_some() || shared {
+        if self.output.is_some() || shared || self.job.request.kind != JobKind::Batch {
             return Ok(());
         }
         let is_first = Output::begun(&self.layout.dir) != Some(run);

@@ -1,6 +1,7 @@
 //! A job as a SkyPilot task: the YAML that `POST /jobs/launch` takes, and that `skyslurm translate` shows. Pure.
 
 mod carrier;
+mod idle;
 mod image;
 mod name;
 mod resources;

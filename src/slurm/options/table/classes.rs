@@ -9,6 +9,10 @@ pub(in crate::slurm::options) const ALLOCATIONS: Class = Class::Inert(
     "it belongs to the allocation: inside one it is ignored, as Slurm does; outside of one it is as sbatch's",
 );
 pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail one without the others");
+/// As Slurm without its SELinux plugin.
+pub(super) const NO_SELINUX: Class = Class::Inert("there is no SELinux plugin");
+/// The nodes of this machine; `parse.rs` refuses it where there is no display.
+pub(super) const DISPLAY: Class = Class::Inert("the tasks run on this machine, where the display is");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
 /// Of a command that only shows.
@@ -38,11 +42,7 @@ pub(super) const PYXIS: Class =
 /// OCI bundles, of a step.
 pub(super) const STEP_CONTAINER: Class =
     Class::Refused("OCI bundles are not started here; name an image: --container-image, or run runc in the step");
-pub(super) const MAIL: Class = Class::Approximated("no mail is sent yet");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
-pub(super) const DEPENDENCY: Class =
-    Class::Refused("job dependencies are not supported yet; submit the job after its predecessor has ended");
 /// Behind `=` stand Slurm's own words, which are then the whole message.
 pub(super) const RESERVATION: Class = Class::Refused("=Batch job submission failed: Requested reservation is invalid");
-pub(super) const LICENSE: Class = Class::Refused("=Batch job submission failed: Invalid license specification");

@@ -80,6 +80,7 @@ fn every_full_name_is_itself_whatever_it_begins_like() {
 fn every_honoured_option_of_sbatch_can_be_said_in_each_way() {
     let example = |row: &Row| match row.kind {
         Kind::Begin => "now+1hour",
+        Kind::Choice(choices) => choices.first().copied().unwrap_or("2"),
         Kind::Distribution => "cyclic",
         Kind::Exclusive => "user",
         Kind::GetUserEnv => "10L",
@@ -87,6 +88,7 @@ fn every_honoured_option_of_sbatch_can_be_said_in_each_way() {
         Kind::OpenMode => "append",
         Kind::Propagate => "STACK",
         Kind::Signal => "B:USR1@60",
+        Kind::TresPerTask => "cpu=2",
         Kind::ZeroOrOne => "1",
         Kind::GpuBind => "closest",
         _ => "2",
@@ -124,6 +126,6 @@ fn help_fits_80_columns_and_lists_nothing_refused() {
             assert!(text.lines().all(|l| l.len() <= 80), "{text}");
         }
     }
-    assert!(!help(Command::Sbatch).contains("--dependency"));
+    assert!(!help(Command::Sbatch).contains("--reboot"));
     assert!(help(Command::Sbatch).contains("  -t, --time=minutes          time limit\n"));
 }

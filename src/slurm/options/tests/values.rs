@@ -61,7 +61,6 @@ fn bad_values_are_refused_in_slurms_words() {
         ("-B1:x", "Invalid numeric value \"x\" for second arg of -B.", 1),
         ("--hint=foo", "unrecognized --hint argument \"foo\", see --hint=help", 1),
         ("--reservation=r", "Batch job submission failed: Requested reservation is invalid", 1),
-        ("--licenses=x", "Batch job submission failed: Invalid license specification", 1),
     ] {
         assert_eq!(refusal(Command::Sbatch, &[arg]), (sbatch_error(message), exit), "{arg}");
     }
@@ -192,18 +191,16 @@ fn what_excludes_each_other() {
 
 #[test]
 fn a_refused_option_says_what_to_do() {
-    let expected = "sbatch: error: --dependency: job dependencies are not supported yet; submit the job after its predecessor has ended";
-    assert_eq!(refusal(Command::Sbatch, &["-d", "afterok:1"]), (expected.to_owned(), 1));
     let expected = "salloc: error: --reboot: nodes cannot be rebooted; leave the option out";
     assert_eq!(refusal(Command::Salloc, &["--reboot"]), (expected.to_owned(), 1));
-    let expected = "salloc: error: Job submit/allocate failed: Invalid license specification";
-    assert_eq!(refusal(Command::Salloc, &["-L", "a"]), (expected.to_owned(), 1));
+    let expected = "salloc: error: Job submit/allocate failed: Requested reservation is invalid";
+    assert_eq!(refusal(Command::Salloc, &["--reservation=a"]), (expected.to_owned(), 1));
 }
 
 #[test]
 fn an_approximated_option_warns() {
     let warnings = |args: &[&str]| options(Command::Sbatch, args).map(|p| p.options.warnings(Place::Here));
-    let expected = vec!["sbatch: warning: --mail-type: no mail is sent yet".to_owned()];
-    assert_eq!(warnings(&["--mail-type=END", "--mail-user=me"]), Ok(expected));
-    assert_eq!(warnings(&["--mail-type=NONE", "--mem-bind=local"]), Ok(vec![]));
+    let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job";
+    assert_eq!(warnings(&["--tmp=1G", "--mail-user=me"]), Ok(vec![tmp.to_owned()]));
+    assert_eq!(warnings(&["--mail-type=END", "--mem-bind=local"]), Ok(vec![]));
 }

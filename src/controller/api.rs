@@ -221,7 +221,7 @@ pub enum Reply<J = Job> {
     /// A script, or an environment: `NAME=value`, each ended by NUL.
     Script(Vec<u8>),
     /// Who answers.
-    Status(Status),
+    Status(Box<Status>),
 }
 
 /// When and where a job would start.

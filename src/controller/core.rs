@@ -248,7 +248,7 @@ impl Core {
             Call::Sending(id) => Reply::Sending(self.sending(id)),
             Call::Script(id) => self.kept(id, |job| job.script),
             Call::Environment(id) => self.kept(id, |job| job.environment),
-            Call::Status => Reply::Status(Status {
+            Call::Status => Reply::Status(Box::new(Status {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),
                 since: self.since,
@@ -257,7 +257,7 @@ impl Core {
                 last_job_id: self.table.last_id(),
                 now,
                 counts: self.counts,
-            }),
+            })),
             Call::Stop => {
                 self.stopping = true;
                 Reply::Done(vec![Ok(())])

@@ -119,7 +119,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 30] = [
+    pub const ALL: [Errno; 32] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -137,7 +137,9 @@ impl Errno {
         Errno::InvalidLicenses,
         Errno::InvalidArray,
         Errno::Dependency,
+        Errno::CircularDependency,
         Errno::InvalidNice,
+        Errno::TimeMinLimit,
         Errno::NotSupported,
         Errno::Disabled,
         Errno::AlreadyDone,
@@ -192,5 +194,20 @@ impl Errno {
             Errno::InvalidNice => 2123,
             Errno::TimeMinLimit => 2124,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new one has to be put into the list.
+    #[test]
+    fn all_are_listed() {
+        let (_, body) = include_str!("errno.rs").split_once("pub enum Errno {").unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let variants: Vec<_> = body.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+        let listed: Vec<_> = Errno::ALL.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(listed, variants);
     }
 }

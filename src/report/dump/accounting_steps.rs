@@ -78,7 +78,7 @@ fn cpu<'a>(step: &Step, of: u64) -> Value<'a> {
 const FIELDS: &[Field<Steps>] = &[
     row("time/elapsed", |r| int(values::elapsed(&r.row))),
     row("time/end", |r| time(r.step.end)),
-    row("exit_code", |r| exit(r.step.exit, r.step.end.is_some())),
+    row("exit_code", |r| exit(r.step.exit)),
     row("nodes/count", |r| int(r.step.nodes.len())),
     row("nodes/range", |r| text(hostlist::compress_sorted(&r.step.nodes))),
     row("tasks/count", |r| int(r.step.tasks)),

@@ -46,14 +46,13 @@ pub(super) fn states<'a>(base: JobState, flag: Option<JobState>) -> Value<'a> {
     words([Some(base), flag].into_iter().flatten().map(JobState::name))
 }
 
-/// How something ended (`PROCESS_EXIT_CODE`).
-pub(super) fn exit<'a>(status: ExitStatus, over: bool) -> Value<'a> {
-    let (word, code, signal) = match (over, status.signal()) {
-        (false, _) if status.is_success() => ("PENDING", number(0), None),
-        (_, 0) if status.is_success() => ("SUCCESS", number(0), None),
-        (_, 0) => ("ERROR", number(status.code()), None),
+/// How something ended (`PROCESS_EXIT_CODE`); what has not ended has had success so far, as in Slurm.
+pub(super) fn exit<'a>(status: ExitStatus) -> Value<'a> {
+    let (word, code, signal) = match status.signal() {
+        0 if status.is_success() => ("SUCCESS", number(0), None),
+        0 => ("ERROR", number(status.code()), None),
         // Of one that a signal ended no code is told.
-        (_, signal) => ("SIGNALED", UNSET, Some(signal)),
+        signal => ("SIGNALED", UNSET, Some(signal)),
     };
     let name = signal.and_then(|signal| signal_name(i32::from(signal))).unwrap_or_default();
     let signal = Value::Map(vec![("id", number_or_unset(signal)), ("name", text(name))]);
@@ -245,11 +244,11 @@ const FIELDS: &[Field<QueueJobs>] = &[
     row("deadline", |r| time(r.job.request.deadline)),
     zero("delay_boot"),
     row("dependency", |r| written_unless(&["(null)"], |out| values::write_dependency(r.job, out))),
-    row("derived_exit_code", |r| exit(r.job.derived_exit, true)),
+    row("derived_exit_code", |r| exit(r.job.derived_exit)),
     row("eligible_time", |r| time(r.job.eligible_time)),
     row("end_time", |r| time(values::end_time(r.job))),
     row("excluded_nodes", |r| text(hostlist::compress(&r.job.request.exclude))),
-    row("exit_code", |r| exit(r.job.exit, true)),
+    row("exit_code", |r| exit(r.job.exit)),
     row("extra", |r| or_empty(r.job.request.extra.as_deref())),
     none("failed_node"),
     row("features", |r| or_empty(r.job.request.constraint.as_deref())),

@@ -9,7 +9,8 @@ pub(super) struct Layout {
     depth: usize,
 }
 
-const BLANKS: &[u8] = &[b' '; 32];
+/// A new line and blanks.
+const LINE: &[u8] = b"\n                                                                ";
 
 impl Layout {
     fn open<W: Write + ?Sized>(&mut self, to: &mut W, bracket: &[u8]) -> io::Result<()> {
@@ -31,14 +32,8 @@ impl Layout {
     }
 
     fn line<W: Write + ?Sized>(&self, to: &mut W) -> io::Result<()> {
-        to.write_all(b"\n")?;
-        let mut left = self.depth * 2;
-        while left > 0 {
-            let some = left.min(BLANKS.len());
-            to.write_all(BLANKS.get(..some).unwrap_or_default())?;
-            left -= some;
-        }
-        Ok(())
+        // Nothing here is deeper than this; if it were, it would stand less far to the right.
+        to.write_all(LINE.get(..1 + 2 * self.depth).unwrap_or(LINE))
     }
 }
 
@@ -72,6 +67,9 @@ impl Formatter for Layout {
     }
 
     fn write_string_fragment<W: Write + ?Sized>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        if !fragment.as_bytes().contains(&b'/') {
+            return to.write_all(fragment.as_bytes());
+        }
         let mut parts = fragment.split('/');
         to.write_all(parts.next().unwrap_or_default().as_bytes())?;
         for part in parts {

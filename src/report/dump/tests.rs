@@ -214,3 +214,51 @@ fn json_is_laid_out_as_slurm_lays_it_out() {
 "#;
     assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
+
+/// The values that Slurm was seen to print for a job that runs on two nodes, as far as they are not of a moment.
+#[test]
+fn values_are_slurms() {
+    let (jobs, cluster) = (jobs(), samples::cluster());
+    let context = context(&cluster);
+    let job = jobs.iter().find(|job| job.placement.as_ref().is_some_and(|p| !p.nodes[0].gres.is_empty())).unwrap();
+    let placement = job.placement.as_ref().unwrap();
+    let record = &document::<QueueJobs>("jobs", &[JobRow::new(job, &context)], true)["jobs"][0];
+    let count = placement.nodes.len();
+    let gpus = placement.nodes[0].gres[0].ids.len();
+    assert_eq!(
+        record["gres_detail"][0],
+        format!("gpu:h100:{gpus}(IDX:{})", placement.nodes[0].gres[0].ids.to_ranges())
+    );
+    assert_eq!(record["gres_detail"].as_array().unwrap().len(), count);
+    let resources = &record["job_resources"];
+    assert_eq!(resources["nodes"]["count"], count);
+    assert_eq!(resources["cpus"], placement.cpus());
+    let node = &resources["nodes"]["allocation"][0];
+    assert_eq!(
+        (&node["name"], &node["memory"]["allocated"]),
+        (&placement.nodes[0].node.as_str().into(), &placement.nodes[0].memory.into())
+    );
+    assert_eq!(node["sockets"][0]["cores"].as_array().unwrap().len(), placement.nodes[0].cpus.len());
+    assert_eq!(node["sockets"][0]["cores"][0]["status"], serde_json::json!(["ALLOCATED"]));
+    for (name, expected) in [
+        ("core_spec", serde_json::json!(0)),
+        ("thread_spec", 32766.into()),
+        ("tasks_per_socket", "Infinity".into()),
+        ("tasks_per_node", 0.into()),
+        ("cores_per_socket", Json::Null),
+        ("profile", serde_json::json!(["NOT_SET"])),
+        ("shared", serde_json::json!([])),
+        ("power", serde_json::json!({"flags": []})),
+        ("hold", (job.priority == 0).into()),
+        ("billable_tres", f64::from(placement.cpus()).into()),
+        ("exit_code", serde_json::json!({"status": ["SUCCESS"], "return_code": 0, "signal": {"id": null, "name": ""}})),
+    ] {
+        assert_eq!(record[name], expected, "{name}");
+    }
+    let mut killed = job.clone();
+    killed.exit = crate::job::ExitStatus::signaled(9);
+    let record = &document::<QueueJobs>("jobs", &[JobRow::new(&killed, &context)], true)["jobs"][0];
+    let expected =
+        serde_json::json!({"status": ["SIGNALED"], "return_code": null, "signal": {"id": 9, "name": "KILL"}});
+    assert_eq!(record["exit_code"], expected);
+}

@@ -20,12 +20,16 @@ mod cancel;
 mod config_docs;
 #[path = "suite/conformance/mod.rs"]
 mod conformance;
+#[path = "suite/consumers.rs"]
+mod consumers;
 #[path = "suite/controller.rs"]
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
 #[path = "suite/faults.rs"]
 mod faults;
+#[path = "suite/het.rs"]
+mod het;
 #[path = "suite/install.rs"]
 mod install;
 #[path = "suite/interactive.rs"]

@@ -4,6 +4,7 @@ complete -c squeue -s O -l Format -d 'format specification by field names' -r
 complete -c squeue -s o -l format -d 'format specification' -r
 complete -c squeue -s i -l iterate -d 'specify an iteration period' -r
 complete -c squeue -s j -l jobs -d 'comma separated list of job IDs to view, default is all' -r
+complete -c squeue -l json -d 'produce JSON output' -r
 complete -c squeue -s L -l licenses -d 'comma separated list of license names to view' -r
 complete -c squeue -s n -l name -d 'comma separated list of job names to view' -r
 complete -c squeue -s w -l nodelist -l node -l nodes -d 'list of nodes to view, default is all nodes' -r
@@ -14,9 +15,11 @@ complete -c squeue -s S -l sort -d 'comma separated list of fields to sort on' -
 complete -c squeue -s s -l steps -d 'comma separated list of job steps to view, default is all' -r
 complete -c squeue -s t -l states -d 'comma separated list of states to view, default is pending and running, \'--states=all\' reports all states' -r
 complete -c squeue -s u -l users -l user -d 'comma separated list of users to view' -r
+complete -c squeue -l yaml -d 'produce YAML output' -r
 complete -c squeue -s a -l all -d 'display jobs in hidden partitions (no effect here)'
 complete -c squeue -s r -l array -d 'display one job array element per line'
 complete -c squeue -l array-unique -d 'display one unique pending job array element per line'
+complete -c squeue -l expand-patterns -d 'expand file name patterns in StdErr, StdIn and StdOut'
 complete -c squeue -l federation -d 'report federated information if a member of one (no effect here)'
 complete -c squeue -l help -d 'show this help message'
 complete -c squeue -l hide -d 'do not display jobs in hidden partitions (no effect here)'

@@ -6,11 +6,32 @@ use std::{
     io::{self, Write},
     os::fd::AsFd,
     path::Path,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// Opens a file for output.
 pub(super) fn create(path: &Path, append: bool) -> io::Result<File> {
     OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path)
+}
+
+/// So long after its submission a script waits for the directories of its files.
+///
+/// Programs that name a directory after the job (submitit's `log_%j`) make it when sbatch has told them the number. A real
+/// Slurm takes a tenth of a second to the script's first line, and so does not come before them; here it takes far less.
+const MADE_WITHIN: Duration = Duration::from_secs(3);
+
+/// The same for a file of a job submitted at `submitted` (epoch seconds): its directory may be about to be made.
+fn create_soon(path: &Path, append: bool, submitted: i64) -> io::Result<File> {
+    let deadline = UNIX_EPOCH + Duration::from_secs(submitted.try_into().unwrap_or(0)) + MADE_WITHIN;
+    loop {
+        match create(path, append) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && SystemTime::now() < deadline => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// The files of a batch script.
@@ -33,10 +54,10 @@ impl ScriptFiles {
         let input = input(job, node_name)?;
         let output = match own {
             true => io::stdout().as_fd().try_clone_to_owned()?.into(),
-            false => create(&files.output, append)?,
+            false => create_soon(&files.output, append, job.submit_time)?,
         };
         let error = match files.error {
-            Some(path) => create(&path, append)?,
+            Some(path) => create_soon(&path, append, job.submit_time)?,
             None if own => io::stderr().as_fd().try_clone_to_owned()?.into(),
             None => output.try_clone()?,
         };

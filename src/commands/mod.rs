@@ -6,19 +6,25 @@ mod broadcast;
 mod common;
 pub mod controller;
 pub mod doctor;
+mod dump;
 pub mod explain;
 pub mod install;
 pub mod sacct;
+pub mod sacctmgr;
 pub mod salloc;
 pub mod sattach;
 pub mod sbatch;
 pub mod sbcast;
 pub mod scancel;
 pub mod scontrol;
+pub mod sdiag;
+pub mod seff;
 pub mod sinfo;
+pub mod small;
 pub mod squeue;
 pub mod srun;
 mod ssh_proxy;
+pub mod sshare;
 pub mod sstat;
 pub mod terminal;
 pub mod translate;
@@ -32,7 +38,8 @@ const USAGE: &str = "\
 Usage: skyslurm COMMAND [ARGUMENTS]
 
   sbatch, srun, salloc, squeue, scancel, sacct, sinfo, scontrol, sattach, sbcast,
-  sstat              as the command of that name
+  sstat, sacctmgr, sshare, sprio, sdiag, seff, sreport, strigger, scrontab
+                     as the command of that name
   controller start|stop|restart|status
                      the daemon that keeps the jobs
   explain SCRIPT [OPTIONS]
@@ -89,5 +96,10 @@ fn run(command: Command, args: Vec<OsString>) -> u8 {
         Command::Squeue => squeue::run(args),
         Command::Srun => srun::run(args),
         Command::Sstat => sstat::run(args),
+        Command::Sacctmgr => sacctmgr::run(args),
+        Command::Sshare => sshare::run(args),
+        Command::Sdiag => sdiag::run(args),
+        Command::Seff => seff::run(args),
+        Command::Sprio | Command::Sreport | Command::Strigger | Command::Scrontab => small::run(command, args),
     }
 }

@@ -1,10 +1,13 @@
 //! sacct(1): jobs and steps on record.
 
+mod kept;
+mod narrow;
 mod query;
 
 use super::{
     ask::{self, AskError, Said},
     check_cluster,
+    dump::{self, Dump},
     terminal::{eprint, refuse},
 };
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     job::Job,
     report::{
         clock::{Clock, local},
+        dump::{AccountingJobs, StepRow},
         job_values,
         sacct_fields::{Accounting, Row},
         sacct_table::{self, Column, Layout},
@@ -24,6 +28,7 @@ use crate::{
     },
 };
 use chrono::{Local, TimeZone};
+use kept::Kept;
 use query::Query;
 use std::ffi::OsString;
 
@@ -48,7 +53,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         ("help", options::help as fn(_) -> _),
         ("usage", options::usage),
         ("version", |_| options::version().to_owned()),
-        ("helpformat", |_| sacct_table::help_format::<Accounting>()),
+        ("helpformat", |_| sacct_table::help_format::<Accounting>(19)),
     ] {
         if options.is_set(name) {
             return Said::out(format!("{}\n", text(Sacct).trim_end_matches('\n'))).print();
@@ -58,12 +63,19 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(read) => read,
         Err(refusal) => return refuse(&refusal),
     };
+    if let Some(kept) = kept(options).filter(|_| query.ids.is_empty()) {
+        return refuse(&kept.of_which());
+    }
     options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     if options.is_set("verbose") {
         eprint(&window_in_words(&query));
     }
-    match listing(options, &columns, &query) {
-        Ok(Ok(out)) => Said::out(out).print(),
+    let dump = match dump::read(options, Sacct, &args) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
+    match listing(options, &columns, &query, dump.as_ref()) {
+        Ok(Ok(code)) => code,
         Ok(Err(refusal)) => refuse(&refusal),
         Err(error) => Said::error(format!("sacct: error: {error}")).print(),
     }
@@ -82,12 +94,7 @@ fn columns(options: &Options) -> Result<Vec<Column<Accounting>>, Refusal> {
 }
 
 fn layout(options: &Options) -> Layout {
-    let delimiter = || options.get("delimiter").unwrap_or("|").to_owned();
-    match (options.is_set("parsable2"), options.is_set("parsable")) {
-        (true, _) => Layout::Parsable2(delimiter()),
-        (false, true) => Layout::Parsable(delimiter()),
-        (false, false) => Layout::Columns,
-    }
+    Layout::of(options, options.get("delimiter").unwrap_or("|"))
 }
 
 fn units(options: &Options) -> Units {
@@ -95,6 +102,15 @@ fn units(options: &Options) -> Units {
         _ if options.is_set("noconvert") => Units::AsIs,
         Some(unit) => Units::Fixed(unit.to_ascii_uppercase()),
         None => Units::Best,
+    }
+}
+
+/// `--batch-script`, `--env-vars`
+fn kept(options: &Options) -> Option<Kept> {
+    match (options.is_set("batch-script"), options.is_set("env-vars")) {
+        (true, _) => Some(Kept::Script),
+        (false, true) => Some(Kept::Environment),
+        (false, false) => None,
     }
 }
 
@@ -110,7 +126,8 @@ fn listing(
     options: &Options,
     columns: &[Column<Accounting>],
     query: &Query,
-) -> Result<Result<String, Refusal>, AskError> {
+    dump: Option<&Dump>,
+) -> Result<Result<u8, Refusal>, AskError> {
     let mut client = Client::connect()?;
     let jobs = match ask::accounting(&mut client, query.filter()) {
         // An id that never was is an empty listing.
@@ -122,6 +139,10 @@ fn listing(
         return Ok(Err(refusal));
     }
     ask::warn_of_age(Sacct, &cluster, &jobs);
+    if let Some(kept) = kept(options) {
+        return Ok(Ok(kept.print(&mut client, &shown(&jobs, query))?));
+    }
+    let jobs = if options.is_set("truncate") { jobs.into_iter().map(|job| query.cut(job)).collect() } else { jobs };
     let bitstr_len = ask::env("SLURM_BITSTR_LEN").and_then(|text| text.parse().ok()).unwrap_or(BITSTR_LEN);
     let units = units(options);
     let context = Context {
@@ -131,21 +152,46 @@ fn listing(
             clock: Clock::new(local, ask::env("SLURM_TIME_FORMAT").as_deref(), cluster.now),
             bitstr_len,
             noconvert: units == Units::AsIs,
+            expand: options.is_set("expand-patterns"),
         },
         units,
     };
+    let shown = shown(&jobs, query);
+    if let Some(dump) = dump {
+        return Ok(Ok(dump.print::<AccountingJobs>("jobs", &records(&shown, query, &context), &[], &cluster.name)));
+    }
     let mut out = String::new();
     if !options.is_set("noheader") {
         sacct_table::header(columns, &layout(options), &mut out);
     }
-    rows(&jobs, query, columns, &layout(options), options.is_set("array"), &context, &mut out);
-    Ok(Ok(out))
+    rows(&shown, query, columns, &layout(options), options.is_set("array"), &context, &mut out);
+    Ok(Ok(Said::out(out).print()))
 }
 
-/// Appends the rows of the jobs that match: a job, then its steps. An array's elements stand by
-/// their numbers, and behind them its waiting rest.
+/// The jobs that match. An array's elements stand by their numbers, and behind them its waiting rest.
+fn shown<'a>(jobs: &'a [Job], query: &Query) -> Vec<&'a Job> {
+    let mut shown: Vec<&Job> = jobs.iter().filter(|job| query.matches(job)).collect();
+    shown.sort_by_key(|job| {
+        let task = job.array.as_ref().map(|array| array.task_id.unwrap_or(u32::MAX));
+        (job.array_job_id(), task, job.id, job.restarts)
+    });
+    shown
+}
+
+/// Jobs with those of their steps that are asked for.
+fn records<'a>(shown: &[&'a Job], query: &Query, context: &'a Context<'a>) -> Vec<(Row<'a>, Vec<StepRow<'a>>)> {
+    let record = |job: &&'a Job| {
+        let job = *job;
+        let row = |step| Row { job, step, element: None, context };
+        let steps = job.steps.iter().filter(|step| query.shows_step(job, &step.id.to_string()));
+        (row(None), steps.map(|step| StepRow { row: row(Some(step)), step }).collect())
+    };
+    shown.iter().map(record).collect()
+}
+
+/// Appends the rows of these jobs: a job, then its steps.
 fn rows(
-    jobs: &[Job],
+    shown: &[&Job],
     query: &Query,
     columns: &[Column<Accounting>],
     layout: &Layout,
@@ -153,12 +199,7 @@ fn rows(
     context: &Context,
     out: &mut String,
 ) {
-    let mut shown: Vec<&Job> = jobs.iter().filter(|job| query.matches(job)).collect();
-    shown.sort_by_key(|job| {
-        let task = job.array.as_ref().map(|array| array.task_id.unwrap_or(u32::MAX));
-        (job.array_job_id(), task, job.id, job.restarts)
-    });
-    for job in shown {
+    for job in shown.iter().copied() {
         if query.shows_job(job) {
             let pending =
                 job.array.as_ref().filter(|array| each && array.task_id.is_none()).map(|array| &array.pending);
@@ -194,12 +235,18 @@ mod tests {
         let query = Query::read(&parsed, Local.timestamp_opt(sample_jobs::START + 30, 0).unwrap()).unwrap();
         let partitions = [sample_jobs::gpu()];
         let clock = Clock::new(utc, None, sample_jobs::START + 30);
-        let jobs_context =
-            job_values::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
+        let jobs_context = job_values::Context {
+            cluster: "lab",
+            partitions: &partitions,
+            clock,
+            bitstr_len: 64,
+            noconvert: false,
+            expand: false,
+        };
         let context = Context { jobs: jobs_context, units: units(&parsed.options) };
         let (columns, layout) = (columns(&parsed.options).unwrap(), layout(&parsed.options));
         let mut out = String::new();
-        rows(jobs, &query, &columns, &layout, parsed.options.is_set("array"), &context, &mut out);
+        rows(&shown(jobs, &query), &query, &columns, &layout, parsed.options.is_set("array"), &context, &mut out);
         out
     }
 

@@ -5,7 +5,7 @@ mod select;
 
 use super::{
     ask::{self, AskError, Said},
-    terminal::{eprint, print, refuse},
+    terminal::{eprint, outlive_the_order, print, refuse},
 };
 use crate::{
     controller::{
@@ -54,6 +54,9 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn carry_out(plan: &Plan, answers: &mut impl BufRead) -> Result<u8, AskError> {
     let mut client = Client::connect()?;
+    if !plan.interactive {
+        outlive_the_order();
+    }
     let mut unknown = Vec::new();
     let mut orders: Vec<(String, SignalJob)> = if plan.is_direct() {
         plan.ids.iter().map(|(written, id)| (written.clone(), select::direct(plan, id))).collect()

@@ -4,12 +4,16 @@ mod help;
 mod hosts;
 mod jobs;
 mod keyword;
+mod ready;
+mod sentences;
+mod session;
 mod show;
 mod update;
 mod write;
 
 use super::{
     ask::{self, AskError, Said},
+    dump::{self, Dump},
     terminal::{eprint, refuse},
 };
 use crate::{
@@ -37,6 +41,8 @@ pub(crate) struct Words<'a> {
     oneliner: bool,
     /// `--details`
     details: bool,
+    /// `--json`, `--yaml`
+    dump: Option<Dump>,
 }
 
 impl Words<'_> {
@@ -49,6 +55,21 @@ impl Words<'_> {
     }
 }
 
+/// How the commands of a session are answered. One that is not interactive has one command.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    /// `oneliner`
+    oneliner: bool,
+    /// `details`
+    details: bool,
+    /// `quiet`; `verbose` takes it back.
+    quiet: bool,
+    /// `--json`, `--yaml`
+    dump: Option<Dump>,
+    /// `exit`, `quit`
+    over: bool,
+}
+
 /// What a keyword does.
 #[derive(Clone, Copy)]
 enum Means {
@@ -59,14 +80,17 @@ enum Means {
     Ping,
     Version,
     Help,
-    Nothing,
+    WaitJob,
+    Completing,
+    ErrNumStr,
+    ListPids,
+    Top,
+    /// It changes how what follows is answered.
+    Session(fn(&mut Session)),
     Unsupported(&'static str),
 }
 
 const ADMIN: &str = "there is nothing to administrate: `skyslurm controller` starts and stops the controller";
-const NO_SESSION: &str =
-    "it changes the output of an interactive session, and there is none: use the option of that name";
-
 /// scontrol's keywords and how short they may be, as the real one takes them.
 #[rustfmt::skip]
 const KEYWORDS: &[Keyword<Means>] = &[
@@ -82,24 +106,24 @@ const KEYWORDS: &[Keyword<Means>] = &[
     row("ping", 3, Means::Ping),
     row("version", 4, Means::Version),
     row("help", 2, Means::Help),
-    row("exit", 2, Means::Nothing),
-    row("quit", 4, Means::Nothing),
-    row("oneliner", 1, Means::Unsupported(NO_SESSION)),
-    row("details", 1, Means::Unsupported(NO_SESSION)),
-    row("all", 3, Means::Unsupported(NO_SESSION)),
-    row("hide", 2, Means::Unsupported(NO_SESSION)),
-    row("quiet", 4, Means::Unsupported(NO_SESSION)),
-    row("verbose", 4, Means::Unsupported(NO_SESSION)),
+    row("exit", 2, Means::Session(|s| s.over = true)),
+    row("quit", 4, Means::Session(|s| s.over = true)),
+    row("oneliner", 1, Means::Session(|s| s.oneliner = true)),
+    row("details", 1, Means::Session(|s| s.details = true)),
+    row("all", 3, Means::Session(|_| {})),
+    row("hide", 2, Means::Session(|_| {})),
+    row("quiet", 4, Means::Session(|s| s.quiet = true)),
+    row("verbose", 4, Means::Session(|s| s.quiet = false)),
     row("cluster", 2, Means::Unsupported("there is one cluster only")),
     row("suspend", 2, Means::Change(Order::Suspend)),
     row("resume", 3, Means::Change(Order::Resume)),
-    row("top", 3, Means::Unsupported("use `scontrol update JobId=ID Nice=N`")),
+    row("top", 3, Means::Top),
     row("notify", 1, Means::Unsupported("there is no way to talk to a running job yet")),
-    row("wait_job", 2, Means::Unsupported("jobs start on nodes that are ready")),
-    row("listpids", 1, Means::Unsupported("process ids are not known to the controller")),
-    row("pidinfo", 3, Means::Unsupported("process ids are not known to the controller")),
-    row("completing", 2, Means::Unsupported("use `squeue --states=COMPLETING`")),
-    row("errnumstr", 2, Means::Unsupported("see slurm_errno.h")),
+    row("wait_job", 2, Means::WaitJob),
+    row("listpids", 1, Means::ListPids),
+    row("pidinfo", 3, Means::Unsupported("use `scontrol listpids`")),
+    row("completing", 2, Means::Completing),
+    row("errnumstr", 2, Means::ErrNumStr),
     row("create", 2, Means::Unsupported("partitions are made in the configuration file")),
     row("delete", 3, Means::Unsupported("partitions are made in the configuration file")),
     row("reboot", 3, Means::Unsupported(ADMIN)),
@@ -130,19 +154,37 @@ pub fn run(args: Vec<OsString>) -> u8 {
     }
     options.warnings(Place::Here).iter().for_each(|line| eprint(line));
     let operands: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let [keyword, args @ ..] = operands.as_slice() else {
-        return Said::error("scontrol: error: there is no interactive mode: give a command, see `scontrol help`")
-            .print();
-    };
     if let Err(exit) = ask::right_cluster(Scontrol, options) {
         return exit;
     }
-    let (oneliner, details) = (options.is_set("oneliner"), options.is_set("details"));
-    let mut said = match answer(&Words { keyword, args, oneliner, details }) {
+    let dump = match dump::read(options, Scontrol, &[]) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
+    let [oneliner, details, quiet] = ["oneliner", "details", "quiet"].map(|name| options.is_set(name));
+    let mut session = Session { oneliner, details, quiet, dump, over: false };
+    match operands.is_empty() {
+        true => session::run(session, &mut std::io::stdin().lock()),
+        false => carry_out(&mut session, &operands),
+    }
+}
+
+/// Carries out a command and prints what comes of it; the exit code.
+fn carry_out(session: &mut Session, words: &[String]) -> u8 {
+    let Some((keyword, args)) = words.split_first() else { return 0 };
+    if let Some(Means::Session(change)) = keyword::find(KEYWORDS, keyword) {
+        change(session);
+        if args.is_empty() {
+            return 0;
+        }
+    }
+    let Session { oneliner, details, .. } = *session;
+    let dump = session.dump.clone().map(|dump| dump.with_command(words.to_vec()));
+    let mut said = match answer(&Words { keyword, args, oneliner, details, dump }) {
         Ok(said) => said,
         Err(error) => Said::error(format!("scontrol: error: {error}")),
     };
-    if options.is_set("quiet") {
+    if session.quiet {
         said.err.clear();
     }
     said.print()
@@ -165,8 +207,12 @@ fn answer(words: &Words) -> Result<Said, AskError> {
         }
         Means::Version => Ok(Said::out(version())),
         Means::Help => Ok(Said::out(help::text())),
-        Means::Nothing if !words.args.is_empty() => Ok(words.too_many()),
-        Means::Nothing => Ok(Said::default()),
+        Means::WaitJob => ready::wait_job(words),
+        Means::Completing => ready::completing(words),
+        Means::ErrNumStr => Ok(ready::errnumstr(words)),
+        Means::ListPids => ready::listpids(words),
+        Means::Top => ready::top(words),
+        Means::Session(_) => Ok(words.too_many()),
         Means::Unsupported(instead) => {
             Ok(Said::error(format!("scontrol: error: {keyword} is not supported: {instead}")))
         }
@@ -205,7 +251,7 @@ mod tests {
     fn said(line: &str) -> (String, u8) {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let (keyword, args) = words.split_first().unwrap();
-        let said = answer(&Words { keyword, args, oneliner: false, details: false }).unwrap();
+        let said = answer(&Words { keyword, args, oneliner: false, details: false, dump: None }).unwrap();
         (said.out + &said.err.join("\n"), said.exit)
     }
 
@@ -235,6 +281,11 @@ mod tests {
             ("ping x", "too many arguments for keyword:ping"),
             ("exit 5", "too many arguments for keyword:exit"),
             ("update", "too few arguments for update keyword"),
+            ("errnumstr", "one arguments required for keyword:errnumstr"),
+            ("errnumstr x", "numeric arguments required for keyword:errnumstr"),
+            ("wait_job", "too few arguments for keyword:wait_job"),
+            ("wait_job abc", "Invalid job_id abc"),
+            ("top", "too few arguments for keyword:top"),
         ] {
             assert_eq!(said(line), (answer.to_owned(), 1), "{line}");
         }

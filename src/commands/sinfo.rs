@@ -1,7 +1,10 @@
 //! sinfo: partitions and nodes.
 
 use crate::{
-    commands::terminal::{eprint, print, refuse},
+    commands::{
+        dump::{self, Dump},
+        terminal::{eprint, print, refuse},
+    },
     controller::{
         api::{Call, Cluster, Filter, Reply},
         client::{Client, ClientError},
@@ -9,9 +12,10 @@ use crate::{
     job::Job,
     report::{
         clock::{self, Clock, Zone},
+        dump::SinfoRows,
         field::Layout,
         node_fields::Nodes,
-        node_groups::{Context, Grouping, used_gres},
+        node_groups::{Context, Grouping, NodeRow, used_gres},
         node_state::{VALID, Wanted},
         sort,
     },
@@ -45,23 +49,27 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(query) => query,
         Err(refusal) => return refuse(&refusal),
     };
+    let dump = match dump::read(&parsed.options, Command::Sinfo, &args) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
     query.complaints().iter().for_each(|line| eprint(line));
     let mut client = match Client::connect() {
         Ok(client) => client,
         Err(error) => return unreachable(&error),
     };
-    super::iterate(query.iterate, || once(&mut client, &query))
+    super::iterate(query.iterate, || once(&mut client, &query, dump.as_ref()))
 }
 
 /// Asks once and prints.
-fn once(client: &mut Client, query: &Query) -> u8 {
+fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
     let cluster = match client.ask(&Call::Cluster) {
         Ok(Reply::Cluster(cluster)) => *cluster,
         Ok(Reply::Refused { errno, .. }) => return failed(errno),
         Ok(_) => return failed(Errno::ConnectFailure),
         Err(error) => return unreachable(&error),
     };
-    let jobs = if query.needs_jobs() {
+    let jobs = if dump.is_some() || query.needs_jobs() {
         let running = Filter { states: vec![JobState::Running, JobState::Suspended], ..Filter::default() };
         match client.ask(&Call::Jobs(running)) {
             Ok(Reply::Jobs(jobs)) => jobs.into_jobs(),
@@ -72,8 +80,12 @@ fn once(client: &mut Client, query: &Query) -> u8 {
         Vec::new()
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
-    match query.render(&cluster, &jobs, now, clock::local) {
-        Ok(text) => print(&text),
+    let answer = match dump {
+        Some(dump) => query.dump(&cluster, &jobs, now, dump),
+        None => query.render(&cluster, &jobs, now, clock::local).map(|text| print(&text)),
+    };
+    match answer {
+        Ok(code) => code,
         Err(refusal) => refuse(&refusal),
     }
 }
@@ -198,15 +210,44 @@ impl Query {
         }
     }
 
-    /// The whole output, from what the controller answered.
-    pub fn render(&self, cluster: &Cluster, jobs: &[Job], now: i64, zone: Zone) -> Result<String, Refusal> {
-        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
-        let context = Context {
+    fn context<'a>(&self, jobs: &'a [Job], now: i64, zone: Zone) -> Context<'a> {
+        Context {
             clock: Clock::new(zone, self.time_format.as_deref(), now),
             used: used_gres(jobs),
             version: options::version().trim_start_matches("slurm "),
             noconvert: self.noconvert,
+        }
+    }
+
+    /// The groups of nodes that lines of this layout would show.
+    fn rows<'a>(&self, cluster: &'a Cluster, layout: &Layout<Nodes>, context: &'a Context<'a>) -> Vec<NodeRow<'a>> {
+        let by_partition = layout.columns.iter().filter_map(|c| c.field).any(|f| matches!(f.letter, Some('P' | 'R')));
+        let grouping = Grouping {
+            partitions: self.partitions.as_deref().map(|text| text.split(',').collect()),
+            nodes: self.nodes.clone(),
+            states: self.states.clone(),
+            responding: self.responding,
+            dead: self.dead,
+            exact: self.exact,
+            each: self.each,
+            empty: by_partition && !self.reasons,
         };
+        grouping.rows(&cluster.partitions, &cluster.nodes, &layout.columns, context)
+    }
+
+    /// Prints the groups as records; they are not sorted.
+    fn dump(&self, cluster: &Cluster, jobs: &[Job], now: i64, dump: &Dump) -> Result<u8, Refusal> {
+        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
+        let context = self.context(jobs, now, clock::local);
+        let rows: Vec<_> =
+            self.rows(cluster, &self.layout(cluster), &context).into_iter().map(|row| (row, cluster)).collect();
+        Ok(dump.print::<SinfoRows>("sinfo", &rows, &[], &cluster.name))
+    }
+
+    /// The whole output, from what the controller answered.
+    pub fn render(&self, cluster: &Cluster, jobs: &[Job], now: i64, zone: Zone) -> Result<String, Refusal> {
+        super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
+        let context = self.context(jobs, now, zone);
         let mut out = String::new();
         if self.reservations {
             out.push_str("No reservations in the system\n");
@@ -220,18 +261,7 @@ impl Query {
             out.push_str(&format!("CLUSTER: {}\n", cluster.name));
         }
         let layout = self.layout(cluster);
-        let by_partition = layout.columns.iter().filter_map(|c| c.field).any(|f| matches!(f.letter, Some('P' | 'R')));
-        let grouping = Grouping {
-            partitions: self.partitions.as_deref().map(|text| text.split(',').collect()),
-            nodes: self.nodes.clone(),
-            states: self.states.clone(),
-            responding: self.responding,
-            dead: self.dead,
-            exact: self.exact,
-            each: self.each,
-            empty: by_partition && !self.reasons,
-        };
-        let mut rows = grouping.rows(&cluster.partitions, &cluster.nodes, &layout.columns, &context);
+        let mut rows = self.rows(cluster, &layout, &context);
         let default = if self.each { "N" } else { "#P,-t" };
         sort::nodes(&mut rows, &sort::keys(self.sort.as_deref().unwrap_or(default)));
         if self.header {

@@ -1,7 +1,10 @@
 //! squeue: the jobs and steps in the queue.
 
 use crate::{
-    commands::terminal::{eprint, print, refuse},
+    commands::{
+        dump::{self, Dump},
+        terminal::{eprint, print, refuse},
+    },
     controller::{
         api::{Call, Cluster, Filter, Reply},
         client::{Client, ClientError},
@@ -9,6 +12,7 @@ use crate::{
     job::Job,
     report::{
         clock::{self, Clock, Zone},
+        dump::{QueueJobs, StepRecords},
         field::Layout,
         job_fields::Jobs,
         job_rows::{Selection, States},
@@ -67,6 +71,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
         by_name: |name| crate::host::user::by_name(name).map(|u| u.uid),
         by_uid: |uid| crate::host::user::by_uid(uid).is_some(),
     };
+    let dump = match dump::read(&parsed.options, Command::Squeue, &args) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
     let query = match Query::new(&parsed, &env, &users) {
         Ok(query) => query,
         Err(refusal) => return refuse(&refusal),
@@ -76,11 +84,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(client) => client,
         Err(error) => return query.unreachable(&error),
     };
-    super::iterate(query.iterate, || once(&mut client, &query))
+    super::iterate(query.iterate, || once(&mut client, &query, dump.as_ref()))
 }
 
 /// Asks once and prints.
-fn once(client: &mut Client, query: &Query) -> u8 {
+fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
     let cluster = match client.ask(&Call::Cluster) {
         Ok(Reply::Cluster(cluster)) => *cluster,
         Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
@@ -95,10 +103,14 @@ fn once(client: &mut Client, query: &Query) -> u8 {
         Err(error) => return query.unreachable(&error),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
-    match query.render(&jobs, &cluster, now, clock::local) {
-        Ok(text) => {
+    let answer = match dump {
+        Some(dump) => query.dump(&jobs, &cluster, now, dump),
+        None => query.render(&jobs, &cluster, now, clock::local).map(|text| print(&text)),
+    };
+    match answer {
+        Ok(code) => {
             super::ask::warn_of_age(Command::Squeue, &cluster, &jobs);
-            print(&text)
+            code
         }
         Err(refusal) => refuse(&refusal),
     }
@@ -133,6 +145,7 @@ pub struct Query {
     bitstr_len: usize,
     time_format: Option<String>,
     noconvert: bool,
+    expand: bool,
     verbose: bool,
     /// Lines for stderr about what could not be read and does not matter much.
     pub complaints: Vec<String>,
@@ -196,6 +209,8 @@ impl Query {
             nodes: None,
             states: match options.get("states") {
                 Some(text) => states(text)?,
+                // Programs are told of all jobs, unless they choose.
+                None if options.is_set("json") || options.is_set("yaml") => States::All,
                 None if start => States::These(vec![JobState::Pending]),
                 None => States::Active,
             },
@@ -219,6 +234,7 @@ impl Query {
             bitstr_len: if unfold { 0 } else { bitstr_len },
             time_format: env("SLURM_TIME_FORMAT"),
             noconvert: options.is_set("noconvert"),
+            expand: options.is_set("expand-patterns"),
             verbose: options.is_set("verbose"),
             complaints,
         })
@@ -243,8 +259,8 @@ impl Query {
         Filter { uids: selection.uids.clone().unwrap_or_default(), states, ..Filter::default() }
     }
 
-    /// The whole output, from what the controller answered.
-    pub fn render(&self, jobs: &[Job], cluster: &Cluster, now: i64, zone: Zone) -> Result<String, Refusal> {
+    /// What is asked for, now that the cluster is known.
+    fn selection(&self, jobs: &[Job], cluster: &Cluster) -> Result<Selection, Refusal> {
         if self.asks_for_one() && jobs.is_empty() {
             return Err(load_error(Errno::InvalidJobId));
         }
@@ -253,13 +269,42 @@ impl Query {
         if let Some(text) = &self.nodes {
             selection.nodes = Some(node_names(text, cluster)?);
         }
-        let context = Context {
+        Ok(selection)
+    }
+
+    fn context<'a>(&self, cluster: &'a Cluster, now: i64, zone: Zone) -> Context<'a> {
+        Context {
             cluster: &cluster.name,
             partitions: &cluster.partitions,
             clock: Clock::new(zone, self.time_format.as_deref(), now),
             bitstr_len: self.bitstr_len,
             noconvert: self.noconvert,
-        };
+            expand: self.expand,
+        }
+    }
+
+    /// Prints the records themselves; what is asked of lines (`-r`, `-P`, `-S`) makes no difference to them.
+    fn dump(&self, jobs: &[Job], cluster: &Cluster, now: i64, dump: &Dump) -> Result<u8, Refusal> {
+        let selection =
+            Selection { unfold: false, unique: true, by_partition: false, ..self.selection(jobs, cluster)? };
+        let context = Context { bitstr_len: 0, ..self.context(cluster, now, clock::local) };
+        Ok(match &self.table {
+            Table::Jobs(_) => {
+                let rows = selection.rows(jobs, &context);
+                let times = [("last_backfill", 0), ("last_update", cluster.now)];
+                dump.print::<QueueJobs>("jobs", &rows, &times, &cluster.name)
+            }
+            Table::Steps(_) => {
+                let rows = selection.step_rows(jobs, &context);
+                dump.print::<StepRecords>("steps", &rows, &[("last_update", cluster.now)], &cluster.name)
+            }
+        })
+    }
+
+    /// The whole output, from what the controller answered.
+    pub fn render(&self, jobs: &[Job], cluster: &Cluster, now: i64, zone: Zone) -> Result<String, Refusal> {
+        let selection = self.selection(jobs, cluster)?;
+        let context = self.context(cluster, now, zone);
         let mut out = String::with_capacity(128 * (jobs.len() + 2));
         if self.date {
             out.push_str(&context.clock.ctime());
@@ -359,7 +404,9 @@ fn table(options: &Options, steps: bool, start: bool, complaints: &mut Vec<Strin
 /// `--jobs`: ids, elements; steps are taken for their jobs. Blanks around an id do not matter.
 fn job_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
     let text: String = text.split_whitespace().collect();
-    JobIdSpec::parse_list(&text).map_err(|bad| error(format!("Invalid job id: {}", bad.0)))
+    let ids = JobIdSpec::parse_list(&text).map_err(|bad| error(format!("Invalid job id: {}", bad.0)))?;
+    // Which component is named is not looked at (`het.txt`).
+    Ok(ids.into_iter().map(|id| JobIdSpec { het: None, ..id }).collect())
 }
 
 /// `--steps=LIST`: a step must be named (squeue.txt).

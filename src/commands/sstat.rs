@@ -35,7 +35,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return print(&text);
     }
     if options.is_set("helpformat") {
-        return print(&sacct_table::help_format::<Running>());
+        return print(&sacct_table::help_format::<Running>(19));
     }
     let columns = match columns(options) {
         Ok(columns) => columns,
@@ -47,7 +47,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if wanted.is_empty() {
         return Said::error("sstat: error: You didn't give me any jobs to stat.").print();
     }
-    let mut listing = Listing { columns, layout: layout(options), options, said: Said::default() };
+    let mut listing = Listing { columns, layout: Layout::of(options, "|"), options, said: Said::default() };
     if !options.is_set("noheader") {
         sacct_table::header(&listing.columns, &listing.layout, &mut listing.said.out);
     }
@@ -63,14 +63,6 @@ fn columns(options: &Options) -> Result<Vec<Column<Running>>, Refusal> {
         given.push(DEFAULT);
     }
     sacct_table::columns(&given.join(",")).map_err(|error| Refusal::error(Sstat, 1, error.to_string()))
-}
-
-fn layout(options: &Options) -> Layout {
-    match (options.is_set("parsable2"), options.is_set("parsable")) {
-        (true, _) => Layout::Parsable2("|".into()),
-        (false, true) => Layout::Parsable("|".into()),
-        (false, false) => Layout::Columns,
-    }
 }
 
 /// What was asked for: `12`, `12_3.batch`.
@@ -170,7 +162,7 @@ fn complaint(job: JobId, steps: Steps, why: NotThere) -> Option<String> {
         (NotThere::Gone, Steps::One(StepId::Batch | StepId::Extern | StepId::Interactive)) => {
             format!("couldn't get info for job {job}")
         }
-        (NotThere::Pending, _) | (NotThere::Gone, Steps::One(StepId::Number(_))) => return None,
+        (NotThere::Pending | NotThere::NotLeader, _) | (NotThere::Gone, Steps::One(StepId::Number(_))) => return None,
     };
     Some(format!("sstat: error: {text}"))
 }

@@ -3,6 +3,7 @@
 //! Frames on the state directory's socket (`host::ipc`); each begins with [`PROTOCOL`],
 //! so that a controller of another version is told and not misread.
 
+pub use super::counts::Counts;
 /// What [`Call::Cluster`] is answered with.
 pub use crate::job::Cluster;
 use crate::{
@@ -57,6 +58,8 @@ pub enum Call {
     Sending(JobId),
     /// A job's script. Answer: [`Reply::Script`].
     Script(JobId),
+    /// The environment a job was submitted with. Answer: [`Reply::Script`].
+    Environment(JobId),
     /// Who are you? Answer: [`Reply::Status`].
     Status,
     /// End; running jobs go on. Answer: [`Reply::Done`], then the end.
@@ -76,6 +79,8 @@ pub struct Submission {
     pub environment: Vec<u8>,
     /// Places that cannot do what an option says, and the command's words for that. Nearly always there are none.
     pub refusals: Vec<(Place, Refusal)>,
+    /// The further components of a heterogeneous job: what each asks for, and the places that cannot do it.
+    pub others: Vec<(Request, Vec<(Place, Refusal)>)>,
 }
 
 /// Which jobs. Empty lists ask nothing.
@@ -213,10 +218,10 @@ pub enum Reply<J = Job> {
     Done(Vec<Result<(), Errno>>),
     /// How far files are on their way.
     Sending(Sending),
-    /// A script.
+    /// A script, or an environment: `NAME=value`, each ended by NUL.
     Script(Vec<u8>),
     /// Who answers.
-    Status(Status),
+    Status(Box<Status>),
 }
 
 /// When and where a job would start.
@@ -269,4 +274,8 @@ pub struct Status {
     pub running: u32,
     /// The last job id given out.
     pub last_job_id: JobId,
+    /// Its clock, epoch seconds.
+    pub now: i64,
+    /// What it has done.
+    pub counts: Counts,
 }

@@ -6,6 +6,7 @@
 
 use super::{
     api::{Call, PROTOCOL, Reply, Status},
+    counts::Counts,
     dependency::Dependents,
     grant::Waiter,
     notify::{Messenger, News},
@@ -92,6 +93,8 @@ pub struct Core {
     pub(super) files: HashSet<PathBuf>,
     /// What the last job asked for, while it is kept.
     pub(super) last_request: Weak<Request>,
+    /// What has been done.
+    pub(super) counts: Counts,
     /// Set when the controller is to end.
     pub(super) stopping: bool,
 }
@@ -145,6 +148,7 @@ impl Core {
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
+            counts: Counts::default(),
             stopping: false,
         };
         core.clear_files(&known);
@@ -249,15 +253,18 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
-            Call::Script(id) => self.script(id),
-            Call::Status => Reply::Status(Status {
+            Call::Script(id) => self.kept(id, |job| job.script),
+            Call::Environment(id) => self.kept(id, |job| job.environment),
+            Call::Status => Reply::Status(Box::new(Status {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),
                 since: self.since,
                 pending: self.count(JobState::Pending),
                 running: self.count(JobState::Running),
                 last_job_id: self.table.last_id(),
-            }),
+                now,
+                counts: self.counts,
+            })),
             Call::Stop => {
                 self.stopping = true;
                 Reply::Done(vec![Ok(())])
@@ -338,8 +345,10 @@ impl Core {
                 self.retry = true;
                 // What was not submitted is forgotten; what happened stays to be written.
                 for (id, answer) in std::mem::take(&mut self.submitted) {
-                    self.table.remove(id);
-                    self.dirty.remove(&id);
+                    for id in self.table.components(id) {
+                        self.table.remove(id);
+                        self.dirty.remove(&id);
+                    }
                     respond::<Job>(answer, &refused_by_store(&error));
                 }
                 for (answer, _) in std::mem::take(&mut self.answers) {
@@ -370,8 +379,11 @@ impl Core {
         let Some(job) = self.table.get(id).cloned() else { return };
         let files = self.files_of(&job);
         let again = self.again.remove(&id);
+        let components = self.table.components(id);
+        let others =
+            components.iter().filter(|other| **other != id).filter_map(|id| self.table.get(*id)).cloned().collect();
         let started = files.and_then(|(script, environment)| {
-            self.engine.start(Start { job, script, environment, again }).map_err(|e| e.to_string())
+            self.engine.start(Start { job, others, script, environment, again }).map_err(|e| e.to_string())
         });
         match started {
             Ok(()) if again => self.end_again(id),

@@ -7,10 +7,12 @@ pub mod start;
 
 mod change;
 mod core;
+mod counts;
 mod daemon;
 mod deadline;
 mod dependency;
 mod grant;
+mod het;
 mod lifecycle;
 mod limits;
 mod notify;

@@ -43,7 +43,7 @@ impl Filter {
                     },
                 },
                 (_, Some(_)) => false,
-                (array, None) => spec.job == job.id || array.as_ref().is_some_and(|a| a.job_id == spec.job),
+                (_, None) => job.answers_to(spec),
             })
     }
 }
@@ -87,12 +87,18 @@ impl Core {
 
     /// Partitions, nodes and settings.
     pub(super) fn cluster(&self, now: i64) -> Cluster {
+        let settings = &self.config.controller;
+        let mut qos = vec![settings.qos.clone()];
+        qos.extend(settings.qos_list.iter().filter(|name| **name != settings.qos).cloned());
         Cluster {
-            name: self.config.controller.cluster_name.clone(),
+            name: settings.cluster_name.clone(),
             partitions: self.engine.partitions(),
             nodes: self.engine.nodes(),
             config: self.settings(),
             licenses: self.licenses(),
+            accounts: settings.accounts.clone(),
+            default_account: settings.account.clone(),
+            qos,
             now,
             out_of_reach: self.engine.out_of_reach(),
         }
@@ -147,13 +153,13 @@ impl Core {
         }
     }
 
-    /// A job's script.
-    pub(super) fn script(&mut self, id: JobId) -> Reply {
-        let blob = match self.table.get(id).map(|j| j.script) {
+    /// A job's script or environment, by where it is kept.
+    pub(super) fn kept(&mut self, id: JobId, place: fn(&Job) -> u64) -> Reply {
+        let blob = match self.table.get(id).map(place) {
             Some(blob) => blob,
             None => match self.store.by_ids(&[id]) {
                 Ok(jobs) => match jobs.first() {
-                    Some(job) => job.script,
+                    Some(job) => place(job),
                     None => return Reply::Refused { errno: Errno::InvalidJobId, before: Vec::new(), hint: None },
                 },
                 Err(error) => return refused_by_store(&error),

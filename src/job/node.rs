@@ -85,6 +85,12 @@ pub struct Cluster {
     pub config: Vec<(String, String)>,
     /// Licenses: name, how many there are, how many are in use.
     pub licenses: Vec<(String, u32, u32)>,
+    /// The accounts jobs may name; none: any.
+    pub accounts: Vec<String>,
+    /// The account of jobs that name none.
+    pub default_account: Option<String>,
+    /// The QOS there are, that of jobs that name none first.
+    pub qos: Vec<String>,
     /// The controller's clock, epoch seconds.
     pub now: i64,
     /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.

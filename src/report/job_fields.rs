@@ -10,7 +10,7 @@ use super::{
     table::number,
 };
 use crate::{
-    job::{self, ArrayRef, Job, Requeue},
+    job::{self, ArrayRef, Het, Job, Requeue},
     slurm::{array::show_pending, hostlist, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
 };
 
@@ -65,7 +65,7 @@ impl<'a> JobRow<'a> {
     }
 
     /// Appends `3`, or `1-10%2`; nothing for a job that is no array.
-    fn write_tasks(&self, out: &mut String) {
+    pub fn write_tasks(&self, out: &mut String) {
         if let Some((array, pending)) = self.pending() {
             out.push_str(&show_pending(pending, array.throttle, self.context.bitstr_len));
         } else if let Some(task) = self.task() {
@@ -75,6 +75,11 @@ impl<'a> JobRow<'a> {
 
     /// Appends `12`, `12_3` or `12_[1-10%2]`.
     pub fn write_id(&self, out: &mut String) {
+        if let Some(het) = self.job.het {
+            number(out, het.leader);
+            out.push('+');
+            return number(out, het.offset);
+        }
         number(out, self.job.array_job_id());
         if self.pending().is_some() {
             out.push_str("_[");
@@ -119,12 +124,20 @@ fn join(words: &[String], out: &mut String) {
 }
 
 /// Nodes in the shortest form; nothing for none.
-fn write_nodes(job: &Job, out: &mut String) {
+pub(super) fn write_nodes(job: &Job, out: &mut String) {
     if let Some(placement) = values::allocation(job) {
         match placement.nodes.as_slice() {
             [only] => out.push_str(&only.node),
             _ => out.push_str(&hostlist::compress_sorted(placement.names())),
         }
+    }
+}
+
+/// What a component of a heterogeneous job has, and another job has not.
+fn of_het(row: &JobRow, out: &mut String, write: impl Fn(&Het, &mut String)) {
+    match &row.job.het {
+        Some(het) => write(het, out),
+        None => out.push_str("N/A"),
     }
 }
 
@@ -167,7 +180,8 @@ fn write_end(row: &JobRow, out: &mut String) {
     }
 }
 
-fn write_command(job: &Job, out: &mut String) {
+/// Appends the script and its arguments; `(null)` without one.
+pub(super) fn write_command(job: &Job, out: &mut String) {
     let request = &job.request;
     or_null(request.command.as_deref(), out);
     if request.command.is_some() {
@@ -175,6 +189,14 @@ fn write_command(job: &Job, out: &mut String) {
             out.push(' ');
             out.push_str(&String::from_utf8_lossy(arg));
         }
+    }
+}
+
+/// The path of a file, with its pattern filled in if that was asked for.
+fn write_file(row: &JobRow, name: Option<&str>, out: &mut String) {
+    match row.context.expand {
+        true => out.push_str(&values::output_path(row.job, row.element, name)),
+        false => values::write_output(row.job, name, out),
     }
 }
 
@@ -327,9 +349,9 @@ const FIELDS: &[Field<Jobs>] = &[
     row(None, &["derivedec"], "DERIVED_EC", |r, o| number(o, r.job.derived_exit.0)),
     row(None, &["eligibletime"], "ELIGIBLE_TIME", |r, o| r.context.clock.write_or(r.job.eligible_time, "N/A", o)),
     row(None, &["exit_code"], "EXIT_CODE", |r, o| number(o, r.job.exit.0)),
-    none!(None, &["hetjobid", "packjobid"], "HET_JOB_ID", "N/A"),
-    none!(None, &["hetjobidset", "packjobidset"], "HET_JOB_ID_SET", "N/A"),
-    none!(None, &["hetjoboffset", "packjoboffset"], "HET_JOB_OFFSET", "N/A"),
+    row(None, &["hetjobid", "packjobid"], "HET_JOB_ID", |r, o| of_het(r, o, |het, o| number(o, het.leader))),
+    row(None, &["hetjobidset", "packjobidset"], "HET_JOB_ID_SET", |r, o| of_het(r, o, |het, o| o.push_str(&het.id_set()))),
+    row(None, &["hetjoboffset", "packjoboffset"], "HET_JOB_OFFSET", |r, o| of_het(r, o, |het, o| number(o, het.offset))),
     row(None, &["lastschedeval"], "LAST_SCHED_EVAL", |r, o| {
         r.context.clock.write(values::allocation(r.job).and(r.job.start_time).unwrap_or(r.job.submit_time), o);
     }),
@@ -370,14 +392,14 @@ const FIELDS: &[Field<Jobs>] = &[
     none!(None, &["sperboard"], "SOCKETS_PER_BOARD", "0"),
     row(None, &["stderr"], "STDERR", |r, o| match (&r.job.request.error, r.job.request.kind) {
         (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("N/A"),
-        (error, _) => values::write_output(r.job, error.as_deref().or(r.job.request.output.as_deref()), o),
+        (error, _) => write_file(r, error.as_deref().or(r.job.request.output.as_deref()), o),
     }),
     row(None, &["stdin"], "STDIN", |r, o| match (&r.job.request.input, r.job.request.kind) {
-        (Some(input), _) => values::write_output(r.job, Some(input), o),
+        (Some(input), _) => write_file(r, Some(input), o),
         (None, job::Kind::Batch) => o.push_str("/dev/null"),
         (None, job::Kind::Interactive | job::Kind::NoShell) => o.push_str("(null)"),
     }),
-    row(None, &["stdout"], "STDOUT", |r, o| values::write_output(r.job, r.job.request.output.as_deref(), o)),
+    row(None, &["stdout"], "STDOUT", |r, o| write_file(r, r.job.request.output.as_deref(), o)),
     none!(None, &["system_comment"], "SYSTEM_COMMENT", "(null)"),
     row(None, &["tres-alloc"], "TRES_ALLOC", |r, o| o.push_str(&values::tres(r.job, r.context).to_string())),
     row(None, &["tres-bind"], "TRES_BIND", |r, o| match &r.job.request.gpu_bind {

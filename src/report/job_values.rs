@@ -1,8 +1,9 @@
 //! What squeue shows of a job that is not simply a field of its record.
 
 use crate::{
-    job::{Exclusive, Job, Kind, Memory, Partition, Placement, Request},
+    job::{Exclusive, GresShare, Job, Kind, Memory, Partition, Placement, Request, Step},
     slurm::{
+        filename::{self, Vars},
         gres::{Gres, GresList, Tres},
         memory::Mebibytes,
         state::JobState,
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub bitstr_len: usize,
     /// `--noconvert`: memory in MiB, not in larger units.
     pub noconvert: bool,
+    /// `--expand-patterns`: the patterns of output files are filled in.
+    pub expand: bool,
 }
 
 /// Nodes of the allocation, or those it will need at least.
@@ -168,6 +171,38 @@ pub fn tres(job: &Job, context: &Context) -> Tres {
     Tres { cpu, mem: Mebibytes(mem), node, billing: cpu, gres: GresList(gres) }
 }
 
+/// What a step has. Only jobs are billed.
+pub fn step_tres(step: &Step) -> Tres {
+    let gpus = Gres { name: "gpu".to_owned(), type_: None, count: u64::from(step.gpus) };
+    let gres = GresList(if step.gpus > 0 { vec![gpus] } else { Vec::new() });
+    let node = step.nodes.len() as u64;
+    Tres { cpu: u64::from(step.cpus), mem: Mebibytes(step.memory), node, billing: 0, gres }
+}
+
+/// `ReqTRES`: what the job asks for, whatever it was given.
+pub fn requested_tres(job: &Job, context: &Context) -> Tres {
+    let (node, cpu) = (u64::from(job.min_nodes), u64::from(job.min_cpus));
+    let (mib, per_cpu) = memory(job, context);
+    let mem = Mebibytes(mib.saturating_mul(if per_cpu { cpu } else { node }));
+    Tres { cpu, mem, node, billing: cpu, gres: GresList(requested_gres(job, node)) }
+}
+
+/// `TresPerTask`: `cpu=2,gres/gpu:h100=1`; nothing if nothing was said of tasks.
+pub fn tres_per_task(request: &Request) -> String {
+    let cpus = request.cpus_per_task.map(|n| format!("cpu={n}"));
+    let gpus = request.gpus_per_task.iter().map(|g| {
+        let kind = g.type_.as_ref().map(|kind| format!(":{kind}")).unwrap_or_default();
+        format!("gres/{}{kind}={}", g.name, g.count)
+    });
+    cpus.into_iter().chain(gpus).collect::<Vec<_>>().join(",")
+}
+
+/// Some of a node's resources, with their numbers: `gpu:h100:2(IDX:0-1)`.
+pub fn gres_share(share: &GresShare) -> String {
+    let kind = share.kind.as_ref().map(|kind| format!(":{kind}")).unwrap_or_default();
+    format!("{}{kind}:{}(IDX:{})", share.name, share.ids.len(), share.ids.to_ranges())
+}
+
 /// Resources of the allocation by name. Types are left out, as without an entry in `AccountingStorageTRES`.
 fn allocated_gres(placement: &Placement) -> Vec<Gres> {
     let mut sum = Vec::new();
@@ -236,4 +271,27 @@ pub fn write_output(job: &Job, name: Option<&str>, out: &mut String) {
 fn write_directory(path: &str, out: &mut String) {
     out.push_str(path.trim_end_matches('/'));
     out.push('/');
+}
+
+/// The path of an output file, its pattern filled in; of one waiting element, if `element` says which.
+pub fn output_path(job: &Job, element: Option<u32>, name: Option<&str>) -> String {
+    let request = &job.request;
+    let usual = if job.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
+    let node = allocation(job).and_then(|p| p.names().next());
+    let vars = Vars {
+        job_id: job.id,
+        array_job_id: job.array_job_id(),
+        array_task_id: element.or_else(|| job.array.as_ref().and_then(|array| array.task_id)),
+        step: "batch".to_owned(),
+        node_name: node.unwrap_or_default().to_owned(),
+        node_index: 0,
+        task_id: 0,
+        user: request.user.name.clone(),
+        job_name: request.name.clone(),
+    };
+    let file = filename::expand(name.unwrap_or(usual), &vars);
+    match file.starts_with('/') {
+        true => file,
+        false => format!("{}/{file}", request.work_dir.trim_end_matches('/')),
+    }
 }

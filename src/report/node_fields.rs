@@ -7,6 +7,7 @@ use super::{
     field::{Cut, Field, Kind, Tells},
     node_groups::NodeRow,
     node_state::Shown,
+    node_values as values,
     table::number,
 };
 use crate::{
@@ -70,7 +71,7 @@ fn write_counts(counts: &[u64], out: &mut String) {
 }
 
 /// Nodes in use, idle, and neither.
-fn node_counts(row: &NodeRow) -> [u64; 3] {
+pub(super) fn node_counts(row: &NodeRow) -> [u64; 3] {
     let mut counts = [0; 3];
     for node in &row.nodes {
         let [used, idle, other] = &mut counts;
@@ -83,7 +84,8 @@ fn node_counts(row: &NodeRow) -> [u64; 3] {
     counts
 }
 
-fn write_cpu_counts(row: &NodeRow, out: &mut String) {
+/// CPUs in use, idle, neither, and all.
+pub(super) fn cpu_counts(row: &NodeRow) -> [u64; 4] {
     let (mut used, mut idle, mut other, mut total) = (0, 0, 0, 0);
     for node in &row.nodes {
         let (cpus, in_use) = (u64::from(node.cpus), u64::from(node.cpus_used.min(node.cpus)));
@@ -91,7 +93,7 @@ fn write_cpu_counts(row: &NodeRow, out: &mut String) {
         total += cpus;
         *if Shown::of(node).is_other() { &mut other } else { &mut idle } += cpus - in_use;
     }
-    write_counts(&[used, idle, other, total], out);
+    [used, idle, other, total]
 }
 
 fn write_state(row: &NodeRow, name: fn(Shown) -> &'static str, out: &mut String) {
@@ -111,38 +113,14 @@ fn write_list(words: &[String], out: &mut String) {
 fn write_gres(row: &NodeRow, out: &mut String) {
     match row.nodes.first().filter(|node| !node.gres.is_empty()) {
         None => out.push_str("(null)"),
-        Some(node) => {
-            for (index, gres) in node.gres.iter().enumerate() {
-                out.push_str(if index > 0 { "," } else { "" });
-                out.push_str(&gres.to_string());
-            }
-        }
+        Some(node) => out.push_str(&values::gres(node)),
     }
 }
 
-/// `gpu:h100:2(IDX:0-1)`, `gpu:h100:0(IDX:N/A)`
 fn write_gres_used(row: &NodeRow, out: &mut String) {
-    let Some(node) = row.nodes.first().filter(|node| !node.gres.is_empty()) else {
-        out.push_str("gpu:0");
-        return;
-    };
-    for (index, gres) in node.gres.iter().enumerate() {
-        out.push_str(if index > 0 { "," } else { "" });
-        out.push_str(&gres.name);
-        if let Some(kind) = &gres.type_ {
-            out.push(':');
-            out.push_str(kind);
-        }
-        out.push(':');
-        let ids = row.context.used.get(&(node.name.as_str(), gres.name.as_str(), gres.type_.as_deref()));
-        let count = ids.map_or(node.gres_used.get(index).copied().unwrap_or(0), |ids| ids.len() as u64);
-        number(out, count as i64);
-        out.push_str("(IDX:");
-        match ids.filter(|ids| !ids.is_empty()) {
-            Some(ids) => out.push_str(&ids.to_ranges()),
-            None => out.push_str("N/A"),
-        }
-        out.push(')');
+    match row.nodes.first().filter(|node| !node.gres.is_empty()) {
+        None => out.push_str("gpu:0"),
+        Some(node) => out.push_str(&values::gres_used(node, row.context)),
     }
 }
 
@@ -187,7 +165,7 @@ const FIELDS: &[Field<Nodes>] = &[
     row(Some('b'), &["features_act"], "ACTIVE_FEATURES", Tells::Always, |r, o| write_list(r.features(), o)),
     word!(Some('B'), &["maxcpuspernode"], "MAX_CPUS_PER_NODE", "UNLIMITED"),
     row(Some('c'), &["cpus"], "CPUS", Tells::Exact, |r, o| write_least(r, |n| n.cpus.into(), o)),
-    row(Some('C'), &["cpusstate"], "CPUS(A/I/O/T)", Tells::Never, write_cpu_counts),
+    row(Some('C'), &["cpusstate"], "CPUS(A/I/O/T)", Tells::Never, |r, o| write_counts(&cpu_counts(r), o)),
     word!(Some('d'), &["disk"], "TMP_DISK", "0"),
     row(Some('D'), &["nodes"], "NODES", Tells::Never, |r, o| number(o, r.nodes.len() as i64)),
     row(Some('e'), &["freemem"], "FREE_MEM", Tells::Exact, |r, o| write_range(r, free_memory, o)),

@@ -66,6 +66,7 @@ fn every_field_has_slurms_value() {
         clock: Clock::new(utc, None, samples::NOW),
         bitstr_len: BITSTR_LEN,
         noconvert: false,
+        expand: false,
     };
     let mut wrong = Vec::new();
     for line in VALUES.lines().filter(|line| !line.starts_with('#')) {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     job::{Job, Step, StepId},
     slurm::{
+        array::show_pending,
         hostlist,
         time::{TimeLimit, elapsed_sacct},
     },
@@ -49,10 +50,17 @@ impl Row<'_> {
                 out.push('_');
                 number(out, task);
             }
-            (_, None) => number(out, self.job.id),
+            (_, None) if self.job.het.is_none() => number(out, self.job.id),
             _ => out.push_str(&self.job.shown_id(self.context.jobs.bitstr_len)),
         }
         self.write_step(out);
+    }
+
+    /// The elements that wait, if the row is theirs: `4-6%2`.
+    pub fn write_waiting(&self, out: &mut String) {
+        if let (None, Some(array)) = (self.element, self.job.array.as_ref().filter(|array| array.task_id.is_none())) {
+            out.push_str(&show_pending(&array.pending, array.throttle, self.context.jobs.bitstr_len));
+        }
     }
 
     /// The job id every element has of its own.
@@ -178,6 +186,17 @@ fn write_frequency(row: &Row, out: &mut String) {
     });
 }
 
+/// A file as it was named, or with its pattern filled in.
+fn write_file(row: &Row, name: Option<&str>, unnamed: &str, out: &mut String) {
+    match name {
+        Some(_) if row.context.jobs.expand => out.push_str(&jobs::output_path(row.job, row.element, name)),
+        None if row.context.jobs.expand && unnamed.is_empty() => {
+            out.push_str(&jobs::output_path(row.job, row.element, None));
+        }
+        name => out.push_str(name.unwrap_or(unnamed)),
+    }
+}
+
 fn write_minutes(limit: TimeLimit, out: &mut String) {
     match limit {
         TimeLimit::Unlimited => out.push_str("UNLIMITED"),
@@ -188,16 +207,16 @@ fn write_minutes(limit: TimeLimit, out: &mut String) {
 type Write = for<'a> fn(&Row<'a>, &mut String);
 
 const fn row(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, width, listed: true, write }
+    Field { name, header: name, width, listed: true, write }
 }
 
 /// A field about something that is not measured or does not exist here.
 const fn none(name: &'static str, width: i32) -> Field {
-    Field { name, width, listed: true, write: |_, _| {} }
+    Field { name, header: name, width, listed: true, write: |_, _| {} }
 }
 
 const fn newer(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, width, listed: false, write }
+    Field { name, header: name, width, listed: false, write }
 }
 
 /// All fields, in the order in which `--helpformat` lists them; beginnings of names are looked for in it too.
@@ -320,9 +339,9 @@ const FIELDS: &[Field] = &[
     newer("PlannedCPURAW", 13, |r, o| of_job(r, o, |j, o| number(o, values::planned(j, r.context.clock().now()).unwrap_or(0) * i64::from(j.min_cpus)))),
     newer("QOSREQ", 10, |r, o| of_job(r, o, |j, o| o.push_str(j.request.qos.as_deref().unwrap_or_default()))),
     newer("Restarts", 8, |r, o| of_job(r, o, |j, o| number(o, j.restarts))),
-    newer("StdErr", 20, |r, o| of_job(r, o, |j, o| if let Some(path) = j.request.error.as_deref().or(j.request.output.as_deref()) { o.push_str(path) })),
-    newer("StdIn", 20, |r, o| of_job(r, o, |j, o| o.push_str(j.request.input.as_deref().unwrap_or("/dev/null")))),
-    newer("StdOut", 20, |r, o| of_job(r, o, |j, o| o.push_str(j.request.output.as_deref().unwrap_or_default()))),
+    newer("StdErr", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.error.as_deref().or(j.request.output.as_deref()), "", o))),
+    newer("StdIn", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.input.as_deref(), "/dev/null", o))),
+    newer("StdOut", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.output.as_deref(), "", o))),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! The table of sacct and sstat: `--format` read into columns, and rows printed in them.
+//! The table of sacct, sstat, sacctmgr and sshare: `--format` read into columns, and rows printed in them.
+
+use crate::slurm::options::Options;
 
 /// What a table is about.
 pub trait Kind: 'static {
@@ -10,8 +12,10 @@ pub trait Kind: 'static {
 
 /// A field.
 pub struct Field<K: Kind + ?Sized> {
-    /// Its name, which is also its header.
+    /// Its name.
     pub name: &'static str,
+    /// What stands above its column: nearly always its name.
+    pub header: &'static str,
     /// Its width; negative: left-justified.
     pub width: i32,
     /// Whether `--helpformat` and `--format=all` know it. Fields that came after 22.05 can be asked for
@@ -47,6 +51,17 @@ pub enum Layout {
     Parsable(String),
     /// `--parsable2`: a delimiter between values.
     Parsable2(String),
+}
+
+impl Layout {
+    /// What `--parsable` and `--parsable2` ask for, with this delimiter.
+    pub fn of(options: &Options, delimiter: &str) -> Self {
+        match (options.is_set("parsable2"), options.is_set("parsable")) {
+            (true, _) => Self::Parsable2(delimiter.to_owned()),
+            (false, true) => Self::Parsable(delimiter.to_owned()),
+            (false, false) => Self::Columns,
+        }
+    }
 }
 
 /// `--format` names a field there is not.
@@ -85,7 +100,7 @@ fn number(text: &str) -> i32 {
 
 /// Appends the header: names, and under columns of a width a line of dashes.
 pub fn header<K: Kind>(columns: &[Column<K>], layout: &Layout, out: &mut String) {
-    line(columns, layout, false, out, |column, out| out.push_str(column.field.name));
+    line(columns, layout, false, out, |column, out| out.push_str(column.field.header));
     if *layout == Layout::Columns {
         for column in columns {
             out.extend(std::iter::repeat_n('-', width(column)));
@@ -155,12 +170,12 @@ fn cell(out: &mut String, width: usize, left: bool, mark: bool, value: impl FnOn
     }
 }
 
-/// What `--helpformat` prints: the names, four a line.
-pub fn help_format<K: Kind>() -> String {
+/// What `--helpformat` prints: the names, four a line, each so wide.
+pub fn help_format<K: Kind>(width: usize) -> String {
     let names: Vec<&str> = K::FIELDS.iter().filter(|field| field.listed).map(|field| field.name).collect();
     let mut out = String::new();
     for four in names.chunks(4) {
-        let line: Vec<String> = four.iter().map(|name| format!("{name:<19}")).collect();
+        let line: Vec<String> = four.iter().map(|name| format!("{name:<width$}")).collect();
         out.push_str(&line.join(" "));
         out.push('\n');
     }

@@ -4,7 +4,7 @@ use super::{clock::Clock, job_values as jobs, sacct_fields::Row};
 use crate::{
     job::{Job, Partition, Step},
     slurm::{
-        gres::{Gres, GresList, Tres},
+        gres::{GresList, Tres},
         memory::Mebibytes,
         reason::Reason,
         state::JobState,
@@ -97,11 +97,7 @@ pub fn tres(tres: &Tres, units: Units) -> String {
 /// What the job or step has. A job that never started has nothing; only jobs are billed.
 pub fn allocated(row: &Row) -> Option<Tres> {
     jobs::allocation(row.job)?;
-    let Some(step) = row.step else { return Some(jobs::tres(row.job, &row.context.jobs)) };
-    let gpus = Gres { name: "gpu".to_owned(), type_: None, count: u64::from(step.gpus) };
-    let gres = GresList(if step.gpus > 0 { vec![gpus] } else { Vec::new() });
-    let node = step.nodes.len() as u64;
-    Some(Tres { cpu: u64::from(step.cpus), mem: Mebibytes(step.memory), node, billing: 0, gres })
+    Some(row.step.map_or_else(|| jobs::tres(row.job, &row.context.jobs), jobs::step_tres))
 }
 
 /// What the job asked for, as TRES.

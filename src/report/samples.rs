@@ -53,6 +53,9 @@ pub fn cluster() -> Cluster {
         nodes: (1..=4).map(node).collect(),
         config: Vec::new(),
         licenses: Vec::new(),
+        accounts: Vec::new(),
+        default_account: Some("research".into()),
+        qos: vec!["normal".into()],
         now: NOW,
         out_of_reach: None,
     }

@@ -208,7 +208,7 @@ fn write_pids(row: &Row, out: &mut String) {
 }
 
 const fn row(name: &'static str, width: i32, write: for<'a> fn(&Row<'a>, &mut String)) -> Field {
-    Field { name, width, listed: true, write }
+    Field { name, header: name, width, listed: true, write }
 }
 
 /// Nothing sets a frequency.

@@ -55,6 +55,12 @@ pub enum Errno {
     /// Invalid job array specification.
     #[error("Invalid job array specification")]
     InvalidArray,
+    /// Job not heterogeneous job leader.
+    #[error("Job not heterogeneous job leader")]
+    NotHetLeader,
+    /// Operation not permitted on individual component of heterogeneous job.
+    #[error("Operation not permitted on individual component of heterogeneous job")]
+    NotWholeHetJob,
     /// Job dependency problem.
     #[error("Job dependency problem")]
     Dependency,
@@ -112,6 +118,42 @@ pub enum Errno {
 }
 
 impl Errno {
+    /// All of them.
+    pub const ALL: [Errno; 32] = [
+        Errno::InvalidPartition,
+        Errno::AccessDenied,
+        Errno::InvalidJobId,
+        Errno::InvalidNodeName,
+        Errno::NodeConfigurationUnavailable,
+        Errno::PartitionConfigurationUnavailable,
+        Errno::TooManyCpus,
+        Errno::NodeCount,
+        Errno::TimeLimit,
+        Errno::InvalidAccount,
+        Errno::InvalidQos,
+        Errno::InvalidReservation,
+        Errno::InvalidFeature,
+        Errno::InvalidGres,
+        Errno::InvalidLicenses,
+        Errno::InvalidArray,
+        Errno::Dependency,
+        Errno::CircularDependency,
+        Errno::InvalidNice,
+        Errno::TimeMinLimit,
+        Errno::NotSupported,
+        Errno::Disabled,
+        Errno::AlreadyDone,
+        Errno::JobNotPending,
+        Errno::JobFinished,
+        Errno::JobNotRunning,
+        Errno::JobPending,
+        Errno::ConnectFailure,
+        Errno::AccountingPolicy,
+        Errno::TransitionStateNoUpdate,
+        Errno::WritingToFile,
+        Errno::DefaultPartitionNotSet,
+    ];
+
     /// The number in `slurm_errno.h`; `scancel` exits with its low byte.
     pub fn number(self) -> u16 {
         match self {
@@ -145,10 +187,27 @@ impl Errno {
             Errno::InvalidArray => 2081,
             Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
+            Errno::NotHetLeader => 2107,
+            Errno::NotWholeHetJob => 2108,
             Errno::JobNotSuspended => 2087,
             Errno::JobSuspended => 2077,
             Errno::InvalidNice => 2123,
             Errno::TimeMinLimit => 2124,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new one has to be put into the list.
+    #[test]
+    fn all_are_listed() {
+        let (_, body) = include_str!("errno.rs").split_once("pub enum Errno {").unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let variants: Vec<_> = body.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+        let listed: Vec<_> = Errno::ALL.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(listed, variants);
     }
 }

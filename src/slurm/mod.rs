@@ -6,6 +6,7 @@ pub mod array;
 pub mod begin;
 pub mod bind;
 pub mod count;
+pub mod data_parser;
 pub mod dependency;
 pub mod directives;
 pub mod errno;

@@ -70,6 +70,40 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 30] = [
+        Reason::None,
+        Reason::Resources,
+        Reason::Priority,
+        Reason::Dependency,
+        Reason::DependencyNeverSatisfied,
+        Reason::BeginTime,
+        Reason::JobHeldUser,
+        Reason::JobHeldAdmin,
+        Reason::JobArrayTaskLimit,
+        Reason::PartitionNodeLimit,
+        Reason::PartitionTimeLimit,
+        Reason::PartitionConfig,
+        Reason::PartitionDown,
+        Reason::ReqNodeNotAvail,
+        Reason::NodesUnavailable,
+        Reason::NonZeroExitCode,
+        Reason::RaisedSignal,
+        Reason::TimeLimit,
+        Reason::NodeDown,
+        Reason::JobLaunchFailure,
+        Reason::OutOfMemory,
+        Reason::DeadLine,
+        Reason::Licenses,
+        Reason::QosMaxJobsPerUserLimit,
+        Reason::QosMaxGresPerUser,
+        Reason::QosMaxWallDurationPerJobLimit,
+        Reason::AssocMaxJobsLimit,
+        Reason::AssocGrpGres,
+        Reason::AssocMaxWallDurationPerJobLimit,
+        Reason::SystemFailure,
+    ];
+
     /// The word (or, for [`Reason::NodesUnavailable`], the sentence) squeue prints.
     pub fn text(self) -> &'static str {
         match self {
@@ -112,5 +146,20 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.pad(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new one has to be put into the list.
+    #[test]
+    fn all_are_listed() {
+        let (_, body) = include_str!("reason.rs").split_once("pub enum Reason {").unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let variants: Vec<_> = body.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+        let listed: Vec<_> = Reason::ALL.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(listed, variants);
     }
 }

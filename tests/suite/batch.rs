@@ -219,3 +219,32 @@ fn verbose_tells_what_was_asked_for() {
     }
     assert!(!lab.sh("sbatch --hold --wrap true").stderr.contains("defined options"));
 }
+
+/// submitit and others make the directory of a job's output when they know its number.
+#[test]
+fn the_directory_of_the_output_may_be_made_after_the_submission() {
+    let lab = Lab::new(ONE);
+    let line =
+        "J=$(sbatch --parsable -o log_%j/%j.out -e log_%j/%j.err --wrap 'echo here'); sleep 0.2; mkdir log_$J; echo $J";
+    let id = lab.sh(line).ok().trim().to_owned();
+    lab.until(&format!("sacct -n -X -P -j {id} -o state,exitcode"), "COMPLETED|0:0");
+    assert_eq!(lab.sh(&format!("cat log_{id}/{id}.out")).ok(), "here\n");
+    // One that nobody makes.
+    let lost = lab.sh("sbatch --parsable -o nowhere/%j.out --wrap true").ok().trim().to_owned();
+    lab.until(&format!("sacct -n -X -P -j {lost} -o state,exitcode"), "FAILED|0:53");
+}
+
+/// The command that ends its own job tells of it before it ends with it.
+#[test]
+fn an_order_that_ends_its_own_job_is_answered() {
+    let lab = Lab::new(ONE);
+    for (order, state) in [("scontrol requeue", "COMPLETED"), ("scancel", "CANCELLED")] {
+        let script = format!(
+            "trap : TERM\n[ -z \"$SLURM_RESTART_COUNT\" ] || exit 0\n{order} $SLURM_JOB_ID\necho $? > said\nsleep 600 & wait"
+        );
+        let job =
+            lab.sh(&format!("rm -f said; sbatch --parsable -o /dev/null --wrap '{script}'")).ok().trim().to_owned();
+        lab.until(&format!("sacct -n -X -P -j {job} -o state | cut -d' ' -f1"), state);
+        assert_eq!(lab.read("said"), "0\n", "{order}");
+    }
+}

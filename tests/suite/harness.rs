@@ -81,9 +81,9 @@ kill_wait = 1
 default_memory_per_cpu = "100M"
 "#;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 20] = [
     "sattach", "sstat", "sbcast", "sbatch", "srun", "salloc", "squeue", "scancel", "sacct", "sinfo", "scontrol",
-    "skyslurm",
+    "sacctmgr", "sshare", "sprio", "sdiag", "seff", "sreport", "strigger", "scrontab", "skyslurm",
 ];
 
 /// The program under test.

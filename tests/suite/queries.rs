@@ -98,3 +98,196 @@ fn every_command_says_what_it_is() {
         assert_eq!(lab.sh(&format!("{command} -V")).ok(), "slurm 24.11.5\n", "{command}");
     }
 }
+
+fn json(out: &str) -> serde_json::Value {
+    serde_json::from_str(out).unwrap_or_else(|error| panic!("{error}: {out}"))
+}
+
+/// Programs are told of the same jobs, nodes and partitions; the shapes are tested beside the code.
+#[test]
+fn json_and_yaml_tell_what_the_listings_tell() {
+    let lab = two_jobs();
+    lab.sh("sbatch -Q --wait -J ended -o /dev/null --wrap 'exit 3'");
+    let names = |out: &str, of: &str| -> Vec<String> {
+        json(out)[of].as_array().unwrap().iter().map(|record| record["name"].as_str().unwrap().to_owned()).collect()
+    };
+    // All jobs, whatever squeue would list, unless states are chosen.
+    assert_eq!(names(lab.sh("squeue --json").ok(), "jobs"), ["held", "runs", "ended"]);
+    assert_eq!(names(lab.sh("squeue --json -t R").ok(), "jobs"), ["runs"]);
+    assert_eq!(names(lab.sh("squeue --json --name ended -S i -o %i -h").ok(), "jobs"), ["ended"]);
+    let none = json(lab.sh("squeue --json -u root -t CD").ok());
+    assert_eq!(none["warnings"][0]["description"], "Zero jobs to dump");
+    assert_eq!(names(lab.sh("scontrol --json show job 2").ok(), "jobs"), ["runs"]);
+    assert_eq!(names(lab.sh("scontrol show nodes --json node[2-3]").ok(), "nodes"), ["node2", "node3"]);
+    assert_eq!(names(lab.sh("scontrol show partition --json").ok(), "partitions"), ["gpu", "debug"]);
+    assert_eq!(json(lab.sh("squeue -s --json").ok())["steps"][0]["id"], "2.batch");
+    assert_eq!(json(lab.sh("scontrol show step --json 2.batch").ok())["steps"][0]["name"], "batch");
+    let sinfo = json(lab.sh("sinfo --json -p debug -n node2").ok());
+    assert_eq!(
+        (&sinfo["sinfo"][0]["partition"]["name"], &sinfo["sinfo"][0]["cpus"]["allocated"]),
+        (&"debug".into(), &1.into())
+    );
+    let ended = &json(lab.sh("sacct --json -j 3").ok())["jobs"][0];
+    assert_eq!(
+        (&ended["exit_code"]["return_code"]["number"], &ended["steps"][0]["step"]["id"]),
+        (&3.into(), &"3.batch".into())
+    );
+    assert_eq!(ended["exit_code"]["status"], serde_json::json!(["ERROR"]));
+
+    for line in ["squeue --yaml", "sinfo --yaml", "sacct -j 3 --yaml", "scontrol --yaml show partition gpu"] {
+        let mut both =
+            [serde_yaml::from_str(lab.sh(line).ok()).unwrap(), json(lab.sh(&line.replace("--yaml", "--json")).ok())];
+        // When and how it was asked.
+        both.iter_mut().for_each(|answer| {
+            answer["last_update"] = serde_json::Value::Null;
+            answer["meta"]["command"] = serde_json::Value::Null;
+        });
+        assert_eq!(both[0], both[1], "{line}");
+    }
+    for (line, code, stdout, stderr) in [
+        ("squeue --json=list", 0, "data_parser/v0.0.42\n", "Possible data_parser plugins:\n"),
+        (
+            "sacct --yaml=v0.0.1",
+            1,
+            "",
+            "sacct: error: application/x-yaml output not supported by data_parser/v0.0.42\n",
+        ),
+        ("scontrol show job 99 --json", 1, "", "slurm_load_jobs error: Invalid job id specified\n"),
+    ] {
+        let out = lab.sh(line);
+        assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (code, stdout, stderr), "{line}");
+    }
+}
+
+/// What programs read does not change with the terminal, the language or the width.
+#[test]
+fn machine_output_is_the_same_everywhere() {
+    let lab = two_jobs();
+    let line = "squeue --json=v0.0.42 | grep -v -E 'number|\"squeue'";
+    let plain = lab.sh(line);
+    let elsewhere =
+        lab.sh(&format!("COLUMNS=20 LC_ALL=de_DE.UTF-8 TZ=Asia/Tokyo SLURM_TIME_FORMAT=relative TERM=dumb {line}"));
+    assert_eq!(plain.ok(), elsewhere.ok());
+    // Who reads no further ends the command at once.
+    assert_eq!(lab.sh("squeue --json | head -n 1; echo ${PIPESTATUS[0]}").ok(), "{\n0\n");
+}
+
+#[test]
+fn sacct_narrows_down() {
+    let lab = two_jobs();
+    lab.sh("sbatch -Q --wait -t 5 -o %x-%j.txt -J done -n2 --wrap 'exit 3'");
+    expect(
+        &lab,
+        &[
+            ("sacct -n -X -P -o jobid --nnodes=1", "2\n3\n"),
+            ("sacct -n -X -P -o jobid --ncpus=2-4", "3\n"),
+            ("sacct -n -X -P -o jobid --timelimit-min=4 --timelimit-max=00:06:00", "3\n"),
+            ("sacct -n -X -P -o jobid -g $(id -gn),$(id -g)", "2\n3\n"),
+            ("sacct -n -X -P -o jobid --constraints=nosuch", ""),
+            ("sacct -n -X -P -o jobid --flags=SchedMain", "2\n3\n"),
+            ("sacct -n -X -P -o jobid --reason=Priority", ""),
+            ("sacct -n -X -P -o jobid --associations=99", ""),
+            ("sacct -n -X -P -j 3 -o stdout", "%x-%j.txt\n"),
+            ("sacct -n -X -P -j 3 --expand-patterns -o stdout | sed 's,.*/,,'", "done-3.txt\n"),
+            ("squeue -h -j 3 -t all -O stdout:90 | sed 's,.*/,,;s, *$,,'", "%x-%j.txt\n"),
+            ("squeue -h -j 3 -t all --expand-patterns -O stdout:90 | sed 's,.*/,,;s, *$,,'", "done-3.txt\n"),
+            ("sacct -B -j 3 | tail -n 3", "\nexit 3\n\n"),
+            ("A=1 sbatch -Q --wait --export=A -o /dev/null --wrap true; sacct --env-vars -j 4 | grep ^A=", "A=1\n"),
+            // The window's end is the job's, and its run time what lies in it.
+            ("sacct -n -X -P -j 2 -S now -E now+1hours --truncate -o elapsedraw", "0\n"),
+        ],
+    );
+    assert_eq!(lab.sh("sacct -g nosuchgroup").fails(1), "sacct: error: Invalid group id: nosuchgroup\n");
+    assert!(lab.sh("sacct -B").fails(1).starts_with("sacct: fatal: When requesting job scripts you must also"));
+}
+
+#[test]
+fn scontrol_s_other_commands() {
+    let lab = two_jobs();
+    let session = lab.sh("printf 'version\\nbogus\\noneliner\\nshow partition debug\\n!!\\nexit\\nping\\n' | scontrol");
+    assert_eq!((session.code, session.stderr.as_str()), (1, "invalid keyword: bogus\n"));
+    assert_eq!(session.stdout.matches("scontrol: ").count(), 6, "{session:?}");
+    assert_eq!(
+        session.stdout.lines().filter(|line| line.starts_with("PartitionName=debug AllowGroups=ALL")).count(),
+        2
+    );
+    assert!(!session.stdout.contains("UP\n"), "nothing comes behind exit: {session:?}");
+    expect(
+        &lab,
+        &[
+            ("scontrol wait_job 2", ""),
+            ("scontrol completing", ""),
+            ("scontrol errnumstr 2017", "Invalid job id specified\n"),
+            ("scontrol oneliner", ""),
+            (
+                "B='sbatch -Q --begin=now+1hours --wrap true'; $B; $B; scontrol top 4; squeue -h -t PD -S -p -o %i",
+                "4\n3\n1\n",
+            ),
+        ],
+    );
+    assert_eq!(lab.sh("scontrol wait_job 1").fails(1), "scontrol: Job 1 no longer running\n");
+    assert_eq!(lab.sh("scontrol wait_job 99").fails(1), "scontrol: Problem running job 99\n");
+    assert_eq!(lab.sh("scontrol show topology").stderr, "scontrol: error: No topology information available\n");
+    let pids = lab.sh("scontrol listpids 2.batch node2");
+    let lines: Vec<Vec<&str>> = pids.ok().lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["PID", "JOBID", "STEPID", "LOCALID", "GLOBALID"]);
+    assert_eq!(lines[1][1..], ["2", "batch", "0", "0"]);
+    assert_eq!(lab.sh(&format!("ps -o comm= -p {}", lines[1][0])).ok().trim(), "slurm_script");
+    assert_eq!(lab.sh("scontrol listpids 1").fails(1), "Job 1 does not exist on this node.\n");
+}
+
+/// What programs ask for at their start.
+#[test]
+fn accounts_shares_and_diagnostics_are_told() {
+    let lab = two_jobs();
+    lab.sh("sbatch -Q --wait -o /dev/null --wrap true; scancel 1");
+    let me = lab.sh("id -un").ok().trim().to_owned();
+    expect(
+        &lab,
+        &[
+            ("sacctmgr -n -s list user \"$(id -un)\" format=account%256 | tr -d ' '", "research\n"),
+            ("sshare -U --format Account%256 --noheader | tr -d ' '", "research\n"),
+            ("sacctmgr -nP show cluster format=cluster", "lab\n"),
+            ("sacctmgr show qos -n -P format=name", "normal\n"),
+            (
+                "sacctmgr ping | cut -d' ' -f1,3-",
+                "slurmdbd(primary) $(hostname) is UP\n".replace("$(hostname)", lab.sh("hostname").ok().trim()).as_str(),
+            ),
+            (
+                "sdiag | grep ^Jobs",
+                "Jobs submitted: 3\nJobs started:   2\nJobs completed: 1\nJobs canceled:  1\nJobs failed:    0\nJobs pending:   0\nJobs running:   1\n",
+            ),
+            (
+                "seff 3 | head -n 5",
+                format!(
+                    "Job ID: 3\nCluster: lab\nUser/Group: {me}/{}\nState: COMPLETED (exit code 0)\nCores: 1\n",
+                    lab.sh("id -gn").ok().trim()
+                )
+                .as_str(),
+            ),
+            ("strigger --get", ""),
+            ("sreport version", "slurm 24.11.5\n"),
+        ],
+    );
+    for (line, code, stderr) in [
+        (
+            "sprio",
+            1,
+            "You are not running a supported priority plugin\n(priority/basic).\nOnly 'priority/multifactor' is supported.\n",
+        ),
+        ("scrontab -l", 1, "scrontab: error: scrontab is disabled on this cluster\n"),
+        (
+            "strigger --set --fini -j 2 -p /bin/true",
+            1,
+            "strigger: error: slurm_set_trigger: Access/permission denied\n",
+        ),
+        ("seff 99", 2, "Job not found.\n"),
+        (
+            "sreport cluster utilization",
+            1,
+            "sreport: error: cluster: usage is not rolled up here; add up what sacct tells\n",
+        ),
+    ] {
+        assert_eq!(lab.sh(line).fails(code), stderr, "{line}");
+    }
+}

@@ -321,11 +321,12 @@ fn a_script_runs_once_and_all_of_it_comes_back() {
     assert_eq!(outcome.error, b"");
     let names: Vec<String> = outcome.events.iter().map(|e| format!("{e:?}")).collect();
     assert!(matches!(&outcome.events[0], EventKind::Placed { placement } if placement.nodes.len() == 1), "{names:?}");
-    assert!(matches!(outcome.events[1], EventKind::Started { pid } if pid > 0), "{names:?}");
-    assert!(matches!(&outcome.events[2], EventKind::StepStarted(s) if s.id == StepId::Batch), "{names:?}");
+    assert!(matches!(&outcome.events[1], EventKind::Reachable(reach) if reach.hosts.len() == 1), "{names:?}");
+    assert!(matches!(outcome.events[2], EventKind::Started { pid } if pid > 0), "{names:?}");
+    assert!(matches!(&outcome.events[3], EventKind::StepStarted(s) if s.id == StepId::Batch), "{names:?}");
     assert_eq!(step(&outcome.events, StepId::Batch), (JobState::Completed, "0:0".into()));
     assert_eq!(ended(&outcome.events), (JobState::Completed, "0:0".into(), "0:0".into()));
-    assert_eq!((outcome.events.len(), outcome.codes), (5, vec![Some(0)]));
+    assert_eq!((outcome.events.len(), outcome.codes), (6, vec![Some(0)]));
 }
 
 #[test]
@@ -620,7 +621,7 @@ fn on_a_shared_directory_the_agent_writes_the_files_itself() {
     fs::create_dir_all(&work).unwrap();
     let mut run = run.start();
     let outcome = run.finish();
-    assert_eq!((&*outcome.output, outcome.events.len()), (&b""[..], 5));
+    assert_eq!((&*outcome.output, outcome.events.len()), (&b""[..], 6));
     let written = fs::read_to_string(work.join("slurm-7.out")).unwrap();
     assert_eq!(written, format!("hello\n{}\nerr\n", work.display()));
 }

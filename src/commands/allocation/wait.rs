@@ -74,13 +74,14 @@ impl Wanted<'_> {
         deadline: Option<Instant>,
         signals: &SignalFd,
     ) -> Result<Answer, Refusal> {
-        let gone = Instant::now() + PATIENCE;
+        // Since when there is none. A question may have waited for long before.
+        let mut gone: Option<Instant> = None;
         loop {
             let mut client = match controller.take() {
                 Some(client) => client,
                 None => match Client::connect_at(&directory::state()) {
                     Ok(client) => client,
-                    Err(_) if Instant::now() < gone => {
+                    Err(_) if is_recent(&mut gone) => {
                         std::thread::sleep(Duration::from_millis(100));
                         continue;
                     }
@@ -88,9 +89,11 @@ impl Wanted<'_> {
                 },
             };
             let Ok(()) = client.pose(&Call::Granted { id, knows }) else { continue };
+            let asked = Instant::now();
             if let Some(answer) = first(&client, signals, deadline).map_err(|e| self.error(e.to_string()))? {
                 return Ok(answer);
             }
+            gone = gone.filter(|_| asked.elapsed() < PATIENCE);
             match client.answer() {
                 Ok(Reply::Jobs(jobs)) => {
                     *controller = Some(client);
@@ -98,7 +101,7 @@ impl Wanted<'_> {
                 }
                 Ok(_) => return Ok(Answer::Gone),
                 Err(error @ ClientError::Version) => return Err(self.unreachable(&error)),
-                Err(_) if Instant::now() < gone => {}
+                Err(_) if is_recent(&mut gone) => {}
                 Err(error) => return Err(self.unreachable(&error)),
             }
         }
@@ -123,6 +126,11 @@ impl Wanted<'_> {
         cancel(id);
         self.error("Unable to allocate resources: Requested nodes are busy")
     }
+}
+
+/// Whether a controller that is found to be away, since `gone` or now, has not been so for long.
+fn is_recent(gone: &mut Option<Instant>) -> bool {
+    gone.get_or_insert_with(Instant::now).elapsed() < PATIENCE
 }
 
 /// What came first.

@@ -35,6 +35,14 @@ const fn pages(command: Command) -> [&'static str; 4] {
         Command::Sattach => pages!("sattach"),
         Command::Sbcast => pages!("sbcast"),
         Command::Sstat => pages!("sstat"),
+        Command::Sacctmgr => pages!("sacctmgr"),
+        Command::Sshare => pages!("sshare"),
+        Command::Sprio => pages!("sprio"),
+        Command::Sdiag => pages!("sdiag"),
+        Command::Seff => pages!("seff"),
+        Command::Sreport => pages!("sreport"),
+        Command::Strigger => pages!("strigger"),
+        Command::Scrontab => pages!("scrontab"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a sacct command line asks: which jobs, in which window of time, in which states.
 
+use super::narrow::Narrow;
 use crate::{
     controller::api::Filter,
     host::user,
@@ -36,10 +37,14 @@ pub struct Query {
     pub since: i64,
     /// End of the window, epoch seconds.
     pub until: i64,
+    /// Sizes, limits, groups, ...
+    pub narrow: Narrow,
     /// `--duplicates`
     pub duplicates: bool,
     /// `--allocations`
     pub allocations: bool,
+    /// `--whole-hetjob=no`: the id of a heterogeneous job means its first component.
+    first_only: bool,
 }
 
 impl Query {
@@ -56,6 +61,10 @@ impl Query {
         for text in options.all("jobs") {
             ids.extend(jobs(text)?);
         }
+        let whole = options.is_set("whole-hetjob").then(|| options.get("whole-hetjob").unwrap_or("yes"));
+        if whole.is_some_and(|word| word != "no") {
+            ids.iter_mut().for_each(|id| id.het = None);
+        }
         let nodes = options.get("nodelist").filter(|text| !text.is_empty()).map(hostlist::expand).transpose();
         let (since, until) = window(options, !ids.is_empty(), now)?;
         Ok(Self {
@@ -69,8 +78,10 @@ impl Query {
             states: states(options.get("state").unwrap_or_default())?,
             since,
             until,
+            narrow: Narrow::read(options)?,
             duplicates: options.is_set("duplicates"),
             allocations: options.is_set("allocations"),
+            first_only: whole.is_some_and(|word| word == "no"),
         })
     }
 
@@ -103,13 +114,28 @@ impl Query {
         let request = &job.request;
         eligible
             && (self.ids.is_empty() || self.ids.iter().any(|id| is_named(id, job)))
+            && !(self.first_only && !job.leads() && self.ids.iter().any(|id| id.het.is_none() && id.job != job.id))
             && (self.uids.is_empty() || self.uids.contains(&request.user.uid))
             && any(&self.accounts, request.account.as_deref().unwrap_or_default())
             && any(&self.partitions, &job.partition)
             && any(&self.qos, request.qos.as_deref().unwrap_or("normal"))
             && any(&self.names, &request.name)
             && self.nodes.as_ref().is_none_or(on_nodes)
+            && self.narrow.takes(job)
             && self.in_window(job)
+    }
+
+    /// `--truncate`: a job with what of it lies in the window, and so its steps.
+    pub fn cut(&self, mut job: Job) -> Job {
+        let late = |time: &mut i64| *time = (*time).max(self.since);
+        let early = |time: &mut i64| *time = (*time).min(self.until);
+        job.start_time.iter_mut().for_each(late);
+        job.end_time.iter_mut().for_each(early);
+        for step in &mut job.steps {
+            late(&mut step.start);
+            step.end.iter_mut().for_each(early);
+        }
+        job
     }
 
     /// Without states: in the queue or running at some time of the window. With states: in one of them then.
@@ -150,7 +176,7 @@ fn any_of(names: &[String], name: &str) -> bool {
 
 fn is_named(id: &JobIdSpec, job: &Job) -> bool {
     match (&id.tasks, &job.array) {
-        (None, _) => id.job == job.id || id.job == job.array_job_id(),
+        (None, _) => job.answers_to(id),
         (Some(_), None) => false,
         (Some(tasks), Some(array)) => {
             id.job == array.job_id
@@ -163,7 +189,7 @@ fn is_named(id: &JobIdSpec, job: &Job) -> bool {
     }
 }
 
-fn split(text: &str) -> Vec<String> {
+pub(super) fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

@@ -2,7 +2,10 @@
 
 use super::{Words, jobs_named};
 use crate::{
-    commands::ask::{self, AskError, Said},
+    commands::{
+        ask::{self, AskError, Said},
+        terminal::outlive_the_order,
+    },
     controller::{
         api::{Call, Change},
         client::Client,
@@ -53,6 +56,9 @@ pub fn run(words: &Words, order: Order) -> Result<Said, AskError> {
         return Ok(Said::error(format!("scontrol: error: {word} is not supported: use requeuehold alone")));
     }
     let mut client = Client::connect()?;
+    if matches!(order, Order::Requeue { .. }) {
+        outlive_the_order();
+    }
     let mut all: Vec<Named> = Vec::new();
     for word in words.args {
         match word.split_once('=') {

@@ -11,13 +11,18 @@ use crate::{
     job::Job,
     report::{
         clock::{Clock, local},
+        dump::{NodeRecord, NodeRecords, PartitionRecord, PartitionRecords, QueueJobs, StepRecords},
+        job_fields::JobRow,
         job_values::Context,
+        node_groups,
         show::{self, Style},
+        step_fields::StepRow,
     },
     slurm::{
         array::{BITSTR_LEN, JobIdSpec, TaskSel},
         errno::Errno,
-        hostlist,
+        hostlist, options,
+        state::JobState,
     },
 };
 
@@ -33,6 +38,7 @@ enum Entity {
     Node,
     Partition,
     Step,
+    Topology,
     /// There are none here: what Slurm says then.
     None(&'static str),
 }
@@ -55,6 +61,12 @@ const ENTITIES: &[Keyword<Entity>] = &[
     row("reservationname", 13, Entity::None("No reservations in the system")),
     row("licenses", 2, Entity::License),
     row("frontend", 2, Entity::None("No frontend nodes in the system")),
+    row("aliases", 1, Entity::None("")),
+    row("burstbuffer", 2, Entity::None("")),
+    row("daemons", 1, Entity::None("slurmctld ")),
+    row("dwstat", 2, Entity::None("")),
+    row("federation", 3, Entity::None("")),
+    row("topology", 1, Entity::Topology),
 ];
 
 /// Shows something.
@@ -72,14 +84,32 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
     match entity {
         Entity::HostNames => Ok(hosts::names(id, ask::env("SLURM_NODELIST").as_deref())),
         Entity::HostList { sorted } => Ok(hosts::list(id, sorted)),
+        Entity::None("") => Ok(Said::default()),
+        Entity::Topology => {
+            let err = vec!["scontrol: error: No topology information available".to_owned()];
+            Ok(Said { err, ..Said::default() })
+        }
         Entity::None(sentence) => Ok(Said::out(format!("{sentence}\n"))),
         Entity::Job => jobs(words, id),
         Entity::Step => steps(words, id),
         Entity::Config => Ok(Said::out(show::config(&cluster()?.0, &hardware::host_name()))),
         Entity::License => cluster().map(|(cluster, _)| licenses(&cluster, style(words), id)),
-        Entity::Node => cluster().map(|(cluster, clock)| nodes(&cluster, &clock, style(words), id)),
-        Entity::Partition => cluster().map(|(cluster, _)| partitions(&cluster, style(words), id)),
+        Entity::Node => nodes(words, id),
+        Entity::Partition => cluster().map(|(cluster, _)| match &words.dump {
+            Some(dump) => {
+                let rows = cluster.partitions.iter().filter(|p| id.is_none_or(|name| p.name == name));
+                let rows: Vec<_> = rows.map(|partition| PartitionRecord { partition, cluster: &cluster }).collect();
+                let times = [("last_update", cluster.now)];
+                printed(dump.print::<PartitionRecords>("partitions", &rows, &times, &cluster.name))
+            }
+            None => partitions(&cluster, style(words), id),
+        }),
     }
+}
+
+/// What has been printed already.
+fn printed(exit: u8) -> Said {
+    Said { exit, ..Said::default() }
 }
 
 fn style(words: &Words) -> Style {
@@ -104,6 +134,7 @@ fn context<'a>(cluster: &'a Cluster, clock: &Clock) -> Context<'a> {
         clock: clock.clone(),
         bitstr_len,
         noconvert: false,
+        expand: false,
     }
 }
 
@@ -132,29 +163,43 @@ fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
         Ok(loaded) => loaded,
         Err(errno) => return Ok(no_jobs(errno)),
     };
-    Ok(job_records(&jobs, wanted.as_ref(), &context(&cluster, &clock), style(words)))
+    let context = context(&cluster, &clock);
+    Ok(match &words.dump {
+        Some(dump) => {
+            let row = |(job, element)| JobRow { element, ..JobRow::new(job, &context) };
+            let rows: Vec<_> = wanted_jobs(&jobs, wanted.as_ref()).map(row).collect();
+            let times = [("last_backfill", 0), ("last_update", cluster.now)];
+            printed(dump.print::<QueueJobs>("jobs", &rows, &times, &cluster.name))
+        }
+        None => job_records(&jobs, wanted.as_ref(), &context, style(words)),
+    })
 }
 
 fn no_jobs(errno: Errno) -> Said {
     Said::error(format!("slurm_load_jobs error: {errno}"))
 }
 
+/// All jobs, or those that `wanted` names, with the one waiting element it names.
+fn wanted_jobs<'a>(
+    jobs: &'a [Job],
+    wanted: Option<&'a JobIdSpec>,
+) -> impl Iterator<Item = (&'a Job, Option<u32>)> + 'a {
+    jobs.iter().filter_map(move |job| match (wanted.and_then(|id| id.tasks.as_ref()), &job.array) {
+        (None, _) => Some((job, None)),
+        (Some(_), None) => None,
+        (Some(tasks), Some(array)) => match (array.task_id, tasks) {
+            (Some(task), tasks) if tasks.contains(task) => Some((job, None)),
+            (None, TaskSel::One(task)) if array.pending.contains(*task) => Some((job, Some(*task))),
+            (None, tasks) if array.pending.iter().any(|task| tasks.contains(task)) => Some((job, None)),
+            _ => None,
+        },
+    })
+}
+
 /// The records of jobs, or of the elements that `wanted` names.
 fn job_records(jobs: &[Job], wanted: Option<&JobIdSpec>, context: &Context, style: Style) -> Said {
     let mut out = String::new();
-    for job in jobs {
-        let element = match (wanted.and_then(|id| id.tasks.as_ref()), &job.array) {
-            (None, _) => None,
-            (Some(_), None) => continue,
-            (Some(tasks), Some(array)) => match (array.task_id, tasks) {
-                (Some(task), tasks) if tasks.contains(task) => None,
-                (None, TaskSel::One(task)) if array.pending.contains(*task) => Some(*task),
-                (None, tasks) if array.pending.iter().any(|task| tasks.contains(task)) => None,
-                _ => continue,
-            },
-        };
-        show::job(job, element, context, style, &mut out);
-    }
+    wanted_jobs(jobs, wanted).for_each(|(job, element)| show::job(job, element, context, style, &mut out));
     match wanted {
         _ if !out.is_empty() => Said::out(out),
         Some(id) => Said { exit: 1, ..Said::out(format!("Job {id} not found\n")) },
@@ -168,18 +213,24 @@ fn steps(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
         return Ok(no_step(Errno::InvalidJobId));
     };
     let ids = wanted.iter().map(|id| JobIdSpec { step: None, ..id.clone() }).collect();
-    let (jobs, _, clock) = match load(Filter { ids, ..Filter::default() })? {
+    let (jobs, cluster, clock) = match load(Filter { ids, ..Filter::default() })? {
         Ok((jobs, ..)) if jobs.is_empty() && wanted.is_some() => return Ok(no_step(Errno::InvalidJobId)),
         Ok(loaded) => loaded,
         Err(errno) => return Ok(no_step(errno)),
     };
-    let mut out = String::new();
     let step = wanted.as_ref().and_then(|id| id.step.as_deref());
-    for job in &jobs {
-        for one in job.steps.iter().filter(|s| s.end.is_none() && step.is_none_or(|id| s.id.to_string() == id)) {
-            show::step(job, one, &clock, style(words), &mut out);
-        }
+    let running = jobs.iter().flat_map(|job| {
+        let steps = job.steps.iter().filter(|s| s.end.is_none() && step.is_none_or(|id| s.id.to_string() == id));
+        steps.map(move |step| (job, step))
+    });
+    if let Some(dump) = &words.dump {
+        let context = context(&cluster, &clock);
+        let rows: Vec<_> = running.map(|(job, step)| StepRow { step, job: JobRow::new(job, &context) }).collect();
+        let times = [("last_update", cluster.now)];
+        return Ok(printed(dump.print::<StepRecords>("steps", &rows, &times, &cluster.name)));
     }
+    let mut out = String::new();
+    running.for_each(|(job, step)| show::step(job, step, &clock, style(words), &mut out));
     Ok(match wanted {
         _ if !out.is_empty() => Said::out(out),
         Some(id) => Said { exit: 1, ..Said::out(format!("Job step {id} not found\n")) },
@@ -196,7 +247,31 @@ fn licenses(cluster: &Cluster, style: Style, name: Option<&str>) -> Said {
     Said::out(wanted.map(|(name, total, used)| show::license(name, *total, *used, style.oneliner)).collect())
 }
 
-fn nodes(cluster: &Cluster, clock: &Clock, style: Style, list: Option<&str>) -> Said {
+fn nodes(words: &Words, list: Option<&str>) -> Result<Said, AskError> {
+    let Some(dump) = &words.dump else {
+        return cluster().map(|(cluster, clock)| node_records(&cluster, &clock, style(words), list));
+    };
+    let names = match list.map(hostlist::expand).transpose() {
+        Ok(names) => names,
+        Err(error) => return Ok(Said::error(format!("scontrol: error: {error}"))),
+    };
+    let running = Filter { states: vec![JobState::Running, JobState::Suspended], ..Filter::default() };
+    let (jobs, cluster, clock) = match load(running)? {
+        Ok(loaded) => loaded,
+        Err(errno) => return Ok(no_jobs(errno)),
+    };
+    let context = node_groups::Context {
+        clock,
+        used: node_groups::used_gres(&jobs),
+        version: options::version().trim_start_matches("slurm "),
+        noconvert: false,
+    };
+    let rows = cluster.nodes.iter().filter(|node| names.as_ref().is_none_or(|names| names.contains(&node.name)));
+    let rows: Vec<_> = rows.map(|node| NodeRecord { node, cluster: &cluster, context: &context }).collect();
+    Ok(printed(dump.print::<NodeRecords>("nodes", &rows, &[("last_update", cluster.now)], &cluster.name)))
+}
+
+fn node_records(cluster: &Cluster, clock: &Clock, style: Style, list: Option<&str>) -> Said {
     let mut said = Said::default();
     let names = match list.map(hostlist::expand).transpose() {
         Ok(names) => names,
@@ -274,7 +349,7 @@ mod tests {
     fn what_is_not_there_is_said() {
         let cluster = Cluster { partitions: vec![sample_jobs::gpu()], ..Cluster::default() };
         let clock = Clock::new(utc, None, 0);
-        let said = nodes(&cluster, &clock, Style::default(), Some("nosuch"));
+        let said = node_records(&cluster, &clock, Style::default(), Some("nosuch"));
         assert_eq!((said.out.as_str(), said.exit), ("Node nosuch not found\n", 1));
         let said = partitions(&cluster, Style::default(), Some("nosuch"));
         assert_eq!((said.out.as_str(), said.exit), ("Partition nosuch not found\n", 1));

@@ -121,7 +121,8 @@ fn decided(job: &Job) -> Vec<String> {
             files.join(", ")
         ));
     }
-    let of_the_controller = ["begin", "hold", "dependency", "deadline", "licenses"].into_iter().filter(|name| job.options.is_set(name));
+    let of_the_controller =
+        ["begin", "hold", "dependency", "deadline", "licenses"].into_iter().filter(|name| job.options.is_set(name));
     let mut kept: Vec<String> = of_the_controller.map(|name| format!("--{name}")).collect();
     if job.array.is_some_and(|array| array.throttle.is_some()) {
         kept.push("the array's limit (%N)".into());

@@ -16,9 +16,9 @@ use super::{
 use crate::{
     agent::{Layout, wire::Control},
     config::{Config, PartitionConfig},
-    engine::{Candidate, Engine, Forecast, Report, Schedule, Sending, Start, Unfit},
+    engine::{Candidate, Engine, Forecast, Given, Report, Schedule, Sending, Start, Unfit},
     host::directory,
-    job::{Job, JobId, Kind, Needs, Node, Partition, Placement, Request, Shape},
+    job::{Job, JobId, Kind, Needs, Node, Partition, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
 };
 use std::{
@@ -177,6 +177,7 @@ impl Engine for SkyPilot {
             ));
         }
         if request.kind != Kind::Batch {
+            self.shared.client.may_launch_clusters().map_err(|error| format!("skyslurm: {error}"))?;
             partition.infra.0.iter().try_for_each(|infra| way_in::leads_into(infra))?;
         }
         let shape = self.shape(&Needs::of(request, None), &partition)?;
@@ -228,7 +229,7 @@ impl Engine for SkyPilot {
         Schedule { handed: handed.flatten().collect(), ..Schedule::default() }
     }
 
-    fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, String, Placement)> {
+    fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, Vec<Given>)> {
         None
     }
 

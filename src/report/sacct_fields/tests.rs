@@ -50,7 +50,14 @@ fn steps() -> Job {
 fn shown(job: &Job, format: &str, layout: &Layout) -> String {
     let partitions = [sample_jobs::gpu()];
     let clock = Clock::new(utc, None, START + 20);
-    let jobs = jobs::Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
+    let jobs = jobs::Context {
+        cluster: "lab",
+        partitions: &partitions,
+        clock,
+        bitstr_len: 64,
+        noconvert: false,
+        expand: false,
+    };
     let context = Context { jobs, units: Units::Best };
     let columns = sacct_table::columns::<Accounting>(format).unwrap();
     let mut out = String::new();
@@ -169,7 +176,7 @@ fn the_rest_of_an_array_is_one_row() {
 
 #[test]
 fn the_list_of_fields_is_that_of_sacct_txt() {
-    let text = sacct_table::help_format::<Accounting>();
+    let text = sacct_table::help_format::<Accounting>(19);
     assert!(
         text.starts_with("Account             AdminComment        AllocCPUS           AllocNodes         \nAllocTRES ")
     );

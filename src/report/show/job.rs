@@ -8,13 +8,7 @@ use crate::{
         table::number,
     },
     slurm::{
-        array::show_pending,
-        count::NodeCount,
-        filename::{self, Vars},
-        gres::Gres,
-        hostlist,
-        memory::Mebibytes,
-        state::JobState,
+        array::show_pending, count::NodeCount, gres::Gres, hostlist, memory::Mebibytes, state::JobState,
         time::elapsed_sacct,
     },
 };
@@ -47,7 +41,13 @@ fn identity(record: &mut Record, job: &Job, element: Option<u32>, context: &Cont
             record.number("ArrayTaskThrottle", throttle);
         }
     }
+    if let Some(het) = job.het {
+        record.number("HetJobId", het.leader).number("HetJobOffset", het.offset);
+    }
     record.put("JobName", &request.name).line();
+    if let Some(het) = job.het {
+        record.put("HetJobIdSet", het.id_set()).line();
+    }
     let named = |name: &str, id: u32| format!("{name}({id})");
     record.put("UserId", named(&user.name, user.uid)).put("GroupId", named(&user.group, user.gid));
     record.fixed("MCS_label=N/A").line();
@@ -142,8 +142,7 @@ fn resources(record: &mut Record, job: &Job, context: &Context, style: Style) {
     });
     record.number("NumCPUs", values::cpus(job)).number("NumTasks", values::tasks(job));
     record.number("CPUs/Task", values::cpus_per_task(request)).fixed("ReqB:S:C:T=0:0:*:*").line();
-    let waiting = Job { state: JobState::Pending, ..job.clone() };
-    record.put("ReqTRES", values::tres(&waiting, context).to_string()).line();
+    record.put("ReqTRES", values::requested_tres(job, context).to_string()).line();
     record.put("AllocTRES", placed.map_or("(null)".to_owned(), |_| values::tres(job, context).to_string())).line();
     let per = &request.tasks_per;
     let or_star = |n: Option<u32>| n.map_or("*".to_owned(), |n| n.to_string());
@@ -180,10 +179,7 @@ fn details(record: &mut Record, shares: &[NodeShare]) {
         record.out.push_str("  ");
         record.put("Nodes", hostlist::compress(run.iter().map(|share| share.node.as_str())));
         record.put("CPU_IDs", first.cpus.to_ranges()).number("Mem", first.memory as i64);
-        let gres = first.gres.iter().map(|share| {
-            let kind = share.kind.as_ref().map(|kind| format!(":{kind}")).unwrap_or_default();
-            format!("{}{kind}:{}(IDX:{})", share.name, share.ids.len(), share.ids.to_ranges())
-        });
+        let gres = first.gres.iter().map(values::gres_share);
         record.put("GRES", gres.collect::<Vec<_>>().join(",")).line();
     }
 }
@@ -208,33 +204,10 @@ fn files(record: &mut Record, job: &Job, element: Option<u32>) {
     }
     if request.kind == Kind::Batch {
         let output = request.output.as_deref();
-        record.put("StdErr", path(job, element, request.error.as_deref().or(output))).line();
-        let input = request.input.as_deref().map(|input| path(job, element, Some(input)));
+        record.put("StdErr", values::output_path(job, element, request.error.as_deref().or(output))).line();
+        let input = request.input.as_deref().map(|input| values::output_path(job, element, Some(input)));
         record.put("StdIn", input.as_deref().unwrap_or("/dev/null")).line();
-        record.put("StdOut", path(job, element, output)).line();
-    }
-}
-
-/// The path of an output file, its pattern filled in.
-fn path(job: &Job, element: Option<u32>, name: Option<&str>) -> String {
-    let request = &job.request;
-    let usual = if job.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
-    let node = values::allocation(job).and_then(|p| p.names().next());
-    let vars = Vars {
-        job_id: job.id,
-        array_job_id: job.array_job_id(),
-        array_task_id: element.or_else(|| job.array.as_ref().and_then(|array| array.task_id)),
-        step: "batch".to_owned(),
-        node_name: node.unwrap_or_default().to_owned(),
-        node_index: 0,
-        task_id: 0,
-        user: request.user.name.clone(),
-        job_name: request.name.clone(),
-    };
-    let file = filename::expand(name.unwrap_or(usual), &vars);
-    match file.starts_with('/') {
-        true => file,
-        false => format!("{}/{file}", request.work_dir.trim_end_matches('/')),
+        record.put("StdOut", values::output_path(job, element, output)).line();
     }
 }
 
@@ -254,14 +227,9 @@ fn extras(record: &mut Record, job: &Job) {
             record.put(key, gres(lists)).line();
         }
     }
-    let cpus = request.cpus_per_task.map(|n| format!("cpu={n}"));
-    let gpus = request.gpus_per_task.iter().map(|g| {
-        let kind = g.type_.as_ref().map(|kind| format!(":{kind}")).unwrap_or_default();
-        format!("gres/{}{kind}={}", g.name, g.count)
-    });
-    let per_task: Vec<String> = cpus.into_iter().chain(gpus).collect();
+    let per_task = values::tres_per_task(request);
     if !per_task.is_empty() {
-        record.put("TresPerTask", per_task.join(",")).line();
+        record.put("TresPerTask", per_task).line();
     }
     if let Some(mail) = &request.mail_type {
         let user = request.mail_user.as_deref().unwrap_or(&request.user.name);

@@ -4,12 +4,8 @@ use super::{Record, Style, or_null};
 use crate::{
     host::user,
     job::{Cluster, Node, NodeState},
-    report::clock::Clock,
-    slurm::{
-        gres::{Gres, GresList, Tres},
-        memory::Mebibytes,
-        options,
-    },
+    report::{clock::Clock, node_values as values},
+    slurm::options,
 };
 
 /// Appends the record of a node.
@@ -26,21 +22,20 @@ pub fn node(node: &Node, cluster: &Cluster, clock: &Clock, style: Style, out: &m
     let features = (!node.features.is_empty()).then(|| node.features.join(","));
     record.put("AvailableFeatures", or_null(features.as_deref())).line();
     record.put("ActiveFeatures", or_null(features.as_deref())).line();
-    let gres = (!node.gres.is_empty()).then(|| GresList(node.gres.clone()).to_string());
-    record.put("Gres", or_null(gres.as_deref())).line();
+    record.put("Gres", or_null(Some(values::gres(node).as_str()).filter(|gres| !gres.is_empty()))).line();
     let version = options::version().trim_start_matches("slurm ");
     record.put("NodeAddr", &node.address).put("NodeHostName", &node.host).put("Version", version).line();
     record.fixed("OS=Linux").line();
     record.number("RealMemory", node.memory as i64).number("AllocMem", node.memory_used as i64);
     record.fixed("FreeMem=N/A Sockets=1 Boards=1").line();
     record.put("State", state(node)).fixed("ThreadsPerCore=1 TmpDisk=0 Weight=1 Owner=N/A MCS_label=N/A").line();
-    let partitions = cluster.partitions.iter().filter(|p| p.nodes.contains(&node.name)).map(|p| p.name.as_str());
-    record.put("Partitions", partitions.collect::<Vec<_>>().join(",")).fixed("").line();
+    let partitions: Vec<&str> = values::partitions(node, cluster).collect();
+    record.put("Partitions", partitions.join(",")).fixed("").line();
     record.put("BootTime", time(node.since)).put("SlurmdStartTime", time(node.since)).line();
     record.put("LastBusyTime", time(if node.cpus_used > 0 { cluster.now } else { node.since }));
     record.fixed("ResumeAfterTime=None").line();
-    record.put("CfgTRES", has(node)).line();
-    record.put("AllocTRES", in_use(node)).line();
+    record.put("CfgTRES", values::has(node).to_string()).line();
+    record.put("AllocTRES", values::in_use(node).to_string()).line();
     record.fixed("CurrentWatts=0 AveWatts=0").line();
     if let Some(reason) = &node.reason {
         let who = format!("{reason} [{}@{}]", user::name_of(user::uid()), time(node.since));
@@ -63,23 +58,13 @@ fn state(node: &Node) -> String {
     }
 }
 
-fn has(node: &Node) -> String {
-    let gres = node.gres.iter().map(|g| Gres { type_: None, ..g.clone() }).collect();
-    let cpu = u64::from(node.cpus);
-    Tres { cpu, mem: Mebibytes(node.memory), billing: cpu, gres: GresList(gres), ..Tres::default() }.to_string()
-}
-
-fn in_use(node: &Node) -> String {
-    let used = node.gres.iter().zip(&node.gres_used);
-    let gres = used.map(|(g, used)| Gres { name: g.name.clone(), type_: None, count: *used }).collect();
-    let (cpu, mem) = (u64::from(node.cpus_used), Mebibytes(node.memory_used));
-    Tres { cpu, mem, gres: GresList(gres), ..Tres::default() }.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{clock::utc, sample_jobs};
+    use crate::{
+        report::{clock::utc, sample_jobs},
+        slurm::gres::Gres,
+    };
 
     #[test]
     fn records_are_those_of_sinfo_txt() {

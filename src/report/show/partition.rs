@@ -3,16 +3,13 @@
 use super::{Record, Style};
 use crate::{
     job::{Cluster, Partition},
-    slurm::{
-        gres::{Gres, GresList, Tres},
-        hostlist,
-        memory::Mebibytes,
-    },
+    report::node_values,
+    slurm::hostlist,
 };
 
 /// Appends the record of a partition.
 pub fn partition(partition: &Partition, cluster: &Cluster, style: Style, out: &mut String) {
-    let total = total(partition, cluster);
+    let total = node_values::total(partition, cluster);
     let mut record = Record::new(style, out);
     record.put("PartitionName", &partition.name).line();
     record.fixed("AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL").line();
@@ -37,21 +34,10 @@ pub fn partition(partition: &Partition, cluster: &Cluster, style: Style, out: &m
     record.put("TRES", total.to_string()).end();
 }
 
-fn total(partition: &Partition, cluster: &Cluster) -> Tres {
-    let mut sum = Tres { node: partition.nodes.len() as u64, ..Tres::default() };
-    let mut gres: Vec<Gres> = Vec::new();
-    for node in cluster.nodes.iter().filter(|node| partition.nodes.contains(&node.name)) {
-        sum.cpu += u64::from(node.cpus);
-        sum.mem = Mebibytes(sum.mem.0.saturating_add(node.memory));
-        gres.extend(node.gres.iter().map(|g| Gres { type_: None, ..g.clone() }));
-    }
-    Tres { billing: sum.cpu, gres: GresList(gres), ..sum }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{job::Node, report::sample_jobs};
+    use crate::{job::Node, report::sample_jobs, slurm::gres::Gres};
 
     #[test]
     fn records_are_those_of_sinfo_txt() {

@@ -3,12 +3,8 @@
 use super::{Record, Style};
 use crate::{
     job::{Job, Step, StepId},
-    report::clock::Clock,
-    slurm::{
-        gres::{Gres, GresList, Tres},
-        hostlist,
-        memory::Mebibytes,
-    },
+    report::{clock::Clock, job_values::step_tres},
+    slurm::hostlist,
 };
 
 /// Appends the record of a step.
@@ -21,18 +17,11 @@ pub fn step(job: &Job, step: &Step, clock: &Clock, style: Style, out: &mut Strin
     record.put("NodeList", hostlist::compress_sorted(&step.nodes)).line();
     record.number("Nodes", step.nodes.len() as i64).number("CPUs", if numbered { step.cpus } else { 0 });
     record.number("Tasks", step.tasks).put("Name", &step.name).fixed("Network=(null)").line();
-    record.put("TRES", if numbered { tres(step) } else { "(null)".to_owned() }).line();
+    record.put("TRES", if numbered { step_tres(step).to_string() } else { "(null)".to_owned() }).line();
     record.fixed("ResvPorts=(null)").line();
     record.fixed("CPUFreqReq=Default").line();
     // Nobody keeps which process asked for it.
     record.fixed("SrunHost:Pid=(null):0").end();
-}
-
-fn tres(step: &Step) -> String {
-    let gpus = Gres { name: "gpu".into(), type_: None, count: u64::from(step.gpus) };
-    let gres = GresList(if step.gpus > 0 { vec![gpus] } else { Vec::new() });
-    let node = step.nodes.len() as u64;
-    Tres { cpu: u64::from(step.cpus), mem: Mebibytes(step.memory), node, billing: 0, gres }.to_string()
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn a_step_without_tasks_has_no_values() {
 
 #[test]
 fn the_list_of_fields_is_the_recorded_one() {
-    let text = sacct_table::help_format::<Running>();
+    let text = sacct_table::help_format::<Running>(19);
     let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
     insta::assert_snapshot!(trimmed.join("\n"), @r"
     AveCPU              AveCPUFreq          AveDiskRead         AveDiskWrite

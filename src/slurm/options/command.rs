@@ -25,11 +25,27 @@ pub enum Command {
     Sbcast,
     /// sstat(1)
     Sstat,
+    /// sacctmgr(1)
+    Sacctmgr,
+    /// sshare(1)
+    Sshare,
+    /// sprio(1)
+    Sprio,
+    /// sdiag(1)
+    Sdiag,
+    /// seff, of Slurm's contributions
+    Seff,
+    /// sreport(1)
+    Sreport,
+    /// strigger(1)
+    Strigger,
+    /// scrontab(1)
+    Scrontab,
 }
 
 impl Command {
     /// All of them, in the order of the manual's overview.
-    pub const ALL: [Command; 11] = [
+    pub const ALL: [Command; 19] = [
         Command::Sbatch,
         Command::Srun,
         Command::Salloc,
@@ -41,6 +57,14 @@ impl Command {
         Command::Sattach,
         Command::Sbcast,
         Command::Sstat,
+        Command::Sacctmgr,
+        Command::Sshare,
+        Command::Sprio,
+        Command::Sdiag,
+        Command::Seff,
+        Command::Sreport,
+        Command::Strigger,
+        Command::Scrontab,
     ];
 
     /// The name it is called by.
@@ -57,6 +81,14 @@ impl Command {
             Command::Sattach => "sattach",
             Command::Sbcast => "sbcast",
             Command::Sstat => "sstat",
+            Command::Sacctmgr => "sacctmgr",
+            Command::Sshare => "sshare",
+            Command::Sprio => "sprio",
+            Command::Sdiag => "sdiag",
+            Command::Seff => "seff",
+            Command::Sreport => "sreport",
+            Command::Strigger => "strigger",
+            Command::Scrontab => "scrontab",
         }
     }
 

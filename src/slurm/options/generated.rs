@@ -55,7 +55,17 @@ fn clap_command(command: Command) -> clap::Command {
         Command::Scontrol => built.arg(operand("keyword", clap::ValueHint::Other)),
         Command::Sattach => built.arg(operand("jobid.stepid", clap::ValueHint::Other)),
         Command::Sbcast => built.arg(operand("file", clap::ValueHint::FilePath)),
-        Command::Squeue | Command::Sacct | Command::Sinfo | Command::Sstat => built,
+        Command::Sacctmgr | Command::Sreport => built.arg(operand("keyword", clap::ValueHint::Other)),
+        Command::Seff => built.arg(operand("job_id", clap::ValueHint::Other)),
+        Command::Squeue
+        | Command::Sacct
+        | Command::Sinfo
+        | Command::Sstat
+        | Command::Sshare
+        | Command::Sprio
+        | Command::Sdiag
+        | Command::Strigger
+        | Command::Scrontab => built,
     }
 }
 
@@ -86,6 +96,14 @@ fn about(command: Command) -> &'static str {
         Command::Sstat => "Show what running job steps use",
         Command::Sbcast => "Bring a file to the nodes of a job",
         Command::Scontrol => "View and change jobs, nodes and partitions",
+        Command::Sacctmgr => "View accounts, users and QOS",
+        Command::Sshare => "View the shares of accounts and users",
+        Command::Sprio => "View the factors of pending jobs' priorities",
+        Command::Sdiag => "Show what the controller has done",
+        Command::Seff => "Show how well a job used what it had",
+        Command::Sreport => "Reports from accounting",
+        Command::Strigger => "Event triggers",
+        Command::Scrontab => "Crontabs of the cluster",
     }
 }
 

@@ -88,7 +88,17 @@ pub(super) fn operands(command: Command) -> &'static str {
         Command::Scontrol => "[command]",
         Command::Sattach => "<jobid.stepid>",
         Command::Sbcast => "SOURCE DEST",
-        Command::Squeue | Command::Sacct | Command::Sinfo | Command::Sstat => "",
+        Command::Sacctmgr | Command::Sreport => "[command]",
+        Command::Seff => "JOBID",
+        Command::Squeue
+        | Command::Sacct
+        | Command::Sinfo
+        | Command::Sstat
+        | Command::Sshare
+        | Command::Sprio
+        | Command::Sdiag
+        | Command::Strigger
+        | Command::Scrontab => "",
     }
 }
 

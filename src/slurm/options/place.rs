@@ -48,16 +48,23 @@ impl Place {
     }
 }
 
-/// The places that refuse one of the options, with what they say; srun is taken to make an allocation. For the controller, when
-/// they do not all say the same.
+/// The places that refuse one of the options, with what they say. For the controller, when they do not all say the same.
 ///
 /// # Errors
 /// What every place says: no controller need be asked.
 pub fn refusals(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
-    let refuse = |place: Place| match options.command() {
-        Command::Srun => parse::refuse_by(options, &|row| class_of_allocation(place, row)),
-        _ => place.refuse(options),
-    };
+    each(|place| place.refuse(options))
+}
+
+/// The same for srun as it makes an allocation.
+///
+/// # Errors
+/// What every place says.
+pub fn refusals_of_allocation(options: &Options) -> Result<Vec<(Place, Refusal)>, Refusal> {
+    each(|place| parse::refuse_by(options, &|row| class_of_allocation(place, row)))
+}
+
+fn each(refuse: impl Fn(Place) -> Result<(), Refusal>) -> Result<Vec<(Place, Refusal)>, Refusal> {
     let said = Place::ALL.into_iter().filter_map(|place| Some((place, refuse(place).err()?)));
     let mut said: Vec<_> = said.collect();
     match said.first() {

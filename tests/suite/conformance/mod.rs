@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 13] = [
+const CAPTURES: [&str; 15] = [
     "env",
     "sbatch",
     "directives",
@@ -21,16 +21,18 @@ const CAPTURES: [&str; 13] = [
     "scancel",
     "squeue",
     "sacct",
+    "accounts",
     "sinfo",
     "srun",
     "salloc",
     "extra",
     "enforced",
     "dependency",
+    "het",
 ];
 
 /// In these nothing may differ without a reason.
-const COMPLETE: [&str; 5] = ["env", "sbatch", "directives", "files", "dependency"];
+const COMPLETE: [&str; 6] = ["env", "sbatch", "directives", "files", "dependency", "accounts"];
 
 /// What came of one capture.
 #[derive(Default)]

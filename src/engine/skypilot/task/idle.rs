@@ -36,13 +36,12 @@ mod tests {
     #[test]
     fn where_it_can() {
         let resources = |infras: &[&str]| {
-            let mut task = Task { run: "true".into(), ..Task::default() };
+            let mut task = Task { name: "x".into(), run: "true".into(), ..Task::default() };
             task.ends_when_idle(&infras.iter().map(|infra| (*infra).to_owned()).collect::<Vec<_>>());
             task.yaml()
         };
-        let wanted =
-            "resources:\n  autostop:\n    idle_minutes: 10\n    down: true\n    wait_for: jobs\nrun: \"true\"\n";
+        let wanted = "name: x\nresources:\n  autostop:\n    idle_minutes: 10\n    down: true\n    wait_for: jobs\nrun: \"true\"\n";
         assert_eq!(resources(&["slurm/lab", "aws/us-east-1"]), wanted);
-        assert_eq!(resources(&["kubernetes", "Verda"]), "run: \"true\"\n");
+        assert_eq!(resources(&["kubernetes", "Verda"]), "name: x\nrun: \"true\"\n");
     }
 }

@@ -64,9 +64,14 @@ fn quoted(text: &str) -> Result<String, Unsayable> {
     Ok(format!("\"{}\"", line(text)?.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// A path as an argument in a command, which ssh hands to a shell when it has looked for `%`.
+/// A path as an argument in a command, which ssh hands to a shell when it has looked for `%`. Before that it looks whether all
+/// quotes of the line are closed, and takes a backslash for more than a shell does.
 fn argument(path: &Path) -> Result<String, Unsayable> {
-    Ok(format!("'{}'", line(said(path)?)?.replace('\'', "'\\''").replace('%', "%%")))
+    let text = line(said(path)?)?;
+    if text.contains('\\') {
+        return Err(Unsayable(text.into()));
+    }
+    Ok(format!("'{}'", text.replace('\'', "'\\''").replace('%', "%%")))
 }
 
 fn said(path: &Path) -> Result<&str, Unsayable> {
@@ -152,7 +157,7 @@ mod tests {
         #[test]
         fn ssh_reads_what_was_meant(dir in "/[ -~]{1,20}") {
             let Ok(text) = of(&[node(&["c", "a"], Via::Server { path: "/p", worker: 0 })], &dir) else {
-                let odd = dir.contains("${");
+                let odd = dir.contains("${") || dir.contains('\\');
                 prop_assert!(odd);
                 return Ok(());
             };

@@ -223,15 +223,12 @@ async fn keep(client: Client, target: Target, tell: watch::Sender<State>) {
 async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> Result<(), Trouble> {
     let paths = Paths::of(&target.layout);
     let socket = target.layout.socket(0);
-    if !process::find(&paths.config).is_empty() {
-        if answers(&socket).await {
-            let _ = tell.send(State::Open);
-            while !process::find(&paths.config).is_empty() {
-                sleep(LOOK).await;
-            }
-            return Ok(());
+    if take_over(&paths, &socket).await {
+        let _ = tell.send(State::Open);
+        while !process::find(&paths.config).is_empty() {
+            sleep(LOOK).await;
         }
-        process::end(&paths.config).await;
+        return Ok(());
     }
     prepare(client, target, &paths).await?;
     let name = socket.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -261,6 +258,22 @@ async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> 
     ssh.wait().await?;
     tracing::info!(job = target.job, why = last_line(&paths.log), "ssh has ended");
     Ok(())
+}
+
+/// Whether what a former controller has opened is there, and leads to the agent. Where it does not it is ended, but not
+/// before it had time for that: steps may run through it.
+async fn take_over(paths: &Paths, socket: &Path) -> bool {
+    let until = Instant::now() + OPENING;
+    while !process::find(&paths.config).is_empty() {
+        if answers(socket).await {
+            return true;
+        }
+        if Instant::now() > until {
+            process::end(&paths.config).await;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    false
 }
 
 /// Writes what ssh needs.

@@ -11,7 +11,8 @@ use crate::{
 fn shown(sample: &Job, style: Style) -> String {
     let partitions = [sample_jobs::gpu()];
     let clock = Clock::new(utc, None, START + 11);
-    let context = Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false };
+    let context =
+        Context { cluster: "lab", partitions: &partitions, clock, bitstr_len: 64, noconvert: false, expand: false };
     let mut out = String::new();
     job(sample, None, &context, style, &mut out);
     out

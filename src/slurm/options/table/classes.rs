@@ -15,6 +15,8 @@ pub(super) const NO_SELINUX: Class = Class::Inert("there is no SELinux plugin");
 pub(super) const DISPLAY: Class = Class::Inert("the tasks run on this machine, where the display is");
 /// Not there yet.
 pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
+/// Of a command that only shows.
+pub(super) const NOTHING_CHANGES: Class = Class::Inert("nothing is changed by this command here");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
 pub(super) const ROOT: Class = Class::Refused("jobs run as the user who submits them");
 pub(super) const GPU_BINDING: Class = Class::Approximated("every task sees all GPUs that the step has on its node");
@@ -42,6 +44,5 @@ pub(super) const STEP_CONTAINER: Class =
     Class::Refused("OCI bundles are not started here; name an image: --container-image, or run runc in the step");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
-pub(super) const JSON: Class = Class::Refused("not supported yet; ask for the fields with a format");
 /// Behind `=` stand Slurm's own words, which are then the whole message.
 pub(super) const RESERVATION: Class = Class::Refused("=Batch job submission failed: Requested reservation is invalid");

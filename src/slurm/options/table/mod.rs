@@ -7,13 +7,21 @@
 mod allocation;
 mod classes;
 mod sacct;
+mod sacctmgr;
 mod sattach;
 mod sbcast;
 mod scancel;
 mod scontrol;
+mod scrontab;
+mod sdiag;
+mod seff;
 mod sinfo;
+mod sprio;
 mod squeue;
+mod sreport;
+mod sshare;
 mod sstat;
+mod strigger;
 
 pub(super) use classes::ALLOCATIONS;
 
@@ -31,6 +39,14 @@ fn table(command: Command) -> &'static [Row] {
         Command::Sinfo => sinfo::ROWS,
         Command::Scontrol => scontrol::ROWS,
         Command::Sstat => sstat::ROWS,
+        Command::Sacctmgr => sacctmgr::ROWS,
+        Command::Sshare => sshare::ROWS,
+        Command::Sprio => sprio::ROWS,
+        Command::Sdiag => sdiag::ROWS,
+        Command::Seff => seff::ROWS,
+        Command::Sreport => sreport::ROWS,
+        Command::Strigger => strigger::ROWS,
+        Command::Scrontab => scrontab::ROWS,
     }
 }
 

@@ -23,8 +23,7 @@ fn server(answer: &'static str, then: fn(Socket)) -> (Client, JoinHandle<Vec<Str
         let (mut stream, _) = listener.accept().unwrap();
         let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
         let heard: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-        let key =
-            heard.iter().find_map(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key").then_some(line));
+        let key = heard.iter().find(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key"));
         let key = key.map_or("", |line| line.split_once(": ").unwrap().1);
         write!(stream, "{}\r\n\r\n", answer.replace("KEY", &derive_accept_key(key.as_bytes()))).unwrap();
         then(WebSocket::from_raw_socket(stream, Role::Server, None));

@@ -1,0 +1,68 @@
+//! Running steps: `squeue --steps --json`, `scontrol show step --json` (`STEP_INFO` of Slurm's parsers).
+
+use super::{
+    tree::{Field, Records},
+    value::*,
+};
+use crate::{
+    report::{job_values, sacct_values, step_fields::StepRow},
+    slurm::hostlist,
+};
+
+/// Steps as the controller knows them.
+pub struct StepRecords;
+
+impl Records for StepRecords {
+    type Row<'a> = StepRow<'a>;
+    const FIELDS: &'static [Field<Self>] = FIELDS;
+}
+
+const fn row(path: &'static str, value: for<'r, 'a> fn(&'r StepRow<'a>) -> Value<'r>) -> Field<StepRecords> {
+    Field { path, value }
+}
+
+/// A text about what there is not here.
+const fn none(path: &'static str) -> Field<StepRecords> {
+    row(path, |_| text(""))
+}
+
+/// Slurm's number for "no such task", which this field has where others have "not set".
+const NO_TASK: i64 = 4_294_967_294;
+
+#[rustfmt::skip]
+const FIELDS: &[Field<StepRecords>] = &[
+    row("array/job_id", |r| int(r.job.job.array.as_ref().map_or(0, |array| array.job_id))),
+    row("array/task_id", |r| int(r.job.task().map_or(NO_TASK, i64::from))),
+    row("cluster", |r| text(r.job.context.cluster)),
+    none("container"),
+    none("container_id"),
+    row("cpu/frequency/min", |_| UNSET),
+    row("cpu/frequency/max", |_| UNSET),
+    row("cpu/frequency/governor", |_| UNSET),
+    none("tres/per/cpu"),
+    none("tres/per/memory"),
+    row("name", |r| text(&r.step.name)),
+    none("network"),
+    row("nodes", |r| text(hostlist::compress_sorted(&r.step.nodes))),
+    row("number_cpus", |r| int(r.step.cpus)),
+    row("number_tasks", |r| int(r.step.tasks)),
+    row("partition", |r| text(&r.job.job.partition)),
+    none("reserved_ports"),
+    row("time/running", |r| number(r.elapsed())),
+    none("srun/host"),
+    row("srun/pid", |_| int(0)),
+    row("time/start", |r| number(r.step.start)),
+    row("state", |r| words([r.step.state.name()])),
+    row("id", |r| text(format!("{}.{}", r.job.job.id, r.step.id))),
+    row("submit_line", |r| text(&r.step.command)),
+    row("task/distribution", |r| text(sacct_values::layout(r.step))),
+    row("time/limit", |_| INFINITE),
+    row("tres/allocation", |r| text(job_values::step_tres(r.step).to_string())),
+    none("tres/binding"),
+    none("tres/frequency"),
+    none("tres/per/step"),
+    none("tres/per/node"),
+    none("tres/per/socket"),
+    none("tres/per/task"),
+    row("user", |r| text(&r.job.job.request.user.name)),
+];

@@ -1,0 +1,23 @@
+//! scrontab: as in Slurm where it is not enabled.
+
+use super::classes::*;
+use crate::slurm::options::{Class, Class::Refused, Command::Scrontab, Row};
+
+const NONE: &[&str] = &[];
+
+/// `ScronParameters=enable` is not set.
+const DISABLED: Class = Refused("=scrontab is disabled on this cluster");
+
+const fn flag(name: &'static str, class: Class, help: &'static str) -> Row {
+    Row::flag(name, help).takes(Scrontab, class, NONE)
+}
+
+#[rustfmt::skip]
+pub(super) static ROWS: &[Row] = &[
+    flag("edit", DISABLED, "edit crontab").short('e'),
+    flag("list", DISABLED, "list crontab").short('l'),
+    flag("remove", DISABLED, "remove crontab").short('r'),
+    flag("version", HONOURED, "display version number").short('V'),
+    flag("help", HONOURED, "show this help message"),
+    flag("usage", HONOURED, "display brief usage message"),
+];

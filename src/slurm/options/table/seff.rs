@@ -1,0 +1,17 @@
+//! seff. Slurm's own has the letters only.
+
+use super::classes::*;
+use crate::slurm::options::{Class, Command::Seff, Row};
+
+const NONE: &[&str] = &[];
+
+const fn flag(name: &'static str, class: Class, help: &'static str) -> Row {
+    Row::flag(name, help).takes(Seff, class, NONE)
+}
+
+pub(super) static ROWS: &[Row] = &[
+    flag("help", HONOURED, "print this description of use").short('h'),
+    flag("full", NOT_YET, "show all the information of the job's record").short('f'),
+    flag("debug", NOT_YET, "show the raw values that are counted with").short('d'),
+    flag("version", HONOURED, "print version").short('v'),
+];

@@ -119,7 +119,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 32] = [
+    pub const ALL: [Errno; 36] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -136,6 +136,8 @@ impl Errno {
         Errno::InvalidGres,
         Errno::InvalidLicenses,
         Errno::InvalidArray,
+        Errno::NotHetLeader,
+        Errno::NotWholeHetJob,
         Errno::Dependency,
         Errno::CircularDependency,
         Errno::InvalidNice,
@@ -146,6 +148,8 @@ impl Errno {
         Errno::JobNotPending,
         Errno::JobFinished,
         Errno::JobNotRunning,
+        Errno::JobNotSuspended,
+        Errno::JobSuspended,
         Errno::JobPending,
         Errno::ConnectFailure,
         Errno::AccountingPolicy,

@@ -101,9 +101,8 @@ impl Agent {
                     self.signal_component_of(step, component, signal);
                 }
             }
-            // All of a job stands still together.
-            Control::Suspend | Control::Resume => return self.on_control(control),
-            Control::Component(..) => {}
+            // It is the whole job that is suspended.
+            Control::Component(..) | Control::Suspend | Control::Resume => {}
         }
         Answer::Done
     }

@@ -14,15 +14,21 @@ impl Core {
     pub(super) fn suspend(&mut self, id: JobId, now: i64) -> Result<(), Errno> {
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
+            _ if !job.leads() => return Err(Errno::NotHetLeader),
             JobState::Suspended => return Ok(()),
             JobState::Pending => return Err(Errno::JobPending),
             JobState::Running if job.is_away() => return Err(Errno::NotSupported),
             JobState::Running if job.flag.is_none() => {}
             _ => return Err(Errno::AlreadyDone),
         }
-        job.state = JobState::Suspended;
-        job.suspension.time = Some(now);
-        self.save(id);
+        for component in self.table.components(id) {
+            let Some(job) = self.table.get_mut(component).filter(|job| job.state == JobState::Running) else {
+                continue;
+            };
+            job.state = JobState::Suspended;
+            job.suspension.time = Some(now);
+            self.save(component);
+        }
         self.engine.control(id, Control::Suspend);
         Ok(())
     }
@@ -31,21 +37,27 @@ impl Core {
     pub(super) fn resume(&mut self, id: JobId, now: i64) -> Result<(), Errno> {
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
+            _ if !job.leads() => return Err(Errno::NotHetLeader),
             JobState::Suspended => {}
             JobState::Pending => return Err(Errno::JobPending),
             JobState::Running => return Err(Errno::JobNotSuspended),
             _ => return Err(Errno::AlreadyDone),
         }
-        job.suspension = Suspension { time: Some(now), seconds: job.suspended(now) };
-        job.state = JobState::Running;
-        self.save(id);
+        for component in self.table.components(id) {
+            let Some(job) = self.table.get_mut(component).filter(|job| job.state == JobState::Suspended) else {
+                continue;
+            };
+            job.suspension = Suspension { time: Some(now), seconds: job.suspended(now) };
+            job.state = JobState::Running;
+            self.save(component);
+        }
         self.engine.control(id, Control::Resume);
         Ok(())
     }
 
     /// Whether the agent of a job that was suspended once was told all of it a former controller may not have lived to see.
     pub(super) fn suspend_again(&mut self, id: JobId) {
-        let Some(job) = self.table.get(id).filter(|job| job.suspension.time.is_some()) else { return };
+        let Some(job) = self.table.get(id).filter(|job| job.leads() && job.suspension.time.is_some()) else { return };
         let control = if job.state == JobState::Suspended { Control::Suspend } else { Control::Resume };
         self.engine.control(id, control);
     }

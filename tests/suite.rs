@@ -28,6 +28,8 @@ mod controller;
 mod dependencies;
 #[path = "suite/faults.rs"]
 mod faults;
+#[path = "suite/het.rs"]
+mod het;
 #[path = "suite/install.rs"]
 mod install;
 #[path = "suite/interactive.rs"]

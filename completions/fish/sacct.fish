@@ -23,7 +23,8 @@ complete -c sacct -s K -l timelimit-max -d 'upper end of the range that --timeli
 complete -c sacct -l units -d 'display values in specified unit type' -r
 complete -c sacct -s u -l user -l uid -d 'use this comma separated list of users to select jobs to display' -r
 complete -c sacct -s W -l wckeys -d 'only send data about these wckeys (no effect here)' -r
-complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job (no effect here)' -r
+complete -c sacct -l whole-hetjob -d 'retrieve all components of a heterogeneous job' -r -f -a "yes\t''
+no\t''"
 complete -c sacct -l yaml -d 'produce YAML output' -r
 complete -c sacct -s a -l allusers -d 'display jobs for all users'
 complete -c sacct -s X -l allocations -d 'only show statistics relevant to the job allocation itself'

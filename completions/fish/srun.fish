@@ -41,6 +41,7 @@ enforce-binding\t''
 one-task-per-sharing\t''
 multiple-tasks-per-sharing\t''
 allow-task-sharing\t''"
+complete -c srun -l het-group -l pack-group -d 'hetjob component allocation(s) in which to launch application' -r
 complete -c srun -l hint -d 'bind tasks according to application hints (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
 complete -c srun -s I -l immediate -d 'exit if resources not available in "secs"' -r
 complete -c srun -s i -l input -d 'file for standard input' -r -F

@@ -12,6 +12,7 @@ use super::{
     Launch, Layout,
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
+    component::Component,
     event::{EventKind, Reach},
     events::Events,
     limit::{Due, Limits},
@@ -133,6 +134,8 @@ pub(super) struct Agent {
     /// Files that are written here, by connection.
     pub receiving: BTreeMap<u64, Receiving>,
     pub limits: Limits,
+    /// The further components of a heterogeneous job, here on its first node.
+    pub components: Vec<Component>,
     pub owner: Owner,
     pub ending: Option<Ending>,
     /// The script has ended (or an interactive allocation is given up): how.
@@ -184,7 +187,7 @@ impl Agent {
             _ => None,
         };
         if launch.virtual_nodes {
-            let name = launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map_or("", |n| &n.node);
+            let name = launch.node_name(index);
             namespace::enter(name, launch.etc_hosts.as_deref(), || (index > 0).then(|| first_agent(&layout)).flatten());
         }
         // The name appears only when somebody listens behind it: who finds it and is refused knows that the job is over.
@@ -195,10 +198,11 @@ impl Agent {
         umask(Mode::from_bits_truncate(launch.job.request.umask & 0o777));
         let made = launch.made.is_some();
         let owner = if index == 0 { Owner::of(&launch.job, made) } else { Owner::default() };
-        let manager = Manager::new(&launch.job);
+        let manager = Manager::new(&launch);
         let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
             limits: if index == 0 { Limits::new(&launch) } else { Limits::default() },
+            components: if index == 0 { Component::of(&launch) } else { Vec::new() },
             owner,
             launch,
             layout,
@@ -228,7 +232,7 @@ impl Agent {
 
     /// The name of this node.
     pub fn node_name(&self) -> &str {
-        self.launch.job.placement.as_ref().and_then(|p| p.nodes.get(self.index)).map_or("", |n| &n.node)
+        self.launch.node_name(self.index)
     }
 
     /// Whether this node was made for the job, so that whoever wants something of it comes over a network.
@@ -238,10 +242,15 @@ impl Agent {
 
     /// Notes an event; only the first node's agent tells.
     pub fn note(&mut self, kind: EventKind) {
+        self.note_of(0, kind);
+    }
+
+    /// The same of a component of a heterogeneous job.
+    pub fn note_of(&mut self, component: u32, kind: EventKind) {
         if let Some(events) = &mut self.events {
-            events.push(kind);
+            events.push(component, kind);
         } else if let Some(log) = self.elsewhere.as_mut().and_then(|e| e.log.as_mut()) {
-            log.event(kind);
+            log.event(component, kind);
         }
     }
 
@@ -266,6 +275,7 @@ impl Agent {
             while let Some(due) = self.limits.due() {
                 self.on_due(due);
             }
+            self.end_components();
             self.kill_overdue_steps();
             self.miss_owner();
             self.kill_overdue_epilogs();

@@ -135,6 +135,10 @@ fn environment(launch: &Launch) -> Environment {
         host: &host.to_string_lossy(),
     };
     env::batch(&mut environment, &facts);
+    if !launch.others.is_empty() {
+        let jobs: Vec<_> = launch.jobs().collect();
+        env::describe_components(&mut environment, &jobs, facts.cluster, facts.conf);
+    }
     make_tmpdir(&mut environment);
     provide(&mut environment, launch);
     environment

@@ -29,6 +29,7 @@ impl Agent {
                 }
                 Answer::Done
             }
+            Control::Component(component, control) => self.on_component(component, *control),
         }
     }
 
@@ -58,7 +59,7 @@ impl Agent {
         self.say(&format!("*** JOB {job} ON {node} CANCELLED AT {at}{words} ***"));
     }
 
-    fn on_signal(&mut self, uid: u32, signal: i32, target: Target) -> Answer {
+    pub(super) fn on_signal(&mut self, uid: u32, signal: i32, target: Target) -> Answer {
         match target {
             Target::Steps => self.signal_steps(signal),
             Target::Batch => {
@@ -103,7 +104,7 @@ impl Agent {
 }
 
 /// Why, in the words behind `CANCELLED AT`.
-fn cancelled(state: JobState) -> &'static str {
+pub(super) fn cancelled(state: JobState) -> &'static str {
     match state {
         JobState::Timeout => " DUE TO TIME LIMIT",
         JobState::Preempted => " DUE TO PREEMPTION",

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 pub struct Event {
     /// When, epoch seconds.
     pub time: i64,
+    /// Of which component of a heterogeneous job.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub component: u32,
     /// What.
     pub kind: EventKind,
 }
@@ -37,6 +40,10 @@ impl Reach {
         let own = self.hosts.first().map_or("", |host| &host.address);
         self.public.as_deref().unwrap_or(own)
     }
+}
+
+fn is_first(component: &u32) -> bool {
+    *component == 0
 }
 
 /// What happened.

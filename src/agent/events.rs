@@ -40,11 +40,11 @@ impl Events {
     }
 
     /// Notes that something happened now. It is told with the next [`Events::tell`].
-    pub fn push(&mut self, kind: EventKind) {
+    pub fn push(&mut self, component: u32, kind: EventKind) {
         self.is_urgent |=
             matches!(kind, EventKind::Started { pid: 0 } | EventKind::StepEnded { .. } | EventKind::Ended { .. });
-        self.is_over |= matches!(kind, EventKind::Ended { .. });
-        let event = Event { time: super::clock::now(), kind };
+        self.is_over |= component == 0 && matches!(kind, EventKind::Ended { .. });
+        let event = Event { time: super::clock::now(), component, kind };
         if serde_json::to_writer(&mut self.due, &event).is_ok() {
             self.due.push(b'\n');
         }
@@ -102,9 +102,9 @@ mod tests {
         std::fs::create_dir(&layout.dir).unwrap();
         let poked = ipc::bind_datagram(&Layout::poke(dir.path())).unwrap();
         let mut events = Events::create(&layout, 7).unwrap();
-        events.push(EventKind::Started { pid: 1 });
+        events.push(0, EventKind::Started { pid: 1 });
         let exit = ExitStatus::exited(3);
-        events.push(EventKind::Ended { state: JobState::Failed, exit, derived_exit: exit, cancelled_by: None });
+        events.push(1, EventKind::Ended { state: JobState::Failed, exit, derived_exit: exit, cancelled_by: None });
         events.tell();
         events.tell();
         let text = std::fs::read_to_string(layout.events()).unwrap();

@@ -1,6 +1,6 @@
 //! What an agent is started with.
 
-use crate::job::{Job, whole};
+use crate::job::{Job, NodeShare, all, whole};
 use serde::{Deserialize, Serialize};
 use std::{
     os::unix::ffi::OsStrExt,
@@ -13,6 +13,9 @@ pub struct Launch {
     /// The job with its placement, as it starts.
     #[serde(with = "whole")]
     pub job: Job,
+    /// The further components of a heterogeneous job. Their nodes stand behind those of `job`: one index goes over all.
+    #[serde(default, with = "all")]
+    pub others: Vec<Job>,
     /// `SLURM_CLUSTER_NAME`.
     pub cluster: String,
     /// The file the commands find their way by (`SLURM_CONF`).
@@ -38,6 +41,33 @@ pub struct Launch {
     /// What there is to it on nodes that were made for the job.
     #[serde(default)]
     pub made: Option<Made>,
+}
+
+impl Launch {
+    /// The job, or all components of a heterogeneous one.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        std::iter::once(&self.job).chain(&self.others)
+    }
+
+    /// What there is of each node, by its index.
+    pub fn shares(&self) -> impl Iterator<Item = &NodeShare> {
+        self.jobs().flat_map(|job| job.placement.iter().flat_map(|placement| &placement.nodes))
+    }
+
+    /// The name of node `index`.
+    pub fn node_name(&self, index: usize) -> &str {
+        self.shares().nth(index).map_or("", |share| &share.node)
+    }
+
+    /// Which component node `index` is of.
+    pub fn component_of(&self, index: usize) -> u32 {
+        let mut behind = 0;
+        let ends = self.jobs().map(|job| {
+            behind += job.placement.as_ref().map_or(0, |placement| placement.nodes.len());
+            behind
+        });
+        ends.take_while(|end| *end <= index).count() as u32
+    }
 }
 
 /// What the agent of a node that was made for the job has to know besides.

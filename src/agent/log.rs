@@ -75,8 +75,8 @@ impl Log {
     }
 
     /// Says that something happened now.
-    pub fn event(&mut self, kind: EventKind) {
-        let event = Event { time: super::clock::now(), kind };
+    pub fn event(&mut self, component: u32, kind: EventKind) {
+        let event = Event { time: super::clock::now(), component, kind };
         if let Ok(mut line) = serde_json::to_vec(&event) {
             line.push(b'\n'); // as in an event file
             self.put(Kind::Event, &line);

@@ -12,6 +12,7 @@ mod agent;
 mod batch;
 pub mod broadcast;
 mod clock;
+mod component;
 mod control;
 mod event;
 mod events;

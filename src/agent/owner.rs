@@ -2,7 +2,7 @@
 
 use super::agent::{Agent, Role};
 use crate::{
-    job::{ExitStatus, Job, Kind, whole},
+    job::{ExitStatus, Job, Kind, all, whole},
     slurm::state::JobState,
 };
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,9 @@ pub struct Yours {
     /// The job with its placement.
     #[serde(with = "whole")]
     pub job: Job,
+    /// The further components of a heterogeneous job.
+    #[serde(with = "all")]
+    pub others: Vec<Job>,
     /// `SLURM_CLUSTER_NAME`
     pub cluster: String,
     /// `SLURM_CONF`
@@ -81,6 +84,7 @@ impl Agent {
         }
         let yours = Yours {
             job: self.launch.job.clone(),
+            others: self.launch.others.clone(),
             cluster: self.launch.cluster.clone(),
             slurm_conf: self.launch.slurm_conf.clone(),
         };

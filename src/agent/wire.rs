@@ -20,8 +20,8 @@ pub enum Request {
     Control(Control),
     /// The client of an interactive allocation. Answers: [`super::owner::ToOwner`].
     Own,
-    /// srun asks for a step. Answers: [`super::step::ToClient`].
-    Step(Box<StepRequest>),
+    /// srun asks for a step: for one request, or one for each component of it, in their order. Answers: [`super::step::ToClient`].
+    Step(Vec<StepRequest>),
     /// sbcast or srun brings a file. On from here: [`broadcast::Piece`], [`broadcast::ToSender`].
     Broadcast(Box<broadcast::File>),
     /// An agent is ready for a file, on node `index` of the job. On from here: [`broadcast::FromReceiver`], [`broadcast::Piece`].
@@ -138,6 +138,18 @@ pub enum Control {
     },
     /// The job's time limit is now this many minutes after its start; `None`: unlimited.
     TimeLimit(Option<u32>),
+    /// The same for one component of a heterogeneous job: of the first, the whole job's end and limit are meant.
+    Component(u32, Box<Control>),
+}
+
+impl Control {
+    /// This, for a component if it is one of several.
+    pub fn of(self, component: Option<u32>) -> Self {
+        match (component, &self) {
+            (None, _) | (Some(0), Self::Terminate { .. } | Self::TimeLimit(_)) => self,
+            (Some(component), _) => Self::Component(component, Box::new(self)),
+        }
+    }
 }
 
 /// The answer to a [`Control`].

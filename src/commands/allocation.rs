@@ -40,10 +40,18 @@ use std::ffi::OsString;
 pub(super) struct Wanted<'a> {
     /// Who wants it.
     pub command: Command,
-    /// With these options.
+    /// With these options; of several components, those of the last, which has what was said of all.
     pub options: &'a Options,
     /// Said in these words.
     pub args: &'a [OsString],
+    /// What it is to have: components of a heterogeneous job, or one.
+    pub components: Vec<Wish<'a>>,
+}
+
+/// What one component of an allocation is to have.
+pub(super) struct Wish<'a> {
+    /// With these options.
+    pub options: &'a Options,
     /// srun's command, by which the job is called where nothing else says how.
     pub program: Option<&'a OsString>,
     /// Fewest and most nodes, where the command knows better than its options.
@@ -152,14 +160,31 @@ impl Wanted<'_> {
     }
 
     fn submission(&self) -> Result<Submission, Refusal> {
+        let mut components = self.components.iter().map(|wish| self.request(wish)).collect::<Result<Vec<_>, _>>()?;
+        let (request, refusals) = match components.is_empty() {
+            true => return Err(self.error("no component")),
+            false => components.remove(0),
+        };
+        Ok(Submission {
+            request,
+            array: None,
+            script: Vec::new(),
+            environment: Vec::new(),
+            refusals,
+            others: components,
+        })
+    }
+
+    /// What a component asks for, and the places that cannot do it.
+    fn request(&self, wish: &Wish) -> Result<(JobRequest, Vec<(Place, Refusal)>), Refusal> {
         let line: Vec<OsString> =
             std::iter::once(self.command.name().into()).chain(self.args.iter().cloned()).collect();
         let refusals = match self.command {
-            Command::Srun => refusals_of_allocation(self.options)?,
-            _ => refusals(self.options)?,
+            Command::Srun => refusals_of_allocation(wish.options)?,
+            _ => refusals(wish.options)?,
         };
-        let request = resolve::resolve(self.command, self.options, submitter(&line))?;
-        let program = self.program.map(|p| p.to_string_lossy().into_owned());
+        let request = resolve::resolve(self.command, wish.options, submitter(&line))?;
+        let program = wish.program.map(|p| p.to_string_lossy().into_owned());
         let base = program.as_deref().map(|p| p.rsplit('/').next().unwrap_or(p).to_owned());
         let request = JobRequest {
             kind: if self.options.is_set("no-shell") { Kind::NoShell } else { Kind::Interactive },
@@ -168,13 +193,13 @@ impl Wanted<'_> {
                 false => request.name.clone(),
             },
             command: program,
-            nodes: match self.nodes {
+            nodes: match wish.nodes {
                 Some((min, max)) => Some(NodeCount { min, max: Some(max) }),
                 None => request.nodes,
             },
             ..request
         };
-        Ok(Submission { request, array: None, script: Vec::new(), environment: Vec::new(), refusals })
+        Ok((request, refusals))
     }
 
     /// Slurm's way to say that the controller refused.
@@ -236,12 +261,26 @@ impl Wanted<'_> {
 
 impl Allocation {
     /// Adds to an environment what describes the allocation.
-    pub fn describe(&self, options: &Options, environment: &mut Environment) {
-        let Yours { job, cluster, slurm_conf } = &self.yours;
+    pub fn describe(&self, wanted: &[Wish], environment: &mut Environment) {
+        let Yours { job, others, cluster, slurm_conf } = &self.yours;
         let conf = slurm_conf.to_string_lossy();
+        let components: Vec<&Job> = std::iter::once(job).chain(others).collect();
+        // A default of memory is not told (env.txt, salloc).
+        let asks = |wish: &Wish| ["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|name| wish.options.is_set(name));
+        if !others.is_empty() && wanted.iter().all(|wish| wish.options.command() == Command::Salloc) {
+            env::describe_shell(environment, &components, cluster, &conf);
+            for number in wanted.iter().enumerate().filter(|(_, wish)| !asks(wish)).map(|(number, _)| number) {
+                environment.unset(&format!("SLURM_MEM_PER_CPU_HET_GROUP_{number}"));
+            }
+            return;
+        }
         env::shell(environment, &env::Batch { job, cluster, conf: &conf, host: &job.request.submit_host });
-        if !["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|name| options.is_set(name)) {
-            environment.unset("SLURM_MEM_PER_CPU"); // the default is not told (env.txt, salloc)
+        if !wanted.first().is_some_and(asks) {
+            environment.unset("SLURM_MEM_PER_CPU");
+        }
+        // srun tells its own tasks no more of the components than how many there are.
+        if !others.is_empty() {
+            env::size(environment, components.len());
         }
     }
 

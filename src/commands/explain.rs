@@ -47,8 +47,18 @@ fn page(args: &[OsString], env: &dyn Fn(&str) -> Option<String>, config: &Config
         Some(script) => read_script(options, std::slice::from_ref(script)),
         None => read_script(options, operands),
     })?;
-    let partition = partition(&parsed.options, config);
-    let explained = explain(&parsed.options, partition.map_or(Place::Here, PartitionConfig::place));
+    let several = !parsed.others.is_empty();
+    let parts = parsed.components().enumerate().map(|(number, component)| match several {
+        true => format!("Component {number}:\n{}", component_page(&component.options, config)),
+        false => component_page(&component.options, config),
+    });
+    Ok(parts.collect::<Vec<_>>().join("\n"))
+}
+
+/// The same of one component of a heterogeneous job, or of a job.
+fn component_page(options: &Options, config: &Config) -> String {
+    let partition = partition(options, config);
+    let explained = explain(options, partition.map_or(Place::Here, PartitionConfig::place));
     let mut text = match partition.and_then(|p| Some((&p.name, p.on_skypilot()?))) {
         Some((name, infra)) => format!("Partition {name} is on SkyPilot: {infra}.\n\n"),
         None => String::new(),
@@ -59,7 +69,7 @@ fn page(args: &[OsString], env: &dyn Fn(&str) -> Option<String>, config: &Config
     if !refused.is_empty() {
         text.push_str(&format!("\nsbatch refuses this job because of {}.\n", refused.join(", ")));
     }
-    Ok(text)
+    text
 }
 
 /// Where the job would go: of the partitions that are named the first one that does not refuse its options, else the first
@@ -128,6 +138,19 @@ mod tests {
         --time=10                SBATCH_TIMELIMIT  honoured
 
         sbatch refuses this job because of --cpu-freq.
+        ");
+    }
+
+    #[test]
+    fn each_component_has_its_own() {
+        insta::assert_snapshot!(explained("#SBATCH -J a -c2\n#SBATCH hetjob\n#SBATCH -N2", &[], &[]), @"
+        Component 0:
+        --cpus-per-task=2  directive  honoured
+        --job-name=a       directive  honoured
+
+        Component 1:
+        --job-name=a  directive  honoured
+        --nodes=2     directive  honoured
         ");
     }
 

@@ -1,7 +1,7 @@
 //! salloc(1): an allocation, and a command here that works in it.
 
 use super::{
-    allocation::{Allocation, Back, Wanted},
+    allocation::{Allocation, Back, Wanted, Wish},
     asked_for,
     terminal::{self, eprint, take_signals},
 };
@@ -58,7 +58,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
     if let Some(text) = asked_for(&parsed, Command::Salloc) {
         return Ok(terminal::print(&text));
     }
-    let options = &parsed.options;
+    let options = parsed.components().last().map_or(&parsed.options, |last| &last.options);
     if let Some(dir) = options.get("chdir") {
         let refusal = |e: io::Error| {
             let why = crate::agent::step::error_text(&e);
@@ -66,7 +66,9 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         };
         std::env::set_current_dir(dir).map_err(refusal)?;
     }
-    let wanted = Wanted { command: Command::Salloc, options, args, program: None, nodes: None };
+    let components =
+        parsed.components().map(|component| Wish { options: &component.options, program: None, nodes: None });
+    let wanted = Wanted { command: Command::Salloc, options, args, components: components.collect() };
     options.defined().iter().for_each(|line| eprint(line));
     let front = if options.is_set("no-shell") { None } else { Front::take() };
     let begun = Instant::now();
@@ -84,7 +86,7 @@ fn allocate(args: &[OsString]) -> Result<u8, Refusal> {
         true => vec![shell()],
         false => parsed.operands.clone(),
     };
-    match Session::begin(options, &allocation, &command, front) {
+    match Session::begin(options, &allocation, &wanted, &command, front) {
         Ok(session) => Ok(session.run(allocation, &wanted)),
         Err(why) => {
             eprint(&format!("salloc: error: {why}"));
@@ -150,6 +152,7 @@ impl Session {
     fn begin(
         options: &Options,
         allocation: &Allocation,
+        wanted: &Wanted,
         command: &[OsString],
         front: Option<Front>,
     ) -> Result<Self, String> {
@@ -158,7 +161,7 @@ impl Session {
         let takes_terminal = front.is_some();
         let mut process = Process::new(program);
         process.args(arguments).env_clear();
-        for (name, value) in variables(options, allocation) {
+        for (name, value) in variables(options, allocation, wanted) {
             process.env(name, value);
         }
         // SAFETY: only calls that may be made between fork and exec.
@@ -340,12 +343,12 @@ impl Drop for Front {
 }
 
 /// The command's environment.
-fn variables(options: &Options, allocation: &Allocation) -> Vec<(OsString, OsString)> {
+fn variables(options: &Options, allocation: &Allocation, wanted: &Wanted) -> Vec<(OsString, OsString)> {
     let mut environment = Environment::parse(&environment());
     if options.is_set("get-user-env") {
         environment.merge(&login::environment());
     }
-    allocation.describe(options, &mut environment);
+    allocation.describe(&wanted.components, &mut environment);
     environment
         .iter()
         .map(|(name, value)| (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())))

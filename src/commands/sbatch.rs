@@ -32,7 +32,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     let env = |name: &str| std::env::var(name).ok();
     let (parsed, script) = parse_batch(args, &env, &mut batch::read_script)?;
-    let options = &parsed.options;
+    let options = of_command(&parsed);
     for (name, text) in [("help", help as fn(Command) -> String), ("usage", usage)] {
         if options.is_set(name) {
             return Ok(terminal::print(&text(COMMAND)));
@@ -88,7 +88,7 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
 
 /// Puts the job before the controller.
 fn ask(args: &[OsString], parsed: &Parsed, script: Option<Script>) -> Result<(Client, Reply), Refusal> {
-    let options = &parsed.options;
+    let options = of_command(parsed);
     let submission = submission(args, parsed, script)?;
     let call = if options.is_set("test-only") { Call::TestOnly(submission) } else { Call::Submit(submission) };
     let mut controller = Client::connect_at(&directory::state()).map_err(unreachable)?;
@@ -149,16 +149,27 @@ pub(super) fn submission(
     parsed: &Parsed,
     script: Option<Script>,
 ) -> Result<Box<Submission>, Refusal> {
-    let options = &parsed.options;
+    let options = of_command(parsed);
     let line: Vec<OsString> = std::iter::once("sbatch".into()).chain(args.iter().cloned()).collect();
+    let mut others = Vec::new();
+    for other in &parsed.others {
+        let component = Parsed { operands: parsed.operands.clone(), ..other.clone() };
+        let (request, _) = batch::request(&component, script.clone(), submitter(&line))?;
+        others.push((request, refusals(&component.options)?));
+    }
     let (request, script) = batch::request(parsed, script, submitter(&line))?;
     let array = resolve::array(options).map_err(|errno| refused(options.is_set("test-only"), errno, &[], None))?;
     let environment = match options.get("export-file") {
         Some(file) => export_file(file)?,
         None => environment(),
     };
-    let refusals = refusals(options)?;
-    Ok(Box::new(Submission { request, array, script, environment, refusals }))
+    let refusals = refusals(&parsed.options)?;
+    Ok(Box::new(Submission { request, array, script, environment, refusals, others }))
+}
+
+/// The options that are of the command and not of a component: those of the last, which has what was said of all.
+fn of_command(parsed: &Parsed) -> &Options {
+    parsed.components().last().map_or(&parsed.options, |last| &last.options)
 }
 
 /// `--export-file`: `NAME=value`, each ended by NUL, from a file or a file descriptor.

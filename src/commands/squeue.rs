@@ -404,7 +404,9 @@ fn table(options: &Options, steps: bool, start: bool, complaints: &mut Vec<Strin
 /// `--jobs`: ids, elements; steps are taken for their jobs. Blanks around an id do not matter.
 fn job_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
     let text: String = text.split_whitespace().collect();
-    JobIdSpec::parse_list(&text).map_err(|bad| error(format!("Invalid job id: {}", bad.0)))
+    let ids = JobIdSpec::parse_list(&text).map_err(|bad| error(format!("Invalid job id: {}", bad.0)))?;
+    // Which component is named is not looked at (`het.txt`).
+    Ok(ids.into_iter().map(|id| JobIdSpec { het: None, ..id }).collect())
 }
 
 /// `--steps=LIST`: a step must be named (squeue.txt).

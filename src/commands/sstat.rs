@@ -162,7 +162,7 @@ fn complaint(job: JobId, steps: Steps, why: NotThere) -> Option<String> {
         (NotThere::Gone, Steps::One(StepId::Batch | StepId::Extern | StepId::Interactive)) => {
             format!("couldn't get info for job {job}")
         }
-        (NotThere::Pending, _) | (NotThere::Gone, Steps::One(StepId::Number(_))) => return None,
+        (NotThere::Pending | NotThere::NotLeader, _) | (NotThere::Gone, Steps::One(StepId::Number(_))) => return None,
     };
     Some(format!("sstat: error: {text}"))
 }

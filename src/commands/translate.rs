@@ -83,6 +83,13 @@ fn page(
     if parsed.asks_for_help() {
         return Ok(USAGE.to_owned());
     }
+    if !parsed.others.is_empty() {
+        return Err(Refusal::error(
+            Command::Sbatch,
+            1,
+            "a heterogeneous job cannot run on SkyPilot yet: submit each component as a job of its own",
+        ));
+    }
     // What is no option stands at the end.
     let given = options.len().saturating_sub(parsed.operands.len());
     parsed.operands.splice(0..0, file.cloned());

@@ -79,6 +79,8 @@ pub struct Submission {
     pub environment: Vec<u8>,
     /// Places that cannot do what an option says, and the command's words for that. Nearly always there are none.
     pub refusals: Vec<(Place, Refusal)>,
+    /// The further components of a heterogeneous job: what each asks for, and the places that cannot do it.
+    pub others: Vec<(Request, Vec<(Place, Refusal)>)>,
 }
 
 /// Which jobs. Empty lists ask nothing.

@@ -24,7 +24,12 @@ impl Core {
                 Some(task) => self.single_out(id, task).ok_or(Errno::InvalidJobId)?,
                 None => id,
             };
+            let leads = self.table.get(id).is_some_and(|job| job.leads());
             let one = match change {
+                // The whole is put back, by its first component.
+                Change::Requeue { .. } if !leads && id != spec.job && spec.het.is_none() => continue,
+                Change::Requeue { .. } if !leads && spec.het.is_some() => Err(Errno::InvalidJobId),
+                Change::Requeue { .. } if !leads => Err(Errno::NotHetLeader),
                 Change::Hold => self.hold(id),
                 Change::Release => self.release(id, now),
                 Change::Requeue { hold } => self.requeue(id, *hold, uid, now),
@@ -129,13 +134,17 @@ impl Core {
             JobState::Pending if hold => self.hold(id),
             JobState::Pending => Err(Errno::JobPending),
             JobState::Running | JobState::Suspended => {
-                job.flag = Some(JobState::Completing);
-                self.save(id);
+                for id in self.table.components(id) {
+                    if let Some(job) = self.table.get_mut(id).filter(|job| !job.state.is_finished()) {
+                        job.flag = Some(JobState::Completing);
+                        self.save(id);
+                    }
+                }
                 self.terminate(id, JobState::Pending, uid, now);
                 Ok(())
             }
             _ => {
-                self.put_back(id);
+                self.table.components(id).into_iter().for_each(|id| self.put_back(id));
                 Ok(())
             }
         }

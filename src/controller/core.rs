@@ -338,8 +338,10 @@ impl Core {
                 self.retry = true;
                 // What was not submitted is forgotten; what happened stays to be written.
                 for (id, answer) in std::mem::take(&mut self.submitted) {
-                    self.table.remove(id);
-                    self.dirty.remove(&id);
+                    for id in self.table.components(id) {
+                        self.table.remove(id);
+                        self.dirty.remove(&id);
+                    }
                     respond::<Job>(answer, &refused_by_store(&error));
                 }
                 for (answer, _) in std::mem::take(&mut self.answers) {
@@ -370,8 +372,11 @@ impl Core {
         let Some(job) = self.table.get(id).cloned() else { return };
         let files = self.files_of(&job);
         let again = self.again.remove(&id);
+        let components = self.table.components(id);
+        let others =
+            components.iter().filter(|other| **other != id).filter_map(|id| self.table.get(*id)).cloned().collect();
         let started = files.and_then(|(script, environment)| {
-            self.engine.start(Start { job, script, environment, again }).map_err(|e| e.to_string())
+            self.engine.start(Start { job, others, script, environment, again }).map_err(|e| e.to_string())
         });
         match started {
             Ok(()) if again => self.end_again(id),

@@ -70,7 +70,8 @@ impl Core {
         }
     }
 
-    fn event(&mut self, id: JobId, event: Event) {
+    fn event(&mut self, leader: JobId, event: Event) {
+        let Some(id) = self.component(leader, event.component) else { return };
         let Some(job) = self.table.get_mut(id) else { return };
         // After a restart the file is read anew: what is known already changes nothing.
         if job.state.is_finished() || (job.state == JobState::Pending && !job.is_away()) {
@@ -176,6 +177,10 @@ impl Core {
 
     /// A job that has nodes but was never started waits again, as if it had not been given them.
     fn take_back(&mut self, id: JobId, now: i64) {
+        self.table.components(id).into_iter().for_each(|id| self.take_one_back(id, now));
+    }
+
+    fn take_one_back(&mut self, id: JobId, now: i64) {
         let Some(job) = self.table.get(id).filter(|j| j.state == JobState::Running || j.is_away()) else { return };
         self.engine.release(job);
         let array = job.array.as_ref().map(|a| a.job_id);
@@ -241,8 +246,8 @@ impl Core {
         self.end(id, End { state, reason, exit, derived_exit, cancelled_by, time: now });
     }
 
-    /// A job that had nodes is over; or, ended for a requeue, waits again.
-    pub(super) fn end(&mut self, id: JobId, end: End) {
+    /// A job that had nodes, or one component, is over; or, ended for a requeue, waits again.
+    pub(super) fn end_one(&mut self, id: JobId, end: End) {
         let Some(job) = self.table.get_mut(id) else { return };
         if job.state.is_finished() || (job.state == JobState::Pending && !job.is_away()) {
             return;

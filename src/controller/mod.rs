@@ -11,6 +11,7 @@ mod daemon;
 mod deadline;
 mod dependency;
 mod grant;
+mod het;
 mod lifecycle;
 mod limits;
 mod notify;

@@ -43,7 +43,7 @@ impl Filter {
                     },
                 },
                 (_, Some(_)) => false,
-                (array, None) => spec.job == job.id || array.as_ref().is_some_and(|a| a.job_id == spec.job),
+                (_, None) => job.answers_to(spec),
             })
     }
 }

@@ -1,6 +1,10 @@
 //! Which jobs may start, and starting them.
 
-use super::{core::Core, deadline::limit_from, submit::exceeds};
+use super::{
+    core::Core,
+    deadline::limit_from,
+    submit::{as_candidate, exceeds},
+};
 use crate::{
     engine::Candidate,
     job::{Hold, Job, JobId, Placement, Remote},
@@ -23,13 +27,8 @@ impl Core {
             return;
         }
         let Some(job) = self.table.get(id).filter(|job| job.state == JobState::Pending) else { return };
-        let obstacle = match (job.hold, waits_for, begin) {
-            (Hold::User, ..) => Some(Reason::JobHeldUser),
-            (Hold::Admin, ..) => Some(Reason::JobHeldAdmin),
-            (Hold::None, Some(reason), _) => Some(reason),
-            (Hold::None, None, Some(_)) => Some(Reason::BeginTime),
-            (Hold::None, None, None) => self.obstacle(job),
-        };
+        let obstacle = waits_for.or_else(|| self.why_not(job, now));
+        let leader = job.leader_id();
         let tier = self.tier(job);
         let waits_for_limit =
             matches!(obstacle, Some(Reason::PartitionTimeLimit | Reason::PartitionNodeLimit | Reason::PartitionConfig));
@@ -44,15 +43,20 @@ impl Core {
             job.eligible_time = eligible;
         }
         match obstacle {
+            // The components of a heterogeneous job wait for each other.
+            None if !self.others_are_free(id, now) => {
+                self.table.dequeue(leader);
+                self.set_reason(id, Reason::None);
+            }
             None => {
-                self.table.enqueue(id, tier);
+                self.table.enqueue(leader, tier);
                 if self.table.get(id).is_some_and(|j| j.reason != Reason::Resources) {
                     self.set_reason(id, Reason::Priority);
                 }
                 self.reschedule = true;
             }
             Some(reason) => {
-                self.table.dequeue(id);
+                self.table.dequeue(leader);
                 self.set_reason(id, reason);
             }
         }
@@ -61,6 +65,17 @@ impl Core {
         }
         if changed {
             self.save(id);
+        }
+    }
+
+    /// Why a job that waits may not start, whatever is free.
+    pub(super) fn why_not(&self, job: &Job, now: i64) -> Option<Reason> {
+        let begin = job.request.begin.filter(|begin| *begin > now);
+        match (job.hold, begin) {
+            (Hold::User, _) => Some(Reason::JobHeldUser),
+            (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
+            (Hold::None, Some(_)) => Some(Reason::BeginTime),
+            (Hold::None, None) => self.obstacle(job),
         }
     }
 
@@ -134,13 +149,15 @@ impl Core {
                     },
                 };
                 *depth += 1;
-                Some(Candidate {
-                    id: job.id,
-                    count,
-                    needs: needs.clone(),
-                    partitions: job.partition.split(',').map(str::to_owned).collect(),
-                    time_limit: job.time_limit,
-                })
+                let component = |id: JobId| {
+                    let (job, needs) = (table.get(id)?, table.needs(id)?);
+                    Some(as_candidate(job, needs, 1))
+                };
+                let others = match job.het {
+                    Some(het) => het.ids().skip(1).filter_map(component).collect(),
+                    None => Vec::new(),
+                };
+                Some(Candidate { others, ..as_candidate(job, needs, count) })
             });
             self.engine.schedule(&mut queue, now)
         };
@@ -149,7 +166,7 @@ impl Core {
             self.set_reason(id, reason);
         }
         for (id, reason) in schedule.reasons {
-            self.set_reason(id, reason);
+            self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
         }
         for (id, partition, placement) in schedule.starts {
             self.give_nodes(id, partition, placement, now);
@@ -178,7 +195,11 @@ impl Core {
         if let Some(array) = array {
             self.table.count_running(array, 1);
         }
-        self.launch(id);
+        let leads = self.table.get(id).is_some_and(Job::leads);
+        match leads {
+            true => self.launch(id),
+            false => self.save(id), // it is launched with the first component
+        }
     }
 
     /// A job, or the next `count` elements of an array, go to a system with a queue of its own. By what name is

@@ -25,7 +25,7 @@ impl Core {
         }
         match state {
             JobState::Pending if !away => {
-                if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive) {
+                if self.table.get(id).is_some_and(|j| j.request.kind == Kind::Interactive && j.leads()) {
                     self.await_owner(id, self.since);
                 }
                 self.look_at(id, self.since);
@@ -66,6 +66,9 @@ impl Core {
     /// Ends a job of a former controller that was being ended: whether its agent was told that is not known.
     pub(super) fn end_again(&mut self, id: JobId) {
         let Some(job) = self.table.get(id).filter(|j| j.flag == Some(JobState::Completing)) else { return };
+        if !job.leads() {
+            return self.end_component(id, job.cancelled_by.unwrap_or(job.request.user.uid));
+        }
         let control = match job.cancelled_by {
             Some(uid) => Control::Terminate { uid, state: JobState::Cancelled },
             None => Control::Terminate { uid: job.request.user.uid, state: JobState::Pending },

@@ -36,8 +36,13 @@ CREATE TABLE job (
     -- Version 2: how it is known to the system it was handed to.
     remote TEXT,
     -- Version 3: what is left of its dependency.
-    dependency TEXT
+    dependency TEXT,
+    -- Version 4: its place in a heterogeneous job.
+    het_leader INTEGER,
+    het_offset INTEGER,
+    het_size INTEGER
 );
+CREATE INDEX job_het ON job (het_leader) WHERE het_leader IS NOT NULL;
 CREATE INDEX job_end ON job (end_time);
 CREATE INDEX job_array ON job (array_job) WHERE array_job IS NOT NULL;
 -- The runs of a requeued job before its last (sacct --duplicates).

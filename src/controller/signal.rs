@@ -16,9 +16,14 @@ impl Core {
             Some(step) => Some(step_id(step).ok_or(Errno::InvalidJobId)?),
             None => None,
         };
-        let found = self.table.find(&asked.id);
+        let mut found = self.table.find(&asked.id);
         if found.is_empty() {
             return Err(Errno::InvalidJobId);
+        }
+        // The step of a heterogeneous job's id is the first component's part of it.
+        if step.is_some() && asked.id.het.is_none() && self.table.get(asked.id.job).is_some_and(|job| job.het.is_some())
+        {
+            found.retain(|(id, _)| *id == asked.id.job);
         }
         // Of an array some are over; that is an error only if all are.
         let mut done = false;
@@ -47,7 +52,8 @@ impl Core {
             return Err(Errno::InvalidJobId);
         }
         let signal = signal.unwrap_or(SIGKILL);
-        self.engine.control(id, Control::Signal { uid, signal, target: Target::Step(step) });
+        let (leader, component) = (job.leader_id(), job.het.map(|het| het.offset));
+        self.engine.control(leader, Control::Signal { uid, signal, target: Target::Step(step) }.of(component));
         Ok(())
     }
 
@@ -63,7 +69,11 @@ impl Core {
         match job.state {
             JobState::Running => {
                 let signal = asked.signal.unwrap_or(SIGKILL);
-                self.engine.control(id, Control::Signal { uid, signal, target: asked.target });
+                let (leader, component) = (job.leader_id(), job.het.map(|het| het.offset));
+                if component.is_some_and(|c| c > 0) && asked.target == Target::Batch {
+                    return Err(Errno::AlreadyDone); // the script is the first component's
+                }
+                self.engine.control(leader, Control::Signal { uid, signal, target: asked.target }.of(component));
                 Ok(())
             }
             _ => Err(Errno::InvalidJobId),
@@ -74,10 +84,16 @@ impl Core {
     pub(super) fn cancel(&mut self, id: JobId, uid: u32, now: i64) -> Result<(), Errno> {
         let job = self.table.get_mut(id).ok_or(Errno::InvalidJobId)?;
         match job.state {
+            JobState::Pending if !job.leads() => Err(Errno::NotWholeHetJob),
             JobState::Pending if !job.is_away() => {
-                let count = job.count();
+                let whole = self.table.components(id);
+                let count: u32 = whole.iter().filter_map(|id| self.table.get(*id)).map(|job| job.count()).sum();
                 self.counts.cancelled += u64::from(count);
                 self.leave_queue(id, JobState::Cancelled, Some(uid), now);
+                Ok(())
+            }
+            JobState::Running | JobState::Suspended if job.het.is_some() => {
+                self.terminate_component(id, uid, now);
                 Ok(())
             }
             JobState::Pending | JobState::Running | JobState::Suspended => {
@@ -91,8 +107,12 @@ impl Core {
         }
     }
 
-    /// Ends a job that waits, in `state`; by whom, if it was somebody.
+    /// Ends a job that waits, with all of its components, in `state`; by whom, if it was somebody.
     pub(super) fn leave_queue(&mut self, id: JobId, state: JobState, by: Option<u32>, now: i64) {
+        self.table.components(id).into_iter().for_each(|id| self.leave_alone(id, state, by, now));
+    }
+
+    fn leave_alone(&mut self, id: JobId, state: JobState, by: Option<u32>, now: i64) {
         let Some(job) = self.table.get_mut(id) else { return };
         job.state = state;
         job.hold = Hold::None;

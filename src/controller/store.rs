@@ -3,7 +3,7 @@
 //! Changes are gathered and committed together; a commit is on disk when it returns
 //! (`synchronous = FULL`), and only then is anybody told.
 
-use crate::job::{ArrayRef, ExitStatus, Job, JobId, JobList, Request, Step};
+use crate::job::{ArrayRef, ExitStatus, Het, Job, JobId, JobList, Request, Step};
 use crate::slurm::{array::ArraySpec, time::TimeLimit};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Version of the schema in `schema.sql`.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +167,7 @@ impl Store {
         let put = || -> rusqlite::Result<()> {
             let mut put = self.db.prepare_cached(
                 "INSERT OR REPLACE INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
             )?;
             put.execute(params![
                 job.id,
@@ -202,6 +202,9 @@ impl Store {
                 job.cancelled_by,
                 job.remote.as_ref().map(json),
                 Some(&job.dependency).filter(|d| !d.is_empty()).map(json),
+                job.het.map(|h| h.leader),
+                job.het.map(|h| h.offset),
+                job.het.map(|h| h.size),
             ])
             .map(drop)
         };
@@ -280,11 +283,12 @@ impl Store {
         self.jobs("j.end_time >= ?1 AND j.flag IS NULL", params![since])
     }
 
-    /// The jobs with these ids, or of arrays with these ids.
+    /// The jobs with these ids, or of arrays and heterogeneous jobs with these ids.
     pub fn by_ids(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let list = json(&ids);
         self.jobs(
-            "j.id IN (SELECT value FROM json_each(?1)) OR j.array_job IN (SELECT value FROM json_each(?1))",
+            "j.id IN (SELECT value FROM json_each(?1)) OR j.array_job IN (SELECT value FROM json_each(?1)) \
+             OR j.het_leader IN (SELECT value FROM json_each(?1))",
             params![list],
         )
     }
@@ -356,8 +360,16 @@ impl Store {
 }
 
 /// What each version of the schema added to the one before it.
-const MIGRATIONS: &[(i64, &str)] =
-    &[(2, "ALTER TABLE job ADD COLUMN remote TEXT;"), (3, "ALTER TABLE job ADD COLUMN dependency TEXT;")];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (2, "ALTER TABLE job ADD COLUMN remote TEXT;"),
+    (3, "ALTER TABLE job ADD COLUMN dependency TEXT;"),
+    (
+        4,
+        "ALTER TABLE job ADD COLUMN het_leader INTEGER; ALTER TABLE job ADD COLUMN het_offset INTEGER; \
+         ALTER TABLE job ADD COLUMN het_size INTEGER; \
+         CREATE INDEX job_het ON job (het_leader) WHERE het_leader IS NOT NULL;",
+    ),
+];
 
 /// Brings a store of version `from` up to date: all of it or nothing.
 fn migrate(db: &Connection, from: i64) -> rusqlite::Result<()> {
@@ -411,6 +423,10 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         }),
         _ => None,
     };
+    let het = match (row.get("het_leader")?, row.get("het_offset")?, row.get("het_size")?) {
+        (Some(leader), Some(offset), Some(size)) => Some(Het { leader, offset, size }),
+        _ => None,
+    };
     let placement: Option<String> = row.get("placement")?;
     let flag: Option<String> = row.get("flag")?;
     let remote: Option<String> = row.get("remote")?;
@@ -419,6 +435,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         id: row.get("id")?,
         request,
         array,
+        het,
         state: state(&text("state")?)?,
         flag: flag.as_deref().map(state).transpose()?,
         reason: parse(&text("reason")?)?,
@@ -543,8 +560,10 @@ mod tests {
             steps: vec![step()],
             ..head.clone()
         };
+        let component = |id, offset| Job { het: Some(Het { leader: 4, offset, size: 2 }), ..job(id) };
+        let (leader, component) = (component(4, 0), component(5, 1));
         let mut store = Store::open(&path).unwrap();
-        for job in [&plain, &head, &element] {
+        for job in [&plain, &head, &element, &leader, &component] {
             store.put_job(job).unwrap();
         }
         store.put_step(3, 0, &step()).unwrap();
@@ -552,10 +571,11 @@ mod tests {
         drop(store);
         let mut store = Store::open(&path).unwrap();
         let back = store.unfinished().unwrap();
-        assert_eq!(back, [plain, head, element]);
+        assert_eq!(back, [plain, head, element, leader, component]);
         assert!(Arc::ptr_eq(&back[1].request, &back[2].request), "elements share their request");
-        assert_eq!(store.last_id().unwrap(), 3);
-        assert_eq!(store.by_ids(&[2]).unwrap().len(), 2);
+        assert_eq!(store.last_id().unwrap(), 5);
+        let found = |store: &mut Store, id| store.by_ids(&[id]).unwrap().len();
+        assert_eq!([2, 4, 5].map(|id| found(&mut store, id)), [2, 2, 1]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     api::{Reply, Submission, WouldStart},
     core::{Core, refused_by_store},
+    het::whole_candidate,
 };
 use crate::{
     engine::{Candidate, Forecast, Unfit},
@@ -21,14 +22,16 @@ fn refuse(errno: Errno) -> Reply {
 impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
-        let job = self.admit(submission, now)?;
-        self.counts.submitted += u64::from(job.count());
-        let id = self.insert(job);
-        self.look_at(id, now);
-        self.single_out_corresponding(id);
-        self.save(id);
+        let jobs = self.admit_all(submission, now)?;
+        self.counts.submitted += jobs.iter().map(|job| u64::from(job.count())).sum::<u64>();
+        let ids: Vec<JobId> = jobs.into_iter().map(|job| self.insert(job)).collect();
+        for id in &ids {
+            self.look_at(*id, now);
+            self.single_out_corresponding(*id);
+            self.save(*id);
+        }
         self.reschedule = true;
-        Ok(id)
+        Ok(ids.first().copied().unwrap_or_default())
     }
 
     /// `--test-only`: when and where it would start.
@@ -38,25 +41,28 @@ impl Core {
     pub(super) fn test_only(&mut self, mut submission: Submission, now: i64) -> Result<Reply, (Place, Forecast)> {
         submission.script.clear();
         submission.environment.clear();
-        let job = match self.admit(submission, now) {
-            Ok(job) => job,
+        let jobs = match self.admit_all(submission, now) {
+            Ok(jobs) => jobs,
             Err(refusal) => return Ok(refusal),
         };
-        if let Err(error) = self.store.put_last_id(job.id) {
+        let Some(job) = jobs.first() else { return Ok(refuse(Errno::InvalidJobId)) };
+        if let Err(error) = self.store.put_last_id(self.table.last_id()) {
             return Ok(refused_by_store(&error));
         }
-        let place = self.place_of(&job);
-        if let Some(forecast) = self.engine.forecast(&job) {
+        let place = self.place_of(job);
+        if let Some(forecast) = self.engine.forecast(job) {
             return Err((place, forecast));
         }
-        let candidate = self.candidate(&job, &Arc::new(self.needs_of(&job)), 1);
-        let reply = match self.engine.would_start(&candidate, now.max(job.request.begin.unwrap_or(now))) {
-            Some((start, partition, placement)) => Reply::WouldStart(WouldStart {
+        let all: Vec<_> = jobs.iter().map(|job| (job, Arc::new(self.needs_of(job)))).collect();
+        let candidate = whole_candidate(&all);
+        let from = now.max(job.request.begin.unwrap_or(now));
+        let reply = match candidate.and_then(|candidate| self.engine.would_start(&candidate, from)) {
+            Some((start, places)) => Reply::WouldStart(WouldStart {
                 id: job.id,
                 start,
-                cpus: placement.cpus(),
-                nodes: placement.names().map(str::to_owned).collect(),
-                partition,
+                cpus: places.iter().map(|(.., placement)| placement.cpus()).sum(),
+                nodes: places.iter().flat_map(|(.., placement)| placement.names()).map(str::to_owned).collect(),
+                partition: places.first().map(|(_, partition, _)| partition.clone()).unwrap_or_default(),
             }),
             None => refuse(Errno::NodeConfigurationUnavailable),
         };
@@ -64,7 +70,7 @@ impl Core {
     }
 
     /// Checks a submission and makes the job of it.
-    fn admit(&mut self, mut submission: Submission, now: i64) -> Result<Job, Reply> {
+    pub(super) fn admit(&mut self, mut submission: Submission, now: i64) -> Result<Job, Reply> {
         let all = self.engine.partitions();
         let mut partitions = chosen_partitions(&submission.request, &all)?;
         // A partition that cannot do what an option says is passed over if another can.
@@ -215,16 +221,17 @@ impl Core {
         let name = job.partition.split(',').next().unwrap_or_default();
         Needs::of(&job.request, all.iter().find(|p| p.name == name).and_then(memory_of))
     }
+}
 
-    /// A job as the engine is shown it.
-    pub(super) fn candidate(&self, job: &Job, needs: &Arc<Needs>, count: u32) -> Candidate {
-        Candidate {
-            id: job.id,
-            count,
-            needs: Arc::clone(needs),
-            partitions: job.partition.split(',').map(str::to_owned).collect(),
-            time_limit: job.time_limit,
-        }
+/// A job as the engine is shown it, without further components.
+pub(super) fn as_candidate(job: &Job, needs: &Arc<Needs>, count: u32) -> Candidate {
+    Candidate {
+        id: job.id,
+        count,
+        needs: Arc::clone(needs),
+        partitions: job.partition.split(',').map(str::to_owned).collect(),
+        time_limit: job.time_limit,
+        others: Vec::new(),
     }
 }
 

@@ -27,8 +27,8 @@ struct Entry {
 pub struct Table {
     entries: BTreeMap<JobId, Entry>,
     queue: BTreeSet<Place>,
-    /// The records of each array, its own id's among them.
-    arrays: HashMap<JobId, BTreeSet<JobId>>,
+    /// The records of each array and each heterogeneous job, its own id's among them.
+    wholes: HashMap<JobId, BTreeSet<JobId>>,
     /// The records of elements, but for those that have their array's own.
     tasks: HashMap<(JobId, u32), JobId>,
     /// How many elements of each array have nodes.
@@ -38,6 +38,17 @@ pub struct Table {
     /// Elements that were pending when their array came in, of arrays in memory.
     elements: u64,
     last_id: JobId,
+}
+
+/// The element a record is, unless it has its array's own number.
+fn task_of(job: &Job) -> Option<(JobId, u32)> {
+    let array = job.array.as_ref().filter(|array| array.job_id != job.id)?;
+    Some((array.job_id, array.task_id?))
+}
+
+/// The array or heterogeneous job that a job is of.
+fn whole_of(job: &Job) -> Option<JobId> {
+    job.array.as_ref().map(|array| array.job_id).or(job.het.map(|het| het.leader))
 }
 
 impl Table {
@@ -65,11 +76,11 @@ impl Table {
 
     /// Adds a record whose needs are another's in this table.
     pub fn insert_shared(&mut self, job: Job, needs: Arc<Needs>) {
-        if let Some(array) = &job.array {
-            self.arrays.entry(array.job_id).or_default().insert(job.id);
-            if let Some(task) = array.task_id.filter(|_| array.job_id != job.id) {
-                self.tasks.insert((array.job_id, task), job.id);
-            }
+        if let Some(key) = task_of(&job) {
+            self.tasks.insert(key, job.id);
+        }
+        if let Some(whole) = whole_of(&job) {
+            self.wholes.entry(whole).or_default().insert(job.id);
         }
         self.elements += u64::from(job.count() - 1);
         self.entries.insert(job.id, Entry { job, place: None, needs });
@@ -79,15 +90,15 @@ impl Table {
     pub fn remove(&mut self, id: JobId) -> Option<Job> {
         self.dequeue(id);
         let entry = self.entries.remove(&id)?;
-        if let Some(array) = &entry.job.array
-            && let Some(records) = self.arrays.get_mut(&array.job_id)
+        if let Some(key) = task_of(&entry.job) {
+            self.tasks.remove(&key);
+        }
+        if let Some(whole) = whole_of(&entry.job)
+            && let Some(records) = self.wholes.get_mut(&whole)
         {
             records.remove(&id);
-            if let Some(task) = array.task_id.filter(|_| array.job_id != id) {
-                self.tasks.remove(&(array.job_id, task));
-            }
             if records.is_empty() {
-                self.arrays.remove(&array.job_id);
+                self.wholes.remove(&whole);
             }
         }
         if Arc::strong_count(&entry.needs) == 2 {
@@ -165,9 +176,9 @@ impl Table {
         self.queue.iter().filter_map(|(.., id)| self.entries.get(id)).map(|e| (&e.job, &e.needs))
     }
 
-    /// The records of the array (or the one job) that `id` is the number of.
+    /// The records of the array or heterogeneous job (or the one job) that `id` is the number of.
     pub fn records_of(&self, id: JobId) -> Vec<JobId> {
-        match self.arrays.get(&id) {
+        match self.wholes.get(&id) {
             Some(records) => records.iter().copied().collect(),
             None => self.entries.contains_key(&id).then_some(id).into_iter().collect(),
         }
@@ -175,7 +186,21 @@ impl Table {
 
     /// Whether it is the number of an array.
     pub fn is_array(&self, id: JobId) -> bool {
-        self.arrays.contains_key(&id)
+        let record = self.wholes.get(&id).and_then(|records| self.get(*records.first()?));
+        record.is_some_and(|job| job.array.is_some())
+    }
+
+    /// Which component of a heterogeneous job a job is.
+    fn offset(&self, id: JobId) -> Option<u32> {
+        Some(self.get(id)?.het?.offset)
+    }
+
+    /// The components of the heterogeneous job that a job belongs to; of another job, that job.
+    pub fn components(&self, id: JobId) -> Vec<JobId> {
+        self.get(id).map_or_else(Vec::new, |job| match job.het {
+            Some(het) => self.records_of(het.leader),
+            None => vec![id],
+        })
     }
 
     /// How many elements of an array have nodes.
@@ -209,7 +234,11 @@ impl Table {
     /// The records a specification names, each with the elements of a pending part it means (`None`: all of it).
     pub fn find(&self, spec: &JobIdSpec) -> Vec<(JobId, Option<u32>)> {
         let Some(tasks) = &spec.tasks else {
-            return self.records_of(spec.job).into_iter().map(|id| (id, None)).collect();
+            let records = self.records_of(spec.job).into_iter();
+            return match spec.het {
+                Some(offset) => records.filter(|id| self.offset(*id) == Some(offset)).map(|id| (id, None)).collect(),
+                None => records.map(|id| (id, None)).collect(),
+            };
         };
         match tasks {
             TaskSel::All => self.records_of(spec.job).into_iter().map(|id| (id, None)).collect(),

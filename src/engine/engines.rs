@@ -1,9 +1,9 @@
 //! Several engines as one: each has its own partitions, and a job belongs to the engine that has its first one.
 
-use super::{Candidate, Engine, Forecast, Schedule, Sending, Start, Unfit};
+use super::{Candidate, Engine, Forecast, Given, Schedule, Sending, Start, Unfit};
 use crate::{
     agent::wire::Control,
-    job::{Job, JobId, Needs, Node, Partition, Placement, Request},
+    job::{Job, JobId, Needs, Node, Partition, Request},
     slurm::errno::Errno,
 };
 use std::{collections::HashMap, io};
@@ -134,13 +134,13 @@ impl Engine for Engines {
         all
     }
 
-    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, String, Placement)> {
+    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)> {
         self.of(candidate.partitions.first()?)?.would_start(candidate, now)
     }
 
     fn start(&mut self, start: Start) -> io::Result<()> {
         let index = self.index(&start.job.partition).ok_or(io::ErrorKind::NotFound)?;
-        self.home.insert(start.job.id, index);
+        self.home.extend(std::iter::once(&start.job).chain(&start.others).map(|job| (job.id, index)));
         match self.engines.get_mut(index) {
             Some(engine) => engine.start(start),
             None => Err(io::ErrorKind::NotFound.into()),

@@ -30,13 +30,18 @@ pub struct Candidate {
     pub partitions: Vec<String>,
     /// Its time limit, for backfill.
     pub time_limit: TimeLimit,
+    /// The further components of a heterogeneous job, which starts with all of them or not.
+    pub others: Vec<Candidate>,
 }
+
+/// What a job is given: its record, partition, placement.
+pub type Given = (JobId, String, Placement);
 
 /// What an engine makes of the queue.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
-    /// Which start now, in order: record, partition, placement. Their resources are taken.
-    pub starts: Vec<(JobId, String, Placement)>,
+    /// Which start now, in order. Their resources are taken.
+    pub starts: Vec<Given>,
     /// Which are handed now to a system that has a queue of its own: record, partition, how many of it together.
     pub handed: Vec<(JobId, String, u32)>,
     /// Why others do not; those it does not name keep the reason they have.
@@ -103,6 +108,8 @@ pub enum News {
 pub struct Start {
     /// The job with its placement.
     pub job: Job,
+    /// The further components of a heterogeneous job, with theirs.
+    pub others: Vec<Job>,
     /// The script, as a file; `None` for an interactive allocation.
     pub script: Option<PathBuf>,
     /// The environment to export, as a file.
@@ -181,8 +188,8 @@ pub trait Engine {
     /// Which of `queue`, best first, start now. Takes their resources.
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Schedule;
 
-    /// When and where a job would start, if only those that run now stood before it.
-    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, String, Placement)>;
+    /// When and where a job, with all its components, would start, if only those that run now stood before it.
+    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)>;
 
     /// Starts a job on the placement it was given.
     ///

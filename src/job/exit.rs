@@ -33,6 +33,14 @@ impl ExitStatus {
         (self.0 & 0x7f) as u8
     }
 
+    /// The worse of a job's steps so far and one more (`DerivedExitCode`), as slurmctld's `_internal_step_complete` has it:
+    /// a step for want of memory takes the place of what was.
+    pub fn derive(self, step: Self) -> Self {
+        let takes_over =
+            step == Self::OUT_OF_MEMORY || step.code() > self.code() || (self.is_success() && !step.is_success());
+        if takes_over { step } else { self }
+    }
+
     /// Whether it ended by itself with code 0.
     pub fn is_success(self) -> bool {
         self.code() == 0 && self.signal() == 0

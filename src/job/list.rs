@@ -81,3 +81,19 @@ pub mod whole {
         JobList::deserialize(from)?.into_jobs().pop().ok_or_else(|| D::Error::custom("no job"))
     }
 }
+
+/// Several jobs with all they share: `#[serde(with = "all")]`.
+pub mod all {
+    use super::{Job, JobList};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes them.
+    pub fn serialize<S: Serializer>(jobs: &[Job], to: S) -> Result<S::Ok, S::Error> {
+        JobList::new(jobs.iter().collect()).serialize(to)
+    }
+
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Job>, D::Error> {
+        JobList::deserialize(from).map(JobList::into_jobs)
+    }
+}

@@ -6,6 +6,7 @@ pub mod env;
 mod exit;
 pub mod files;
 pub mod gpu_type;
+mod het;
 mod list;
 mod needs;
 mod node;
@@ -20,7 +21,8 @@ mod step;
 mod usage;
 
 pub use exit::ExitStatus;
-pub use list::{JobList, whole};
+pub use het::Het;
+pub use list::{JobList, all, whole};
 pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Cluster, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};

@@ -1,8 +1,13 @@
 //! The record the controller keeps of a job.
 
-use super::{ExitStatus, Placement, Remote, Request, Step};
+use super::{ExitStatus, Het, Placement, Remote, Request, Step};
 use crate::slurm::{
-    array::ArraySpec, dependency::Unmet, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit,
+    array::{ArraySpec, JobIdSpec},
+    dependency::Unmet,
+    idset::IdSet,
+    reason::Reason,
+    state::JobState,
+    time::TimeLimit,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -52,6 +57,9 @@ pub struct Job {
     pub request: Arc<Request>,
     /// Its place in an array.
     pub array: Option<ArrayRef>,
+    /// Its place in a heterogeneous job.
+    #[serde(default)]
+    pub het: Option<Het>,
     /// Its base state.
     pub state: JobState,
     /// A flag over the state: COMPLETING, CONFIGURING, REQUEUED, ...
@@ -110,6 +118,7 @@ impl Job {
         Self {
             id,
             array: None,
+            het: None,
             state: JobState::Pending,
             flag: None,
             reason: Reason::None,
@@ -161,10 +170,23 @@ impl Job {
         }
     }
 
-    /// `12`, `12_3` or `12_[1-10%2]` with `pending` put in by the caller.
+    /// Whether it is started by itself: not as a component of a heterogeneous job behind the first.
+    pub fn leads(&self) -> bool {
+        self.het.is_none_or(|het| het.leads())
+    }
+
+    /// The id by which its agents know it: that of the first component of a heterogeneous job, else its own.
+    pub fn leader_id(&self) -> JobId {
+        self.het.map_or(self.id, |het| het.leader)
+    }
+
+    /// `12`, `12_3`, `12+1` or `12_[1-10%2]` with `pending` put in by the caller.
     pub fn shown_id(&self, bitstr_len: usize) -> String {
         match &self.array {
-            None => self.id.to_string(),
+            None => match self.het {
+                Some(het) => format!("{}+{}", het.leader, het.offset),
+                None => self.id.to_string(),
+            },
             Some(array) => match array.task_id {
                 Some(task) => format!("{}_{}", array.job_id, task),
                 None => format!(
@@ -173,6 +195,15 @@ impl Job {
                     crate::slurm::array::show_pending(&array.pending, array.throttle, bitstr_len)
                 ),
             },
+        }
+    }
+
+    /// Whether an id means it, elements of an array and steps apart.
+    pub fn answers_to(&self, id: &JobIdSpec) -> bool {
+        let is_of = |job: JobId| job == self.id || job == self.array_job_id() || job == self.leader_id();
+        match id.het {
+            None => is_of(id.job),
+            Some(offset) => self.het.is_some_and(|het| (het.leader, het.offset) == (id.job, offset)),
         }
     }
 

@@ -18,6 +18,13 @@ pub enum StepId {
     Number(u32),
 }
 
+impl StepId {
+    /// Whether srun made it.
+    pub fn is_numbered(self) -> bool {
+        matches!(self, StepId::Number(_))
+    }
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -38,6 +45,15 @@ pub struct Usage {
     pub system_us: u64,
     /// The largest resident set of one task, KiB.
     pub max_rss_kib: u64,
+}
+
+impl Usage {
+    /// Adds what other processes used.
+    pub fn add(&mut self, other: Self) {
+        self.user_us += other.user_us;
+        self.system_us += other.system_us;
+        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
+    }
 }
 
 /// A step, as the agent reports it and sacct shows it.

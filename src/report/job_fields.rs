@@ -10,7 +10,7 @@ use super::{
     table::number,
 };
 use crate::{
-    job::{self, ArrayRef, Job, Requeue},
+    job::{self, ArrayRef, Het, Job, Requeue},
     slurm::{array::show_pending, hostlist, idset::IdSet, reason::Reason, state::JobState, time::TimeLimit},
 };
 
@@ -75,6 +75,11 @@ impl<'a> JobRow<'a> {
 
     /// Appends `12`, `12_3` or `12_[1-10%2]`.
     pub fn write_id(&self, out: &mut String) {
+        if let Some(het) = self.job.het {
+            number(out, het.leader);
+            out.push('+');
+            return number(out, het.offset);
+        }
         number(out, self.job.array_job_id());
         if self.pending().is_some() {
             out.push_str("_[");
@@ -125,6 +130,14 @@ pub(super) fn write_nodes(job: &Job, out: &mut String) {
             [only] => out.push_str(&only.node),
             _ => out.push_str(&hostlist::compress_sorted(placement.names())),
         }
+    }
+}
+
+/// What a component of a heterogeneous job has, and another job has not.
+fn of_het(row: &JobRow, out: &mut String, write: impl Fn(&Het, &mut String)) {
+    match &row.job.het {
+        Some(het) => write(het, out),
+        None => out.push_str("N/A"),
     }
 }
 
@@ -336,9 +349,9 @@ const FIELDS: &[Field<Jobs>] = &[
     row(None, &["derivedec"], "DERIVED_EC", |r, o| number(o, r.job.derived_exit.0)),
     row(None, &["eligibletime"], "ELIGIBLE_TIME", |r, o| r.context.clock.write_or(r.job.eligible_time, "N/A", o)),
     row(None, &["exit_code"], "EXIT_CODE", |r, o| number(o, r.job.exit.0)),
-    none!(None, &["hetjobid", "packjobid"], "HET_JOB_ID", "N/A"),
-    none!(None, &["hetjobidset", "packjobidset"], "HET_JOB_ID_SET", "N/A"),
-    none!(None, &["hetjoboffset", "packjoboffset"], "HET_JOB_OFFSET", "N/A"),
+    row(None, &["hetjobid", "packjobid"], "HET_JOB_ID", |r, o| of_het(r, o, |het, o| number(o, het.leader))),
+    row(None, &["hetjobidset", "packjobidset"], "HET_JOB_ID_SET", |r, o| of_het(r, o, |het, o| o.push_str(&het.id_set()))),
+    row(None, &["hetjoboffset", "packjoboffset"], "HET_JOB_OFFSET", |r, o| of_het(r, o, |het, o| number(o, het.offset))),
     row(None, &["lastschedeval"], "LAST_SCHED_EVAL", |r, o| {
         r.context.clock.write(values::allocation(r.job).and(r.job.start_time).unwrap_or(r.job.submit_time), o);
     }),

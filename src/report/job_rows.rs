@@ -104,7 +104,7 @@ impl Selection {
                 None if !self.unfold && !self.unique && folds_in(job) => fold(job, context, &mut folds, &mut rows),
                 None => self.push(job, None, context, &mut rows),
                 Some(ids) => {
-                    let of_job = || ids.iter().filter(|id| id.job == job.id || id.job == job.array_job_id());
+                    let of_job = || ids.iter().filter(|id| job.answers_to(id));
                     if of_job().any(|id| id.tasks.is_none() || id.job != job.array_job_id()) {
                         if !self.unfold && !self.unique && folds_in(job) {
                             fold(job, context, &mut folds, &mut rows);
@@ -188,8 +188,7 @@ fn names_step(id: &JobIdSpec, job: &Job, step: StepId) -> bool {
         (Some(tasks), Some(task)) => tasks.contains(task),
         (Some(_), None) => false,
     };
-    let of_job = id.job == job.id || id.job == job.array_job_id();
-    of_job && tasks && id.step.as_deref().is_none_or(|wanted| wanted == step.to_string())
+    job.answers_to(id) && tasks && id.step.as_deref().is_none_or(|wanted| wanted == step.to_string())
 }
 
 /// A waiting element or elements: they share a line with the others of their array.

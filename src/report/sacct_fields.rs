@@ -50,7 +50,7 @@ impl Row<'_> {
                 out.push('_');
                 number(out, task);
             }
-            (_, None) => number(out, self.job.id),
+            (_, None) if self.job.het.is_none() => number(out, self.job.id),
             _ => out.push_str(&self.job.shown_id(self.context.jobs.bitstr_len)),
         }
         self.write_step(out);

@@ -26,7 +26,11 @@ impl StepRow<'_> {
     /// Appends `82.batch`, `84_1.0`.
     pub fn write_id(&self, out: &mut String) {
         use std::fmt::Write;
-        self.job.write_id(out);
+        // Of a component of a heterogeneous job the step shows the job's own id (`het.txt`).
+        match self.job.job.het {
+            Some(_) => number(out, self.job.job.id),
+            None => self.job.write_id(out),
+        }
         let _ = write!(out, ".{}", self.step.id);
     }
 

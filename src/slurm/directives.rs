@@ -9,8 +9,12 @@ use super::options::Refusal;
 /// The words of a script's directives, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives {
-    /// Of `#SBATCH` lines, up to the first command.
+    /// Of `#SBATCH` lines, up to the first command; of a heterogeneous job, those of its first component.
     pub sbatch: Vec<Vec<u8>>,
+    /// The same of each further component.
+    pub others: Vec<Vec<Vec<u8>>>,
+    /// Whether one begins with `packjob`, the old word for `hetjob`.
+    pub says_packjob: bool,
     /// Of `#PBS` lines.
     pub pbs: Vec<Vec<u8>>,
     /// Of `#BSUB` lines. When there are any, Slurm does not look at those of PBS.
@@ -42,14 +46,6 @@ pub enum DirectiveError {
         line: usize,
         /// The rest of the line.
         text: String,
-    },
-    /// `#SBATCH hetjob`.
-    #[error("{file}: line {line}: heterogeneous jobs are not supported: submit each component as a job of its own")]
-    HetJob {
-        /// The script's name as given.
-        file: String,
-        /// Counted from 1.
-        line: usize,
     },
 }
 
@@ -105,10 +101,15 @@ pub fn read(script: &[u8], file: &str, foreign: bool) -> Result<Directives, Dire
         let number = index + 1;
         if at_head {
             if let Some(text) = line.strip_prefix(b"#SBATCH") {
-                words(text, file, number, &mut found.sbatch)?;
-                let mut new = found.sbatch.iter();
-                if new.any(|w| w == b"hetjob" || w == b"packjob") {
-                    return Err(DirectiveError::HetJob { file: file.to_owned(), line: number });
+                let component = found.others.last_mut().unwrap_or(&mut found.sbatch);
+                let before = component.len();
+                words(text, file, number, component)?;
+                // A component begins; nothing behind the word is looked at.
+                let begins = |word: &Vec<u8>| word == b"hetjob" || word == b"packjob";
+                if let Some(at) = component.iter().skip(before).position(begins) {
+                    let rest = component.split_off(before + at);
+                    found.says_packjob |= rest.first().is_some_and(|word| word == b"packjob");
+                    found.others.push(Vec::new());
                 }
                 continue;
             }
@@ -233,10 +234,12 @@ mod tests {
     }
 
     #[test]
-    fn heterogeneous_jobs_are_named() {
-        let expected = "d.sh: line 2: heterogeneous jobs are not supported: submit each component as a job of its own";
-        assert_eq!(split("hetjob"), [expected]);
-        assert_eq!(split("-N2 packjob"), [expected]);
+    fn components_begin_with_a_word() {
+        let script = b"#!/bin/sh\n#SBATCH -N2 hetjob\n#SBATCH packjob -n3\n#SBATCH -n2\n";
+        let found = read(script, "d.sh", true).unwrap_or_default();
+        assert_eq!(found.sbatch, [b"-N2".to_vec()]);
+        assert_eq!(found.others, [vec![], vec![b"-n2".to_vec()]]);
+        assert!(found.says_packjob && !read(b"#SBATCH hetjob", "d.sh", true).unwrap_or_default().says_packjob);
     }
 
     #[test]

@@ -55,6 +55,12 @@ pub enum Errno {
     /// Invalid job array specification.
     #[error("Invalid job array specification")]
     InvalidArray,
+    /// Job not heterogeneous job leader.
+    #[error("Job not heterogeneous job leader")]
+    NotHetLeader,
+    /// Operation not permitted on individual component of heterogeneous job.
+    #[error("Operation not permitted on individual component of heterogeneous job")]
+    NotWholeHetJob,
     /// Job dependency problem.
     #[error("Job dependency problem")]
     Dependency,
@@ -107,7 +113,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 32] = [
+    pub const ALL: [Errno; 34] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -124,6 +130,8 @@ impl Errno {
         Errno::InvalidGres,
         Errno::InvalidLicenses,
         Errno::InvalidArray,
+        Errno::NotHetLeader,
+        Errno::NotWholeHetJob,
         Errno::Dependency,
         Errno::CircularDependency,
         Errno::InvalidNice,
@@ -175,6 +183,8 @@ impl Errno {
             Errno::InvalidArray => 2081,
             Errno::JobFinished => 2084,
             Errno::JobNotRunning => 2085,
+            Errno::NotHetLeader => 2107,
+            Errno::NotWholeHetJob => 2108,
             Errno::InvalidNice => 2123,
             Errno::TimeMinLimit => 2124,
         }

@@ -61,6 +61,7 @@ impl Run {
             ..Job::new(7, Arc::new(Request::default()), now)
         };
         let launch = Launch {
+            others: Vec::new(),
             job,
             cluster: "lab".into(),
             slurm_conf: state.join("slurm.conf"),

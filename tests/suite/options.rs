@@ -118,6 +118,7 @@ const SRUN: &[(&str, &[&str])] = &[
     ("steps::a_step_that_cannot_begin_at_once_may_be_given_up", &["immediate", "relative"]),
     ("steps::an_interrupt_can_be_meant_at_once", &["disable-status", "quit-on-interrupt"]),
     ("interactive::srun_tells_when_it_would_start", &["test-only"]),
+    ("het::an_allocation_has_its_components_and_gives_all_back", &["het-group"]),
     ("step_options::a_step_ends_at_its_time_limit", &["time"]),
     ("step_options::a_prolog_of_the_task_changes_what_it_finds", &["task-epilog", "task-prolog"]),
     ("step_options::srun_runs_programs_around_the_step", &["epilog", "prolog"]),

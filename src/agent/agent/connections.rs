@@ -213,9 +213,12 @@ impl Agent {
         if self.closing {
             return;
         }
-        let node = self.launch.job.placement.as_ref().and_then(|p| p.nodes.get(index)).map(|n| n.node.as_str());
+        let node = self.launch.shares().nth(index).map(|n| n.node.as_str());
         if self.elsewhere.is_none() && node.is_some() {
             processes::kill_orphans(&self.launch, node);
+        }
+        if self.component_ends(self.launch.component_of(index)) {
+            return;
         }
         // Without one of its nodes a job cannot go on, unless it said that it can.
         if !self.launch.job.request.no_kill {
@@ -230,7 +233,7 @@ impl Agent {
                 self.send(id, &answer);
             }
             Request::Own => self.on_own(id),
-            Request::Step(request) => self.on_step_request(id, *request),
+            Request::Step(requests) => self.on_step_request(id, requests),
             Request::Attach { job, step, input } => self.on_attach(id, job, step, input),
             Request::Usage(steps) => self.on_usage(id, steps),
             Request::Broadcast(file) => self.on_broadcast(id, *file),
@@ -242,7 +245,7 @@ impl Agent {
             Request::Node { index } if !self.is_missing(index) => drop(self.connections.remove(&id)),
             Request::Node { index } => {
                 self.set_role(id, Role::Node(index));
-                if self.closing {
+                if self.closing || self.component_ends(self.launch.component_of(index)) {
                     self.send(id, &Order::Finish);
                 } else {
                     self.node_joined(index);
@@ -257,7 +260,7 @@ impl Agent {
 
     /// Whether another node of the job has this place, and has not come yet.
     fn is_missing(&self, index: usize) -> bool {
-        let nodes = self.launch.job.placement.as_ref().map_or(0, |p| p.nodes.len());
+        let nodes = self.launch.shares().count();
         self.index == 0 && (1..nodes).contains(&index) && self.node_connection(index).is_none()
     }
 

@@ -82,7 +82,7 @@ impl Agent {
         let waits =
             [self.limits.wait(), self.manager.wait(), self.owner.wait(), self.retry_first, telling, orders, strangers];
         let epilogs = self.parts.iter().filter_map(step::part::Part::wait);
-        let timeout = waits.into_iter().flatten().chain(epilogs).min();
+        let timeout = waits.into_iter().flatten().chain(epilogs).chain(self.components_wait()).min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
             Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)

@@ -54,8 +54,7 @@ impl Agent {
         let id = client;
         let mut targets = Vec::new();
         for index in nodes {
-            let placement = self.launch.job.placement.as_ref();
-            let name = placement.and_then(|p| p.nodes.get(index)).map_or(String::new(), |n| n.node.clone());
+            let name = self.launch.node_name(index).to_owned();
             let reached = index == 0 || self.node_connection(index).is_some();
             let failed = (!reached).then_some(Errno::EHOSTUNREACH as i32);
             targets.push(Target { index, name, connection: None, due: reached, failed, done: false });

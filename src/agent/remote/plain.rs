@@ -42,6 +42,9 @@ pub(super) fn payload(args: &[OsString], around: &Surroundings) -> Result<Payloa
         let usage = "usage: skyslurm agent run [OPTIONS OF SBATCH] SCRIPT [ARGUMENTS]";
         return Err(Refusal { lines: vec![usage.into()], exit: 1 });
     }
+    if !parsed.others.is_empty() {
+        return Err(refusal("a heterogeneous job is more than one task: run each component by itself".into()));
+    }
     let line: Vec<OsString> = std::iter::once("sbatch".into()).chain(args.iter().cloned()).collect();
     let (request, script) = batch::request(&parsed, script, submitter(&line))?;
     let array = resolve::array(&parsed.options).map_err(|errno| refusal(errno.to_string()))?;

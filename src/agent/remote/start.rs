@@ -321,6 +321,7 @@ impl Node {
         let script = self.layout.dir.join("slurm_script");
         let moved = [(go.state, self.state.dir.clone()), (go.workdir, self.around.workdir)];
         let launch = Launch {
+            others: Vec::new(),
             script: Some(script).filter(|_| job.request.kind == Kind::Batch),
             job,
             cluster: self.payload.cluster,
@@ -370,10 +371,10 @@ impl End {
             self.message.iter().for_each(|text| output::message(io::stderr(), text));
             return;
         };
-        log.event(EventKind::Placed { placement: self.placement });
+        log.event(0, EventKind::Placed { placement: self.placement });
         self.message.iter().filter(|_| delivery == Delivery::Copied).for_each(|text| log.message(text));
         let (state, cancelled_by, exit) = (self.state, self.cancelled_by, ExitStatus::default());
-        log.event(EventKind::Ended { state, exit, derived_exit: exit, cancelled_by });
+        log.event(0, EventKind::Ended { state, exit, derived_exit: exit, cancelled_by });
         log.flush_all();
     }
 }

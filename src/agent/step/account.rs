@@ -13,7 +13,7 @@ use crate::{
 /// What a step gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::agent) struct Plan {
-    /// Its nodes.
+    /// Its nodes, of a step over several components those of each in turn.
     pub nodes: Vec<Share>,
     /// The tasks of each.
     pub layout: Vec<Vec<u32>>,
@@ -86,6 +86,18 @@ impl Node {
 }
 
 impl Plan {
+    /// The plans of a step's components as one: nodes and tasks are counted on. How tasks go to nodes each knows itself.
+    pub fn joined(plans: &[Plan]) -> Plan {
+        let mut all = Plan { nodes: Vec::new(), layout: Vec::new(), distribution: String::new(), shared: false };
+        let mut tasks = 0;
+        for plan in plans {
+            all.nodes.extend(plan.nodes.iter().cloned());
+            all.layout.extend(plan.layout.iter().map(|ids| ids.iter().map(|id| tasks + id).collect()));
+            tasks += plan.layout.iter().map(|ids| ids.len() as u32).sum::<u32>();
+        }
+        all
+    }
+
     /// Why tasks cannot be bound as `--cpu-bind=map_cpu` or `mask_cpu` asks for, in srun's words.
     pub fn outside(&self, request: &StepRequest) -> Option<String> {
         let asked: IdSet = match &request.setup.cpus.as_ref()?.to {
@@ -106,14 +118,16 @@ impl Plan {
 #[derive(Debug, Default)]
 pub(in crate::agent) struct Account {
     job: u32,
+    /// The place of its first node among all of a heterogeneous job.
+    first: usize,
     nodes: Vec<Node>,
     /// A step has GPUs without asking, since the job asked for them (`env.txt`, `--exclusive`).
     gpus_unasked: bool,
 }
 
 impl Account {
-    /// Nothing is taken yet.
-    pub fn new(job: &Job) -> Self {
+    /// Nothing is taken yet. `first`: nodes of the components before it.
+    pub fn new(job: &Job, first: usize) -> Self {
         let request = &job.request;
         let lists =
             [&request.gres, &request.gpus, &request.gpus_per_node, &request.gpus_per_task, &request.gpus_per_socket];
@@ -128,6 +142,7 @@ impl Account {
         };
         Self {
             job: job.id,
+            first,
             nodes: shares.map(node).collect(),
             gpus_unasked: lists.iter().any(|list| list.iter().any(|g| g.name == "gpu" || g.name.is_empty())),
         }
@@ -223,7 +238,7 @@ impl Account {
             }
             let gpus = free.take_first(count as usize).unwrap_or_default();
             let cpu_ids = node.some_cpus(cpus, empty);
-            nodes.push(Share { index: *index, cpus, cpu_ids, memory, gpus });
+            nodes.push(Share { index: self.first + *index, cpus, cpu_ids, memory, gpus });
         }
         if gpus_left > 0 {
             return Err(NoPlan::NoSuchGpus(self.job));
@@ -312,7 +327,7 @@ impl Account {
     /// Gives a step what was planned for it.
     pub fn take(&mut self, plan: &Plan) {
         for share in plan.nodes.iter().filter(|_| !plan.shared) {
-            if let Some(node) = self.nodes.get_mut(share.index) {
+            if let Some(node) = self.nodes.get_mut(share.index.wrapping_sub(self.first)) {
                 node.cpus_used += share.cpus;
                 node.cpu_ids_used.union_with(&share.cpu_ids);
                 node.memory_used += share.memory;
@@ -324,7 +339,7 @@ impl Account {
     /// Takes it back.
     pub fn give_back(&mut self, plan: &Plan) {
         for share in plan.nodes.iter().filter(|_| !plan.shared) {
-            if let Some(node) = self.nodes.get_mut(share.index) {
+            if let Some(node) = self.nodes.get_mut(share.index.wrapping_sub(self.first)) {
                 node.cpus_used = node.cpus_used.saturating_sub(share.cpus);
                 node.cpu_ids_used.difference_with(&share.cpu_ids);
                 node.memory_used = node.memory_used.saturating_sub(share.memory);
@@ -333,9 +348,9 @@ impl Account {
         }
     }
 
-    /// The name of a node.
-    pub fn name(&self, index: usize) -> &str {
-        self.nodes.get(index).map_or("", |n| &n.name)
+    /// The names of its nodes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|node| node.name.as_str())
     }
 }
 
@@ -361,7 +376,7 @@ mod tests {
             gpus: (0..*gpus).collect(),
             ..Node::default()
         };
-        Account { job: 9, nodes: nodes.iter().enumerate().map(node).collect(), gpus_unasked: true }
+        Account { job: 9, first: 0, nodes: nodes.iter().enumerate().map(node).collect(), gpus_unasked: true }
     }
 
     fn tasks(n: u32) -> StepRequest {

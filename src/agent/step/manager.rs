@@ -6,13 +6,14 @@ mod held;
 mod limit;
 mod measure;
 mod ports;
+mod request;
 mod signals;
 mod start;
 mod watch;
 
 use super::{
     FromClient, FromPart, Launching, StepRequest, ToClient, ToPart,
-    account::{Account, NoPlan, Plan},
+    account::{Account, Plan},
     pmi::{
         Up,
         exchange::{Due, Exchange},
@@ -20,14 +21,15 @@ use super::{
     worse,
 };
 use crate::{
-    agent::agent::{Agent, Role},
-    job::{ExitStatus, Job, Usage},
+    agent::{Launch, agent::Agent},
+    job::{ExitStatus, Usage},
 };
 use measure::Gathering;
 use nix::libc::{SIGKILL, SIGTERM};
 use ports::Ports;
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Range,
     time::{Duration, Instant},
 };
 use watch::{Input, Watcher};
@@ -35,7 +37,8 @@ use watch::{Input, Watcher};
 /// The steps of the job, here on its first node.
 #[derive(Default)]
 pub(in crate::agent) struct Manager {
-    account: Account,
+    /// That of the job, or of each component of a heterogeneous one.
+    accounts: Vec<Account>,
     next: u32,
     waiting: Vec<Waiting>,
     steps: BTreeMap<u32, Running>,
@@ -48,16 +51,28 @@ pub(in crate::agent) struct Manager {
 /// A step that does not fit yet.
 struct Waiting {
     client: u64,
-    request: StepRequest,
+    /// One for each of its components.
+    requests: Vec<StepRequest>,
+}
+
+/// What a step has of one component: a step there, to accounting.
+struct Group {
+    /// Which component of the job.
+    component: usize,
+    plan: Plan,
+    /// Its parts, among those of the step.
+    parts: Range<usize>,
+    exit: ExitStatus,
+    usage: Usage,
 }
 
 /// A running step.
 struct Running {
     client: Option<u64>,
+    /// All of it.
     plan: Plan,
     parts: Vec<PartState>,
-    exit: ExitStatus,
-    usage: Usage,
+    groups: Vec<Group>,
     cancelled_by: Option<u32>,
     kill_at: Option<Instant>,
     /// When `--time` ends it.
@@ -75,6 +90,13 @@ struct Running {
     pmi: Option<Box<Exchange>>,
 }
 
+impl Running {
+    /// The group a part is of.
+    fn group_of(&mut self, part: usize) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.parts.contains(&part))
+    }
+}
+
 #[derive(Default)]
 struct PartState {
     connection: Option<u64>,
@@ -88,8 +110,25 @@ struct PartState {
 }
 
 impl Manager {
-    pub fn new(job: &Job) -> Self {
-        Self { account: Account::new(job), ..Self::default() }
+    pub fn new(launch: &Launch) -> Self {
+        let mut first = 0;
+        let accounts = launch.jobs().map(|job| {
+            let account = Account::new(job, first);
+            first += account.names().count();
+            account
+        });
+        Self { accounts: accounts.collect(), ..Self::default() }
+    }
+
+    /// The name of a node, by its index.
+    fn name(&self, index: usize) -> &str {
+        self.accounts.iter().flat_map(Account::names).nth(index).unwrap_or_default()
+    }
+
+    /// The running steps that have something of a component.
+    pub fn steps_of(&self, component: u32) -> Vec<u32> {
+        let has = |s: &Running| s.groups.iter().any(|group| group.component == component as usize);
+        self.steps.iter().filter(|(_, s)| has(s)).map(|(step, _)| *step).collect()
     }
 
     /// Whether no step is running.
@@ -121,55 +160,6 @@ impl Manager {
 }
 
 impl Agent {
-    pub(in crate::agent) fn on_step_request(&mut self, client: u64, mut request: StepRequest) {
-        self.set_role(client, Role::Client);
-        if request.from_afar {
-            afar::settle(&self.launch, &mut request);
-        }
-        let job = self.launch.job.id;
-        if self.closing || self.ending.is_some() {
-            let text = format!("Unable to create step for job {job}: Job/step already completing or completed");
-            self.send(client, &ToClient::Refused(text));
-            return;
-        }
-        if request.job != job {
-            let text = format!("Unable to create step for job {}: Invalid job id specified", request.job);
-            self.send(client, &ToClient::Refused(text));
-            return;
-        }
-        match self.manager.account.plan(&request) {
-            Ok(plan) => match plan.outside(&request) {
-                Some(text) => self.send(client, &ToClient::Refused(text)),
-                None if request.setup.ports.is_some_and(|n| n > ports::MOST) => {
-                    let text = format!("Unable to create step for job {job}: Requires more ports than can be reserved");
-                    self.send(client, &ToClient::Refused(text));
-                }
-                None => self.start_step(client, request, plan, false),
-            },
-            Err(NoPlan::Busy(_)) if !request.immediate => {
-                self.send(client, &ToClient::Busy);
-                self.manager.waiting.push(Waiting { client, request });
-            }
-            Err(no) => {
-                self.send(client, &ToClient::Refused(no.to_string()));
-            }
-        }
-    }
-
-    /// Starts what has waited and fits now, in the order it came.
-    fn start_waiting(&mut self) {
-        let mut at = 0;
-        while let Some(next) = self.manager.waiting.get(at) {
-            match self.manager.account.plan(&next.request) {
-                Ok(plan) => {
-                    let next = self.manager.waiting.remove(at);
-                    self.start_step(next.client, next.request, plan, true);
-                }
-                Err(_) => at += 1,
-            }
-        }
-    }
-
     /// The agent of node `index` of the job is there: it gets what waited for it.
     pub(in crate::agent) fn node_joined(&mut self, index: usize) {
         let on_it = |s: &Running| !s.held && s.plan.nodes.iter().any(|share| share.index == index);
@@ -234,14 +224,14 @@ impl Agent {
             FromPart::Pmi(up) => self.on_pmi(step, node, up),
             FromPart::Measured(asked, tasks) => self.measured(asked, (step, node), tasks),
             FromPart::Done(usage) => {
-                running.usage.user_us += usage.user_us;
-                running.usage.system_us += usage.system_us;
-                running.usage.max_rss_kib = running.usage.max_rss_kib.max(usage.max_rss_kib);
+                if let Some(group) = running.group_of(node) {
+                    group.usage.add(usage);
+                }
                 self.part_done(step, node);
             }
             said => {
-                if let FromPart::Exited { exit, .. } = &said {
-                    running.exit = worse(running.exit, *exit);
+                if let (FromPart::Exited { exit, .. }, Some(group)) = (&said, running.group_of(node)) {
+                    group.exit = worse(group.exit, *exit);
                 }
                 self.tell_client(step, &ToClient::Part { node, said });
             }

@@ -28,6 +28,8 @@ use std::fmt;
 pub struct StepRequest {
     /// Job it belongs to.
     pub job: u32,
+    /// The component of a heterogeneous job that it is for; `None`: nothing was said.
+    pub component: Option<u32>,
     /// `--job-name`, or the command's base name.
     pub name: String,
     /// Number of tasks; `None`: one for each node.
@@ -222,6 +224,8 @@ pub enum ToClient {
         nodes: Vec<String>,
         /// The tasks of each node.
         layout: Vec<Vec<u32>>,
+        /// Where the nodes of each of its components begin.
+        firsts: Vec<usize>,
         /// Whether it had to wait.
         waited: bool,
         /// `KillWait`, seconds.
@@ -345,6 +349,8 @@ pub struct Launching {
     pub ports: Option<String>,
     /// Address of the node srun runs on.
     pub launcher: String,
+    /// Of a step in a heterogeneous job or over several components of its own: the CPUs of the nodes that these have.
+    pub allocated: Option<String>,
 }
 
 /// Bytes, sent as they are.

@@ -17,7 +17,7 @@ use crate::{
         spawn::{self, Program},
     },
     job::{
-        ExitStatus,
+        ExitStatus, Job, Placement,
         env::{self, Environment},
         files,
     },
@@ -386,6 +386,16 @@ impl<'a> Starter<'a> {
             .unwrap_or_else(|| name.to_owned())
     }
 
+    /// The component whose name tasks are told: their own, where srun was told the names of all; else the first.
+    fn component(&self) -> &Job {
+        let own = self.launching.nodes.get(self.launching.node).filter(|_| !self.launching.request.own_job);
+        let has = |job: &&Job| {
+            let mut names = job.placement.iter().flat_map(Placement::names);
+            names.any(|name| own.is_some_and(|own| own == name))
+        };
+        self.launch.jobs().find(has).unwrap_or(&self.launch.job)
+    }
+
     fn environment(&self, id: u32, local: usize) -> Environment {
         let launching = self.launching;
         let request = &launching.request;
@@ -400,7 +410,7 @@ impl<'a> Starter<'a> {
             layout: &launching.layout,
             // Of a job of its own srun tells only what was asked for (env.txt).
             distribution: Some(launching.distribution.as_str())
-                .filter(|_| !launching.request.own_job || launching.request.order != Ordering::Unset),
+                .filter(|_| !request.own_job || request.order != Ordering::Unset || launching.allocated.is_some()),
             node: launching.node,
             cpus: launching.cpus,
             id,
@@ -412,6 +422,10 @@ impl<'a> Starter<'a> {
             umask: request.umask,
             label: request.label,
             launcher: &launching.launcher,
+            het: launching.allocated.as_deref().map(|cpus_per_node| {
+                let component = self.component();
+                env::Het { cpus_per_node, name: &component.request.name, partition: &component.partition }
+            }),
         };
         env::task(&mut environment, &facts);
         self.bindings.tell(&mut environment);

@@ -43,6 +43,8 @@ pub struct Query {
     pub duplicates: bool,
     /// `--allocations`
     pub allocations: bool,
+    /// `--whole-hetjob=no`: the id of a heterogeneous job means its first component.
+    first_only: bool,
 }
 
 impl Query {
@@ -58,6 +60,10 @@ impl Query {
         let mut ids = Vec::new();
         for text in options.all("jobs") {
             ids.extend(jobs(text)?);
+        }
+        let whole = options.is_set("whole-hetjob").then(|| options.get("whole-hetjob").unwrap_or("yes"));
+        if whole.is_some_and(|word| word != "no") {
+            ids.iter_mut().for_each(|id| id.het = None);
         }
         let nodes = options.get("nodelist").filter(|text| !text.is_empty()).map(hostlist::expand).transpose();
         let (since, until) = window(options, !ids.is_empty(), now)?;
@@ -75,6 +81,7 @@ impl Query {
             narrow: Narrow::read(options)?,
             duplicates: options.is_set("duplicates"),
             allocations: options.is_set("allocations"),
+            first_only: whole.is_some_and(|word| word == "no"),
         })
     }
 
@@ -107,6 +114,7 @@ impl Query {
         let request = &job.request;
         eligible
             && (self.ids.is_empty() || self.ids.iter().any(|id| is_named(id, job)))
+            && !(self.first_only && !job.leads() && self.ids.iter().any(|id| id.het.is_none() && id.job != job.id))
             && (self.uids.is_empty() || self.uids.contains(&request.user.uid))
             && any(&self.accounts, request.account.as_deref().unwrap_or_default())
             && any(&self.partitions, &job.partition)
@@ -168,7 +176,7 @@ fn any_of(names: &[String], name: &str) -> bool {
 
 fn is_named(id: &JobIdSpec, job: &Job) -> bool {
     match (&id.tasks, &job.array) {
-        (None, _) => id.job == job.id || id.job == job.array_job_id(),
+        (None, _) => job.answers_to(id),
         (Some(_), None) => false,
         (Some(tasks), Some(array)) => {
             id.job == array.job_id

@@ -63,7 +63,7 @@ pub fn direct(plan: &Plan, id: &JobIdSpec) -> SignalJob {
 
 fn is_named(id: &JobIdSpec, job: &Job) -> bool {
     match (&id.tasks, &job.array) {
-        (None, _) => id.job == job.id || id.job == job.array_job_id(),
+        (None, _) => job.answers_to(id),
         (Some(_), None) => false,
         (Some(tasks), Some(array)) => {
             id.job == array.job_id
@@ -109,7 +109,15 @@ fn chosen(plan: &Plan, job: &Job, id: &JobIdSpec) -> Option<Chosen> {
             }
         }),
     };
-    let exact = JobIdSpec { job: job.array_job_id(), tasks, step: id.step.clone(), het: None };
+    let (whole, het) = match job.het {
+        Some(het) => (het.leader, Some(het.offset)),
+        None => (job.array_job_id(), None),
+    };
+    // The step of a heterogeneous job's id is the first component's part of it.
+    if id.step.is_some() && id.het.is_none() && id.job != job.id && het.is_some() {
+        return None;
+    }
+    let exact = JobIdSpec { job: whole, tasks, step: id.step.clone(), het };
     let shown = match &id.step {
         Some(step) => format!("{}.{step}", job.shown_id(BITSTR_LEN)),
         None => job.shown_id(BITSTR_LEN),

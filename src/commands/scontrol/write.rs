@@ -10,7 +10,7 @@ use crate::{
         api::{Call, Reply},
         client::Client,
     },
-    slurm::errno::Errno,
+    slurm::{array::JobIdSpec, errno::Errno},
 };
 
 /// Writes a job's script to a file, `slurm-ID.sh` unless one is named, or to stdout for `-`.
@@ -26,7 +26,10 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
         _ => return Ok(words.too_many()),
     };
     let failed = |errno: Errno| Said::error(format!("job script retrieval failed: {errno}"));
-    let Ok(id) = id.parse::<u32>() else { return Ok(failed(Errno::InvalidJobId)) };
+    let Ok(JobIdSpec { job: id, tasks: None, step: None, .. }) = id.parse() else {
+        return Ok(failed(Errno::InvalidJobId));
+    };
+    // The components of a heterogeneous job have one script.
     let script = match Client::connect()?.ask(&Call::Script(id))? {
         Reply::Script(script) => script,
         Reply::Refused { errno, .. } => return Ok(failed(errno)),

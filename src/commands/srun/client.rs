@@ -2,8 +2,9 @@
 
 mod files;
 mod signals;
+mod streams;
 
-use super::{bring, hooks, output::Output, request::Plan, tasks::Tasks, terminal::Raw};
+use super::{bring, hooks, request::Plan, tasks::Tasks, terminal::Raw};
 use crate::{
     agent::{
         link::Link,
@@ -13,7 +14,7 @@ use crate::{
     commands::terminal::{eprint, take_signals},
     slurm::filename::expand,
 };
-use files::{create, needs_step, open, vars};
+use files::vars;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -28,6 +29,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use streams::Streams;
 
 /// A second ^C within so long is one that is meant.
 const TWICE: Duration = Duration::from_secs(1);
@@ -35,10 +37,10 @@ const TWICE: Duration = Duration::from_secs(1);
 /// How much of stdin is read at once.
 const READ: usize = 64 << 10;
 
-/// Runs the step of `plan` through the agent at the other end of `stream`.
-pub(super) fn run(plan: Plan, stream: UnixStream) -> u8 {
-    plan.warnings.iter().for_each(|line| eprint(line));
-    match Client::new(plan, stream) {
+/// Runs a step through the agent at the other end of `stream`; a plan for each of its components.
+pub(super) fn run(plans: Vec<Plan>, stream: UnixStream) -> u8 {
+    plans.iter().flat_map(|plan| &plan.warnings).for_each(|line| eprint(line));
+    match Client::new(plans, stream) {
         Ok(client) => client.run(),
         Err(text) => {
             eprint(&format!("srun: error: {text}"));
@@ -54,14 +56,16 @@ enum Input {
 }
 
 struct Client {
+    /// That of the step; of several components, of the first.
     plan: Plan,
+    /// Those of the further components.
+    others: Vec<Plan>,
     link: Link,
     signals: SignalFd,
     input: Input,
     /// What was sent is not taken yet.
     input_due: bool,
-    output: Output,
-    error: Option<Output>,
+    streams: Streams,
     tasks: Option<Tasks>,
     step: Option<u32>,
     kill_wait: u32,
@@ -99,31 +103,29 @@ const SIGNALS: [Signal; 10] = [
 ];
 
 impl Client {
-    fn new(plan: Plan, stream: UnixStream) -> Result<Self, String> {
+    /// `plans`: one, or one for each component of the step.
+    fn new(mut plans: Vec<Plan>, stream: UnixStream) -> Result<Self, String> {
         let system = |e: io::Error| e.to_string();
         let signals = take_signals(&SIGNALS).map_err(|e| e.to_string())?;
+        let plan = plans.first().ok_or("no component")?;
         let input = match (&plan.request.input, &plan.input) {
             (Source::Client, Some(pattern)) => {
-                let file = File::open(expand(pattern, &vars(&plan, None)));
+                let file = File::open(expand(pattern, &vars(plan, None)));
                 Input::File(file.map_err(|e| format!("Could not open stdin file: {}", error_text(&e)))?)
             }
             (Source::Client | Source::Rank(_), _) => Input::Stdin,
             _ => Input::None,
         };
         // What cannot be opened is found out before the step begins, not after.
-        let output = open(&plan, plan.output.as_deref(), "stdout")?;
-        let error = match plan.error_is_output {
-            true => None,
-            false => Some(open(&plan, plan.error.as_deref(), "stderr")?),
-        };
+        let streams = Streams::open(&plans)?;
         Ok(Self {
             link: Link::new(stream).map_err(system)?,
             signals,
             input,
             input_due: false,
-            output: Output::new(false, output, None),
-            error: error.map(|file| Output::new(true, file, None)),
-            plan,
+            streams,
+            plan: plans.remove(0),
+            others: plans,
             tasks: None,
             step: None,
             kill_wait: 30,
@@ -142,10 +144,11 @@ impl Client {
     }
 
     fn run(mut self) -> u8 {
-        let request = Request::Step(Box::new(std::mem::take(&mut self.plan.request)));
+        let mut plans: Vec<&mut Plan> = std::iter::once(&mut self.plan).chain(&mut self.others).collect();
+        let request = Request::Step(plans.iter_mut().map(|plan| std::mem::take(&mut plan.request)).collect());
         self.link.send(&request);
-        if let Request::Step(request) = request {
-            self.plan.request = *request;
+        if let Request::Step(requests) = request {
+            plans.into_iter().zip(requests).for_each(|(plan, request)| plan.request = request);
         }
         loop {
             if let Some(exit) = self.exit {
@@ -231,17 +234,17 @@ impl Client {
                 self.exit = Some(1);
             }
             ToClient::Warning(text) => self.tell(&format!("srun: {text}")),
-            ToClient::Created { step, nodes, layout, waited, kill_wait } => {
-                let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout);
+            ToClient::Created { step, nodes, layout, firsts, waited, kill_wait } => {
+                let tasks = Tasks::new(format!("{job}.{step}"), nodes, &layout, &firsts);
                 if waited {
                     self.info(&format!("srun: Step created for {}", tasks.step()));
                 }
                 tasks.launching(&layout).iter().for_each(|line| self.verbose(line));
-                self.begin(step, &tasks);
+                self.begin(step, &layout, &firsts);
                 self.kill_wait = kill_wait;
                 self.about = hooks::Step::new(step, &tasks, &layout, self.plan.request.umask);
                 self.tasks = Some(tasks);
-                if self.plan.request.held {
+                if self.plans().any(|plan| plan.request.held) {
                     self.release();
                 }
             }
@@ -271,7 +274,9 @@ impl Client {
             self.link.send(&FromClient::Kill);
             return;
         }
-        if let Err(lines) = bring::program(&self.plan, self.step.unwrap_or_default()) {
+        let step = self.step.unwrap_or_default();
+        let brought = self.plans().try_for_each(|plan| bring::program(plan, step));
+        if let Err(lines) = brought {
             lines.iter().for_each(|line| eprint(line));
             self.exit = Some(1); // the step ends with us
             return;
@@ -281,25 +286,12 @@ impl Client {
 
     /// There is a step: the files whose names have its number in them can be opened, and labels are as wide as they
     /// have to be.
-    fn begin(&mut self, step: u32, tasks: &Tasks) {
+    fn begin(&mut self, step: u32, layout: &[Vec<u32>], firsts: &[usize]) {
         self.step = Some(step);
-        let label = self.plan.request.label.then(|| tasks.count());
-        let late = |pattern: &Option<String>| pattern.as_deref().filter(|p| needs_step(p)).map(str::to_owned);
-        for (pattern, error) in [(late(&self.plan.output), false), (late(&self.plan.error), true)] {
-            let Some(pattern) = pattern else { continue };
-            match create(&self.plan, &pattern, Some(step)) {
-                Ok(file) if error => self.error = Some(Output::new(true, Some(file), None)),
-                Ok(file) => self.output = Output::new(false, Some(file), None),
-                Err(e) => {
-                    let what = if error { "stderr" } else { "stdout" };
-                    self.tell(&format!("srun: error: Could not open {what} file: {}", error_text(&e)));
-                    self.exit = Some(1);
-                }
-            }
-        }
-        self.output.label(label);
-        if let Some(error) = &mut self.error {
-            error.label(label);
+        let plans: Vec<&Plan> = std::iter::once(&self.plan).chain(&self.others).collect();
+        for error in self.streams.begin(&plans, step, layout, firsts) {
+            self.tell(&format!("srun: error: {error}"));
+            self.exit = Some(1);
         }
         if self.plan.request.terminal.is_some() {
             self.raw = Raw::enter();
@@ -309,19 +301,27 @@ impl Client {
         }
     }
 
-    fn stderr(&mut self) -> &mut Output {
-        self.error.as_mut().unwrap_or(&mut self.output)
+    fn plans(&self) -> impl Iterator<Item = &Plan> {
+        std::iter::once(&self.plan).chain(&self.others)
     }
 
     fn on_part(&mut self, node: usize, said: FromPart) {
         match said {
-            FromPart::Output { task, error: false, bytes } => self.output.write(task, &bytes.0),
-            FromPart::Output { task, error: true, bytes } => self.stderr().write(task, &bytes.0),
-            FromPart::OutputEnd { task, error: false } => self.output.end(task),
-            FromPart::OutputEnd { task, error: true } => self.stderr().end(task),
+            FromPart::Output { task, error, bytes } => {
+                if let Some(output) = self.streams.of_task(task, error) {
+                    output.write(task, &bytes.0);
+                }
+            }
+            FromPart::OutputEnd { task, error } => {
+                if let Some(output) = self.streams.of_task(task, error) {
+                    output.end(task);
+                }
+            }
             FromPart::Message(text) => {
                 let end = self.before_end();
-                self.stderr().put(format!("slurmstepd: error: {text}{end}\n").as_bytes());
+                if let Some(stderr) = self.streams.of_node(node) {
+                    stderr.put(format!("slurmstepd: error: {text}{end}\n").as_bytes());
+                }
             }
             FromPart::Exited { tasks, exit } => {
                 let said = self.tasks.as_mut().map(|t| t.ended(node, &tasks, exit));

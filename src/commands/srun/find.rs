@@ -35,6 +35,9 @@ pub(in crate::commands) enum NotThere {
     /// There is a way in, which is not open now.
     #[error("Communication connection failure: the way to the job's nodes is broken, and is being opened again")]
     Broken,
+    /// It is a component of a heterogeneous job; the first one's id is that of the job.
+    #[error("Job not heterogeneous job leader")]
+    NotLeader,
     /// There is no such job, or no more.
     #[error("Invalid job id specified")]
     Gone,
@@ -83,6 +86,7 @@ fn why_not(id: JobId) -> NotThere {
         Some(job) if job.state == JobState::Pending => NotThere::Pending,
         Some(job) if job.is_away() && !job.is_finished() && afar::is(id) => NotThere::Broken,
         Some(job) if job.is_away() && !job.is_finished() => NotThere::Away,
+        Some(job) if !job.leads() => NotThere::NotLeader,
         _ => NotThere::Gone,
     }
 }

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn it_learns_of_the_step() {
         let layout = [vec![0, 1], vec![2, 3]];
-        let tasks = Tasks::new("9.3".into(), vec!["a".into(), "b".into()], &layout);
+        let tasks = Tasks::new("9.3".into(), vec!["a".into(), "b".into()], &layout, &[0]);
         let variables = Step::new(3, &tasks, &layout, 0o22).variables();
         assert!(variables.contains(&("SLURM_TASKS_PER_NODE", "2(x2)".into())), "{variables:?}");
         assert!(

@@ -19,7 +19,8 @@ use super::{
     asked_for, check_cluster,
     terminal::{eprint, print, refuse},
 };
-use crate::slurm::options::{self, Command, Place, Refusal};
+use crate::slurm::options::{self, Command, Parsed, Place, Refusal};
+use request::Plan;
 use std::ffi::OsString;
 
 /// Runs `srun` with `args`, those behind its name. The exit code is the highest of the tasks'.
@@ -42,13 +43,19 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if mpi::is_list(&parsed.options) {
         return print(mpi::LIST);
     }
-    let mut plan = match request::plan(&parsed.options, &parsed.operands, &args) {
-        Ok(plan) => plan,
+    let mut components: Vec<&Parsed> = parsed.components().collect();
+    components.sort_by_key(|component| component.group);
+    let plan = |component: &&Parsed| {
+        let mut plan = request::plan(&component.options, &component.operands, &args)?;
+        plan.request.component = component.group;
+        Ok(plan)
+    };
+    let mut plans: Vec<Plan> = match components.iter().map(plan).collect() {
+        Ok(plans) => plans,
         Err(refusal) => return refuse(&refusal),
     };
     if parsed.options.get("jobid").is_none() {
-        let program = &parsed.operands[0]; // without one there is no plan
-        return outside::run(plan, &parsed.options, program, &args);
+        return outside::run(plans, &components, &args);
     }
     if parsed.options.is_set("test-only") {
         let words = "--test-only: this is a job already; sbatch --test-only tells when another would start";
@@ -64,10 +71,12 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if let Err(code) = is_right {
         return code;
     }
-    match find::agent(plan.request.job) {
+    match find::agent(plans.first().map_or(0, |plan| plan.request.job)) {
         Ok(stream) => {
-            afar::settle(&mut plan.request, &parsed.options);
-            client::run(plan, stream)
+            for (plan, component) in plans.iter_mut().zip(&components) {
+                afar::settle(&mut plan.request, &component.options);
+            }
+            client::run(plans, stream)
         }
         Err(refusal) => refuse(&refusal),
     }

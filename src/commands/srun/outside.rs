@@ -3,16 +3,24 @@
 use super::{afar, client, find, request::Plan};
 use crate::{
     agent::step::Bytes,
-    commands::{allocation::Wanted, terminal::refuse},
+    commands::{
+        allocation::{Wanted, Wish},
+        terminal::refuse,
+    },
     job::{ExitStatus, env::Environment},
-    slurm::options::{Command, Options},
+    slurm::options::{Command, Parsed},
 };
 use std::ffi::OsString;
 
-/// Runs the step of `plan` in an allocation of its own.
-pub(super) fn run(mut plan: Plan, options: &Options, program: &OsString, args: &[OsString]) -> u8 {
-    let nodes = plan.request.nodes;
-    let wanted = Wanted { command: Command::Srun, options, args, program: Some(program), nodes };
+/// Runs the step of `plans`, one for each of `components`, in an allocation of its own.
+pub(super) fn run(mut plans: Vec<Plan>, components: &[&Parsed], args: &[OsString]) -> u8 {
+    let Some(Parsed { options, .. }) = components.last() else { return 1 };
+    let wishes = components.iter().zip(&plans).map(|(component, plan)| Wish {
+        options: &component.options,
+        program: component.operands.first(),
+        nodes: plan.request.nodes,
+    });
+    let wanted = Wanted { command: Command::Srun, options, args, components: wishes.collect() };
     if options.is_set("test-only") {
         return wanted.test_only().unwrap_or_else(|refusal| refuse(&refusal));
     }
@@ -20,15 +28,20 @@ pub(super) fn run(mut plan: Plan, options: &Options, program: &OsString, args: &
         Ok(allocation) => allocation,
         Err(refusal) => return refuse(&refusal),
     };
-    plan.request.job = allocation.yours.job.id;
-    plan.request.own_job = true;
-    let mut environment = Environment::parse(&plan.request.environment.0);
-    allocation.describe(options, &mut environment);
-    plan.request.environment = Bytes(environment.to_block());
-    let code = match find::agent(plan.request.job) {
+    let job = allocation.yours.job.id;
+    for plan in &mut plans {
+        plan.request.job = job;
+        plan.request.own_job = true;
+        let mut environment = Environment::parse(&plan.request.environment.0);
+        allocation.describe(&wanted.components, &mut environment);
+        plan.request.environment = Bytes(environment.to_block());
+    }
+    let code = match find::agent(job) {
         Ok(stream) => {
-            afar::settle(&mut plan.request, options);
-            client::run(plan, stream)
+            for (plan, wish) in plans.iter_mut().zip(&wanted.components) {
+                afar::settle(&mut plan.request, wish.options);
+            }
+            client::run(plans, stream)
         }
         Err(refusal) => refuse(&refusal),
     };

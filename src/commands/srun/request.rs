@@ -61,7 +61,7 @@ pub(super) fn plan(options: &Options, operands: &[OsString], args: &[OsString]) 
     };
     // Without one the job is yet to be made.
     let job = options.get("jobid").unwrap_or("0");
-    let job = job.parse().map_err(|_| error(&format!("Invalid value for jobid: {job}")))?;
+    let job = job.parse().map_err(|_| error(&format!("Invalid numeric value \"{job}\" for --jobid.")))?;
     let number = |name: &str| options.get(name).and_then(|text| text.parse::<u32>().ok());
     let typed = |name: &str| options.source(name) == Some(options::Source::CommandLine);
     let mut warnings = Vec::new();

@@ -10,6 +10,8 @@ pub(super) struct Tasks {
     /// `190.0`
     step: String,
     nodes: Vec<String>,
+    /// For each node the first task of its component: messages count from there.
+    bases: Vec<u32>,
     running: IdSet,
     exited: IdSet,
     /// Whether to say `Force Terminated` at the end.
@@ -20,9 +22,15 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    pub fn new(step: String, nodes: Vec<String>, layout: &[Vec<u32>]) -> Self {
+    /// Those of a step as it begins. `firsts`: the place of the first node of each of its components.
+    pub fn new(step: String, nodes: Vec<String>, layout: &[Vec<u32>], firsts: &[usize]) -> Self {
         let running = layout.iter().flatten().copied().collect();
-        Self { step, nodes, running, exited: IdSet::new(), forced: false, highest: 0, out_of_memory: false }
+        let first_task = |node: usize| {
+            let first = firsts.iter().rfind(|first| **first <= node).copied().unwrap_or(0);
+            layout.iter().take(first).map(|ids| ids.len() as u32).sum()
+        };
+        let bases = (0..layout.len()).map(first_task).collect();
+        Self { step, nodes, bases, running, exited: IdSet::new(), forced: false, highest: 0, out_of_memory: false }
     }
 
     /// `StepId=190.0`
@@ -83,8 +91,10 @@ impl Tasks {
                 format!("{}{core}", signal_text(signal))
             }
         };
+        let base = self.bases.get(node).copied().unwrap_or(0);
         let node = self.nodes.get(node).map_or("", String::as_str);
-        Some(format!("{node}: {}: {what}", named(&ids)))
+        let shown: IdSet = ids.iter().map(|id| id.saturating_sub(base)).collect();
+        Some(format!("{node}: {}: {what}", named(&shown)))
     }
 
     /// `StepId=190.0 tasks 0-1: running`, and those that have ended.
@@ -107,7 +117,7 @@ mod tests {
     use super::*;
 
     fn tasks() -> Tasks {
-        Tasks::new("190.0".into(), vec!["node1".into(), "node2".into()], &[vec![0, 1, 2], vec![3]])
+        Tasks::new("190.0".into(), vec!["node1".into(), "node2".into()], &[vec![0, 1, 2], vec![3]], &[0])
     }
 
     #[test]
@@ -119,6 +129,14 @@ mod tests {
         assert!(t.some_wait_for_others() && !t.was_forced());
         assert_eq!(t.ended(1, &[3], ExitStatus::signaled(9)).unwrap(), "node2: task 3: Killed");
         assert_eq!((t.exit_code(), t.was_forced()), (137, true));
+    }
+
+    #[test]
+    fn messages_count_the_tasks_of_a_component() {
+        let nodes = vec!["node1".into(), "node2".into()];
+        let mut t = Tasks::new("12.0".into(), nodes, &[vec![0], vec![1, 2]], &[0, 1]);
+        let said = t.ended(1, &[1, 2], ExitStatus::exited(4)).unwrap();
+        assert_eq!(said, "node2: tasks 0-1: Exited with exit code 4"); // het.txt
     }
 
     #[test]

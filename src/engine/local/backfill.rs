@@ -7,9 +7,10 @@
 use super::{
     inventory::{Inventory, Slot},
     place::place,
+    together::together,
 };
 use crate::{
-    engine::{Candidate, Schedule},
+    engine::{Candidate, Given, Schedule},
     job::{JobId, Needs, Partition, Placement},
     slurm::{reason::Reason, time::TimeLimit},
 };
@@ -52,6 +53,13 @@ struct Reserved {
     nodes: HashSet<String>,
 }
 
+impl Reserved {
+    /// Whether what runs there until `ends` would be in the way.
+    fn is_delayed_by(&self, ends: i64, placement: &Placement) -> bool {
+        ends > self.at && placement.names().any(|name| self.nodes.contains(name))
+    }
+}
+
 /// Starts what can start; takes the resources from `inventory` and adds to `running`.
 pub fn schedule(
     queue: &mut dyn Iterator<Item = Candidate>,
@@ -72,7 +80,26 @@ pub fn schedule(
         }
         let ends = until(now, candidate.time_limit);
         let mut left = candidate.count;
-        'places: while left > 0 {
+        if !candidate.others.is_empty()
+            && let Some(places) = together(&candidate, inventory, partitions)
+        {
+            let all: Vec<(i64, &Given)> = std::iter::once(&candidate)
+                .chain(&candidate.others)
+                .map(|one| until(now, one.time_limit))
+                .zip(&places)
+                .collect();
+            let delays =
+                |(ends, given): &(i64, &Given)| reserved.as_ref().is_some_and(|r| r.is_delayed_by(*ends, &given.2));
+            if !all.iter().any(delays) {
+                for (ends, given) in all {
+                    inventory.take(&given.2);
+                    started.push(Running { until: ends, placement: given.2.clone() });
+                }
+                out.starts.extend(places);
+                continue;
+            }
+        }
+        'places: while left > 0 && candidate.others.is_empty() {
             for name in &candidate.partitions {
                 let Some(partition) = partitions.iter().find(|p| &p.name == name && p.up) else { continue };
                 let key = (name.clone(), Arc::clone(&candidate.needs));
@@ -84,9 +111,7 @@ pub fn schedule(
                     hopeless.insert(key);
                     continue;
                 };
-                let in_the_way =
-                    reserved.as_ref().is_some_and(|r| ends > r.at && placement.names().any(|n| r.nodes.contains(n)));
-                if in_the_way {
+                if reserved.as_ref().is_some_and(|r| r.is_delayed_by(ends, &placement)) {
                     continue;
                 }
                 inventory.take(&placement);
@@ -105,7 +130,10 @@ pub fn schedule(
         if first {
             let all = running.values().chain(&started);
             reserved = Some(match earliest(&candidate, inventory, all, partitions, now) {
-                Some((at, _, placement)) => Reserved { at, nodes: placement.names().map(str::to_owned).collect() },
+                Some((at, places)) => Reserved {
+                    at,
+                    nodes: places.iter().flat_map(|(.., placement)| placement.names()).map(str::to_owned).collect(),
+                },
                 None => Reserved { at: i64::MAX, nodes: HashSet::new() },
             });
         }
@@ -114,25 +142,22 @@ pub fn schedule(
     out
 }
 
-/// When and where a job would start, given what runs.
+/// When and where a job, with all its components, would start, given what runs.
 pub fn earliest<'a>(
     candidate: &Candidate,
     inventory: &Inventory,
     running: impl Iterator<Item = &'a Running>,
     partitions: &[Partition],
     now: i64,
-) -> Option<(i64, String, Placement)> {
+) -> Option<(i64, Vec<Given>)> {
     let mut later = inventory.clone();
     let mut ends: Vec<&Running> = running.collect();
     ends.sort_by_key(|r| r.until);
     let mut ends = ends.into_iter().peekable();
     let mut at = now;
     loop {
-        for name in &candidate.partitions {
-            let Some(partition) = partitions.iter().find(|p| &p.name == name) else { continue };
-            if let Some(placement) = place(&candidate.needs, &slots(&later, partition)) {
-                return Some((at, name.clone(), placement));
-            }
+        if let Some(places) = together(candidate, &later, partitions) {
+            return Some((at, places));
         }
         let next = ends.next()?;
         at = at.max(next.until);

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     agent::wire::Control,
     config::Config,
-    engine::{Candidate, Engine, Report, Schedule, Start, Unfit},
-    job::{Gpus, Job, JobId, Memory, Needs, Node, Partition, Placement},
+    engine::{Candidate, Engine, Given, Report, Schedule, Start, Unfit},
+    job::{Gpus, Job, JobId, Memory, Needs, Node, Partition},
     slurm::{errno::Errno, time::TimeLimit},
 };
 use std::{collections::HashMap, io, path::Path};
@@ -168,12 +168,12 @@ impl Engine for Local {
         backfill::schedule(queue, &mut self.inventory, &mut self.running, &self.partitions, now)
     }
 
-    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, String, Placement)> {
+    fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)> {
         backfill::earliest(candidate, &self.inventory, self.running.values(), &self.partitions, now)
     }
 
     fn start(&mut self, start: Start) -> io::Result<()> {
-        self.note(&start.job);
+        std::iter::once(&start.job).chain(&start.others).for_each(|job| self.note(job));
         self.launcher.start(start, &self.inventory)
     }
 
@@ -182,7 +182,10 @@ impl Engine for Local {
             self.inventory.take(placement);
         }
         self.note(job);
-        self.launcher.adopt(job.id);
+        // The agents of a heterogeneous job are those of its first component.
+        if job.leads() {
+            self.launcher.adopt(job.id);
+        }
     }
 
     fn control(&mut self, job: JobId, control: Control) {
@@ -195,7 +198,8 @@ impl Engine for Local {
             TimeLimit::Unlimited => None,
             TimeLimit::Minutes(minutes) => Some(minutes),
         };
-        self.launcher.control(job.id, Control::TimeLimit(minutes));
+        let component = job.het.map(|het| het.offset);
+        self.launcher.control(job.leader_id(), Control::TimeLimit(minutes).of(component));
     }
 
     fn release(&mut self, job: &Job) {

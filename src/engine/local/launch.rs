@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     engine::{Report, Start},
     host::directory,
-    job::JobId,
+    job::{JobId, Placement},
 };
 use std::{
     collections::HashMap,
@@ -86,8 +86,9 @@ impl Launcher {
             }
             other => other?,
         }
-        let nodes = start.job.placement.as_ref().map(|p| p.names().map(str::to_owned).collect::<Vec<_>>());
-        let nodes = nodes.unwrap_or_default();
+        let jobs = std::iter::once(&start.job).chain(&start.others);
+        let placements = jobs.filter_map(|job| job.placement.as_ref());
+        let nodes: Vec<String> = placements.flat_map(Placement::names).map(str::to_owned).collect();
         let hosts = nodes.iter().map(|name| Host {
             name: name.clone(),
             address: inventory.address(inventory.index(name).unwrap_or_default()),
@@ -105,6 +106,7 @@ impl Launcher {
             over_time_limit: self.over_time_limit,
             spool: spool.clone(),
             job: start.job,
+            others: start.others,
             made: None,
         };
         fs::write(spool.launch(), serde_json::to_vec(&launch).map_err(io::Error::other)?)?;

@@ -6,6 +6,7 @@ mod launch;
 mod place;
 #[cfg(test)]
 mod tests;
+mod together;
 mod watch;
 
 mod imp;

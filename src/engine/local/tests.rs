@@ -158,6 +158,7 @@ fn candidate(id: u32, nodes: u32, minutes: u32) -> Candidate {
         needs: Arc::new(Needs { gpus: Gpus::None, ..Needs::of(&request, Some(2000)) }),
         partitions: vec!["gpu".into()],
         time_limit: TimeLimit::Minutes(minutes),
+        others: Vec::new(),
     }
 }
 
@@ -186,6 +187,22 @@ fn an_array_takes_all_that_is_free() {
     let schedule = backfill::schedule(&mut queue.into_iter(), &mut lab, &mut running, &[partition()], 0);
     assert_eq!(schedule.starts.len(), 4);
     assert_eq!(schedule.reasons, [(1, Reason::Resources)]);
+}
+
+#[test]
+fn components_start_together_on_nodes_of_their_own_or_not_at_all() {
+    let mut lab = lab();
+    let mut running = HashMap::new();
+    let whole = |first: Candidate, second| Candidate { others: vec![second], ..first };
+    let mut named = candidate(3, 1, 10);
+    named.needs = Arc::new(Needs { nodelist: vec!["node1".into()], ..(*named.needs).clone() });
+    let queue = vec![whole(candidate(1, 1, 10), candidate(2, 4, 10)), whole(candidate(4, 1, 5), named)];
+    let schedule = backfill::schedule(&mut queue.into_iter(), &mut lab, &mut running, &[partition()], 0);
+    // The first never fits on four nodes; of the second, who names a node gets it.
+    let started: Vec<_> = schedule.starts.iter().map(|(id, _, p)| (*id, p.names().collect::<Vec<_>>())).collect();
+    assert_eq!(started, [(4, vec!["node2"]), (3, vec!["node1"])]);
+    assert_eq!(schedule.reasons, [(1, Reason::Resources)]);
+    assert!(lab.slots[2].is_idle());
 }
 
 #[test]

@@ -152,7 +152,7 @@ impl Watch {
                     () = &mut gone => lost = true,
                 }
                 let events = reader.read();
-                over = events.iter().any(|e| matches!(e.kind, EventKind::Ended { .. }));
+                over = events.iter().any(|e| e.component == 0 && matches!(e.kind, EventKind::Ended { .. }));
                 if !events.is_empty() {
                     let _ = reports.send(Report { job: id, news: News::Events(events) });
                 }

@@ -16,9 +16,9 @@ use super::{
 use crate::{
     agent::{Layout, wire::Control},
     config::{Config, PartitionConfig},
-    engine::{Candidate, Engine, Forecast, Report, Schedule, Sending, Start, Unfit},
+    engine::{Candidate, Engine, Forecast, Given, Report, Schedule, Sending, Start, Unfit},
     host::directory,
-    job::{Job, JobId, Kind, Needs, Node, Partition, Placement, Request, Shape},
+    job::{Job, JobId, Kind, Needs, Node, Partition, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
 };
 use std::{
@@ -228,7 +228,7 @@ impl Engine for SkyPilot {
         Schedule { handed: handed.flatten().collect(), ..Schedule::default() }
     }
 
-    fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, String, Placement)> {
+    fn would_start(&self, _candidate: &Candidate, _now: i64) -> Option<(i64, Vec<Given>)> {
         None
     }
 

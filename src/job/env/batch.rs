@@ -56,7 +56,7 @@ impl Batch<'_> {
 }
 
 /// A variable, and how it follows from the facts.
-type Row = (&'static str, fn(&Batch) -> Option<String>);
+pub(super) type Row = (&'static str, fn(&Batch) -> Option<String>);
 
 /// `value` as it is written, if there is one.
 fn shown(value: Option<impl ToString>) -> Option<String> {
@@ -64,7 +64,7 @@ fn shown(value: Option<impl ToString>) -> Option<String> {
 }
 
 /// What every process of a job has, wherever it runs.
-const JOB: &[Row] = &[
+pub(super) const JOB: &[Row] = &[
     ("SLURM_ARRAY_JOB_ID", |b| shown(b.array().map(|(a, _)| a.job_id))),
     ("SLURM_ARRAY_TASK_COUNT", |b| shown(b.array().map(|(a, _)| a.spec.count()))),
     ("SLURM_ARRAY_TASK_ID", |b| shown(b.array().map(|(_, task)| task))),
@@ -202,7 +202,7 @@ pub fn shell(environment: &mut Environment, facts: &Batch) {
 
 /// What describes the job that sbatch was typed in says nothing of this one: a leftover `SLURM_NTASKS` would be
 /// taken for a wish by srun. Outside of a job the user's own `SLURM_*` are left alone.
-fn forget_another_job(environment: &mut Environment) {
+pub(super) fn forget_another_job(environment: &mut Environment) {
     if environment.get("SLURM_JOB_ID").is_none() {
         return;
     }
@@ -210,5 +210,5 @@ fn forget_another_job(environment: &mut Environment) {
         let rows = JOB.iter().chain(SCRIPT).map(|(n, _)| *n).chain(STEP.iter().copied());
         rows.into_iter().any(|row| row.as_bytes() == name)
     };
-    environment.retain(|name| !ours(name));
+    environment.retain(|name| !ours(name) && !super::het::is_of_components(name));
 }

@@ -6,12 +6,14 @@
 
 mod batch;
 mod export;
+mod het;
 mod names;
 mod task;
 
 pub use batch::{Batch, batch, shell};
 pub use export::{Base, base, of_batch, of_step};
-pub use task::{Task, task};
+pub use het::{describe_components, describe_shell, size};
+pub use task::{Het, Task, task};
 
 /// Environment variables in order: `NAME=value` each. Names occur once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

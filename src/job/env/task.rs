@@ -44,6 +44,19 @@ pub struct Task<'a> {
     pub label: bool,
     /// Where srun runs.
     pub launcher: &'a str,
+    /// Of a step in a heterogeneous job or over several components of its own: the CPUs of the nodes these have, and
+    /// name and partition of one. Such a step has for its job's nodes its own (`het.txt`).
+    pub het: Option<Het<'a>>,
+}
+
+/// What is otherwise in a step of several components.
+pub struct Het<'a> {
+    /// `SLURM_JOB_CPUS_PER_NODE`
+    pub cpus_per_node: &'a str,
+    /// `SLURM_JOB_NAME`
+    pub name: &'a str,
+    /// `SLURM_JOB_PARTITION`
+    pub partition: &'a str,
 }
 
 impl Task<'_> {
@@ -53,6 +66,13 @@ impl Task<'_> {
 
     fn tasks_per_node(&self) -> String {
         repetitions(self.layout.iter().map(|ids| ids.len() as u32))
+    }
+
+    fn job_nodes(&self) -> String {
+        match self.het {
+            Some(_) => hostlist::compress(self.nodes),
+            None => names::node_list(self.job),
+        }
     }
 
     fn node_name(&self) -> Option<String> {
@@ -86,8 +106,14 @@ const TASK: &[Row] = &[
     ("SLURM_JOBID", |t| Some(t.job.id.to_string())),
     ("SLURM_JOB_GID", |t| Some(t.job.request.user.gid.to_string())),
     ("SLURM_JOB_ID", |t| Some(t.job.id.to_string())),
-    ("SLURM_JOB_NODELIST", |t| Some(names::node_list(t.job))),
-    ("SLURM_JOB_NUM_NODES", |t| Some(names::nodes(t.job).len().to_string())),
+    ("SLURM_JOB_CPUS_PER_NODE", |t| Some(t.het.as_ref()?.cpus_per_node.into())),
+    ("SLURM_JOB_NAME", |t| Some(t.het.as_ref()?.name.into())),
+    ("SLURM_JOB_NODELIST", |t| Some(t.job_nodes())),
+    ("SLURM_JOB_NUM_NODES", |t| match t.het {
+        Some(_) => Some(t.nodes.len().to_string()),
+        None => Some(names::nodes(t.job).len().to_string()),
+    }),
+    ("SLURM_JOB_PARTITION", |t| Some(t.het.as_ref()?.partition.into())),
     ("SLURM_JOB_UID", |t| Some(t.job.request.user.uid.to_string())),
     ("SLURM_JOB_USER", |t| Some(t.job.request.user.name.clone())),
     ("SLURM_LABELIO", |t| t.label.then(|| "1".into())),
@@ -95,7 +121,7 @@ const TASK: &[Row] = &[
     ("SLURM_LOCALID", |t| Some(t.local_id.to_string())),
     ("SLURM_NNODES", |t| Some(t.nodes.len().to_string())),
     ("SLURM_NODEID", |t| Some(t.node.to_string())),
-    ("SLURM_NODELIST", |t| Some(names::node_list(t.job))),
+    ("SLURM_NODELIST", |t| Some(t.job_nodes())),
     ("SLURM_NPROCS", |t| Some(t.tasks().to_string())),
     ("SLURM_NTASKS", |t| Some(t.tasks().to_string())),
     ("SLURM_NTASKS_PER_TRES", |t| {

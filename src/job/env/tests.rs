@@ -114,6 +114,7 @@ fn a_task_on_the_second_node() {
         umask: 0o022,
         label: false,
         launcher: "127.0.0.1",
+        het: None,
     };
     task(&mut environment, &facts);
     let changed =

@@ -41,7 +41,13 @@ fn identity(record: &mut Record, job: &Job, element: Option<u32>, context: &Cont
             record.number("ArrayTaskThrottle", throttle);
         }
     }
+    if let Some(het) = job.het {
+        record.number("HetJobId", het.leader).number("HetJobOffset", het.offset);
+    }
     record.put("JobName", &request.name).line();
+    if let Some(het) = job.het {
+        record.put("HetJobIdSet", het.id_set()).line();
+    }
     let named = |name: &str, id: u32| format!("{name}({id})");
     record.put("UserId", named(&user.name, user.uid)).put("GroupId", named(&user.group, user.gid));
     record.fixed("MCS_label=N/A").line();

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    Command, Options, Parsed, Refusal, Setting, Source, env, exclusions, foreign, getopt,
-    parse::{apply, parse_words, refuse},
+    Command, Options, Parsed, Refusal, Setting, Source, env, exclusions, foreign, getopt, het,
+    parse::{apply, refuse},
 };
 use crate::slurm::directives::{self, Directives};
 
@@ -24,6 +24,10 @@ pub type ReadScript<'a> = dyn FnMut(&Options, &[OsString]) -> Result<Option<Scri
 /// Options that count on the command line only; a directive may say them, and is not heard (directives.txt).
 const NOT_IN_SCRIPTS: [&str; 7] = ["help", "usage", "version", "quiet", "verbose", "ignore-pbs", "wrap"];
 
+/// What sbatch says of the old word.
+const PACKJOB: &str =
+    "sbatch: Warning: the \"packjob\" component separator is being deprecated. Please, use \"hetjob\" instead.";
+
 /// Parses sbatch's command line, its variables, and the directives of the script.
 ///
 /// Precedence: directive, variable, command line. The script is not read when the
@@ -35,7 +39,7 @@ pub fn parse_batch(
 ) -> Result<(Parsed, Option<Script>), Refusal> {
     let (parsed, script) = read_batch(args, env, read_script)?;
     if !parsed.asks_for_help() {
-        refuse(&parsed.options)?;
+        parsed.components().try_for_each(|component| refuse(&component.options))?;
     }
     Ok((parsed, script))
 }
@@ -46,26 +50,59 @@ pub fn read_batch(
     env: &dyn Fn(&str) -> Option<String>,
     read_script: &mut ReadScript<'_>,
 ) -> Result<(Parsed, Option<Script>), Refusal> {
-    let mut parsed = parse_words(Command::Sbatch, args)?;
-    if parsed.asks_for_help() {
-        return Ok((parsed, None));
+    let all = het::components(Command::Sbatch, args)?;
+    if all.iter().any(Parsed::asks_for_help) {
+        return Ok((het::first(Command::Sbatch, all), None));
     }
-    let script = read_script(&parsed.options, &parsed.operands)?;
-    env::read(&mut parsed.options, env)?;
+    let mut parsed = het::first(Command::Sbatch, all);
+    // What of the command line is of the script may stand in any component.
+    let mut early = parsed.options.clone();
+    parsed.others.iter().flat_map(|p| p.options.occurrences()).for_each(|setting| early.push(setting.clone()));
+    let script = read_script(&early, &parsed.operands)?;
+    let mut found = Directives::default();
     if let Some(script) = &script {
-        let foreign = !parsed.options.is_set("ignore-pbs");
-        let found = directives::read(&script.bytes, &script.name, foreign)
+        let foreign = !early.is_set("ignore-pbs");
+        found = directives::read(&script.bytes, &script.name, foreign)
             .map_err(|e| Refusal::fatal(Command::Sbatch, e.to_string()))?;
-        apply_directives(&mut parsed.options, found)?;
     }
-    exclusions::check(&mut parsed.options)?;
+    // The last component of the command line is all that are left in the script.
+    let missing = (1 + found.others.len()).saturating_sub(1 + parsed.others.len());
+    let last = parsed.others.last().unwrap_or(&parsed).options.clone();
+    parsed.others.extend((0..missing).map(|_| Parsed { options: last.clone(), ..Parsed::new(Command::Sbatch) }));
+    let own = std::iter::once(std::mem::take(&mut found.sbatch)).chain(std::mem::take(&mut found.others));
+    let own: Vec<_> = own.chain(std::iter::repeat_with(Vec::new)).take(1 + parsed.others.len()).collect();
+    let mut earlier: Option<Options> = None;
+    for (component, sbatch) in
+        std::iter::once(&mut parsed.options).chain(parsed.others.iter_mut().map(|p| &mut p.options)).zip(own)
+    {
+        env::read(component, env)?;
+        apply_directives(component, sbatch, &found)?;
+        if let Some(earlier) = earlier.take() {
+            het::inherit(component, &earlier);
+        }
+        exclusions::check(component)?;
+        earlier = Some(component.clone());
+    }
+    if found.says_packjob {
+        let last = parsed.others.last_mut().map_or(&mut parsed.options, |other| &mut other.options);
+        last.note(PACKJOB.into());
+    }
+    // It is the script of all, wherever it was said.
+    if let Some(setting) = earlier.iter().flat_map(Options::iter).find(|setting| setting.row.name == "wrap").cloned()
+        && !parsed.options.is_set("wrap")
+    {
+        std::iter::once(&mut parsed.options)
+            .chain(parsed.others.iter_mut().map(|other| &mut other.options))
+            .filter(|options| !options.is_set("wrap"))
+            .for_each(|options| options.push(setting.clone()));
+    }
     Ok((parsed, script))
 }
 
 /// Takes a script's directives: `#SBATCH` first, then those of PBS and LSF.
-pub(super) fn apply_directives(options: &mut Options, found: Directives) -> Result<(), Refusal> {
-    let foreign = foreign::translate(&found)?;
-    let scan = getopt::scan(Command::Sbatch, &foreign::arguments(found.sbatch), false)?;
+fn apply_directives(options: &mut Options, sbatch: Vec<Vec<u8>>, found: &Directives) -> Result<(), Refusal> {
+    let foreign = foreign::translate(found)?;
+    let scan = getopt::scan(Command::Sbatch, &foreign::arguments(sbatch), false)?;
     for given in scan.options {
         take(options, given.row.name, given.value)?;
     }

@@ -16,6 +16,7 @@ mod explain;
 mod foreign;
 mod getopt;
 mod help;
+mod het;
 mod parse;
 mod place;
 mod refusal;

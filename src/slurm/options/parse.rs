@@ -2,9 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{
-    Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, compound, env, exclusions, getopt, place,
-};
+use super::{Arg, Class, Command, Kind, Options, Refusal, Row, Setting, Source, check, compound, getopt, het, place};
 
 /// A command line that has been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +11,10 @@ pub struct Parsed {
     pub options: Options,
     /// What is no option: a script and its arguments, job ids, keywords.
     pub operands: Vec<OsString>,
+    /// The further components of a heterogeneous job or step.
+    pub others: Vec<Parsed>,
+    /// srun: the component of its job that it is for, where the job has several.
+    pub group: Option<u32>,
 }
 
 /// Parses the command line (without the command's own name) and the input variables.
@@ -20,20 +22,17 @@ pub struct Parsed {
 /// With `--help`, `--usage`, `--version` (`--helpformat` of sacct) nothing else is
 /// checked: look for these first. For sbatch use [`super::parse_batch`], which reads the script's directives too.
 pub fn parse(command: Command, args: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<Parsed, Refusal> {
-    let mut parsed = parse_words(command, args)?;
-    if !parsed.asks_for_help() {
-        env::read(&mut parsed.options, env)?;
-        exclusions::check(&mut parsed.options)?;
-        display(&parsed.options, env)?;
-        refuse(&parsed.options)?;
+    let all = het::components(command, args)?;
+    match all.iter().any(Parsed::asks_for_help) {
+        true => Ok(het::first(command, all)),
+        false => het::complete(command, all, env),
     }
-    Ok(parsed)
 }
 
 /// The command line alone.
 pub(super) fn parse_words(command: Command, args: &[OsString]) -> Result<Parsed, Refusal> {
     let scan = getopt::scan(command, args, true)?;
-    let mut parsed = Parsed { options: Options::new(command), operands: scan.operands };
+    let mut parsed = Parsed { operands: scan.operands, ..Parsed::new(command) };
     let at_once = scan.options.last().filter(|g| getopt::AT_ONCE.contains(&g.row.name));
     let given = match at_once {
         Some(given) => vec![given.clone()],
@@ -48,6 +47,16 @@ pub(super) fn parse_words(command: Command, args: &[OsString]) -> Result<Parsed,
 }
 
 impl Parsed {
+    /// Nothing yet.
+    pub(super) fn new(command: Command) -> Self {
+        Self { options: Options::new(command), operands: Vec::new(), others: Vec::new(), group: None }
+    }
+
+    /// It and the further components.
+    pub fn components(&self) -> impl Iterator<Item = &Parsed> {
+        std::iter::once(self).chain(&self.others)
+    }
+
     /// Whether an option is set that is answered at once, instead of doing anything.
     pub fn asks_for_help(&self) -> bool {
         getopt::AT_ONCE.iter().any(|name| self.options.is_set(name))
@@ -65,7 +74,7 @@ pub(super) fn apply(options: &mut Options, setting: Setting) -> Result<(), Refus
 }
 
 /// `--x11` wants a display; one that names no nodes wants nothing.
-fn display(options: &Options, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
+pub(super) fn display(options: &Options, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
     let nodes = options.get("x11").unwrap_or("all");
     let is_wanted = options.is_set("x11") && ["all", "first", "last", "batch"].contains(&nodes);
     if is_wanted && env("DISPLAY").is_none_or(|display| display.is_empty()) {

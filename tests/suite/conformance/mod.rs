@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 14] = [
+const CAPTURES: [&str; 15] = [
     "env",
     "sbatch",
     "directives",
@@ -28,6 +28,7 @@ const CAPTURES: [&str; 14] = [
     "extra",
     "enforced",
     "dependency",
+    "het",
 ];
 
 /// In these nothing may differ without a reason.

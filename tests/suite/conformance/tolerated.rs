@@ -3,10 +3,16 @@
 /// Variables that only one of the two has.
 pub const DROPPED: &[(&str, &str)] = &[
     ("SLURM_NODE_ALIASES", "gone in 23.11"),
+    ("SLURM_NODE_ALIASES_HET_GROUP_0", "gone in 23.11"),
+    ("SLURM_NODE_ALIASES_HET_GROUP_1", "gone in 23.11"),
     ("SLURM_WORKING_CLUSTER", "gone in 23.11"),
     ("SLURM_JOB_CPUS_PER_NODE_PACK_GROUP_0", "gone in 23.02"),
     ("SLURM_JOB_START_TIME", "new in 23.02"),
     ("SLURM_JOB_END_TIME", "new in 23.02"),
+    ("SLURM_JOB_START_TIME_HET_GROUP_0", "new in 23.02"),
+    ("SLURM_JOB_START_TIME_HET_GROUP_1", "new in 23.02"),
+    ("SLURM_JOB_END_TIME_HET_GROUP_0", "new in 23.02"),
+    ("SLURM_JOB_END_TIME_HET_GROUP_1", "new in 23.02"),
     ("SLURM_OOM_KILL_STEP", "new in 24.05"),
     ("SLURM_TRES_PER_TASK", "new in 23.11"),
     ("SLURM_SCRIPT_CONTEXT", "new in 23.02"),
@@ -99,6 +105,7 @@ pub const LINES_OUT: &[(&str, &str, &str, &str)] = &[
     ("env", "salloc: Nodes ", " are ready for job\n", "the same"),
     ("salloc", "salloc: Job allocation ", " has been revoked.\n", "said or not said of one that was just given back"),
     ("env", "salloc: Job allocation ", " has been revoked.\n", "the same"),
+    ("het", "salloc: Job allocation ", " has been revoked.\n", "the same"),
 ];
 
 /// Words for other words in one capture.

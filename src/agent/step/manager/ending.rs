@@ -7,9 +7,10 @@ use crate::{
         event::EventKind,
         step::{FromPart, ToClient, worse},
     },
-    job::{ExitStatus, StepId},
+    job::{ExitStatus, StepId, Usage},
     slurm::state::JobState,
 };
+use std::collections::BTreeMap;
 
 impl Agent {
     pub(super) fn part_done(&mut self, step: u32, node: usize) {
@@ -42,7 +43,9 @@ impl Agent {
         };
         part.connection = None;
         let exit = ExitStatus::signaled(9);
-        running.exit = worse(running.exit, exit);
+        if let Some(group) = running.group_of(node) {
+            group.exit = worse(group.exit, exit);
+        }
         let tasks = running.plan.layout.get(node).cloned().unwrap_or_default();
         self.tell_client(step, &ToClient::Part { node, said: FromPart::Exited { tasks, exit } });
         self.part_done(step, node);
@@ -52,16 +55,28 @@ impl Agent {
         let Some(running) = self.manager.steps.remove(&step) else {
             return;
         };
-        self.manager.account.give_back(&running.plan);
-        self.manager.highest = worse_code(self.manager.highest, running.exit);
-        let (exit, usage) = (running.exit, running.usage);
         let cancelled_by = running.cancelled_by;
-        let state = match (cancelled_by, running.timed_out) {
-            (Some(_), _) => JobState::Cancelled,
-            (None, true) => JobState::Timeout,
-            (None, false) => batch::state_of(exit),
-        };
-        self.note(EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by });
+        let mut of_components: BTreeMap<usize, (ExitStatus, Usage)> = BTreeMap::new();
+        for group in running.groups {
+            if let Some(account) = self.manager.accounts.get_mut(group.component) {
+                account.give_back(&group.plan);
+            }
+            let (exit, usage) = of_components.entry(group.component).or_default();
+            *exit = worse(*exit, group.exit);
+            usage.add(group.usage);
+        }
+        for (component, (exit, usage)) in of_components {
+            if component == 0 {
+                self.manager.highest = self.manager.highest.derive(exit);
+            }
+            let state = match (cancelled_by, running.timed_out) {
+                (Some(_), _) => JobState::Cancelled,
+                (None, true) => JobState::Timeout,
+                (None, false) => batch::state_of(exit),
+            };
+            let ended = EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by };
+            self.note_of(component as u32, ended);
+        }
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {
             events.tell();
@@ -72,9 +87,4 @@ impl Agent {
         self.tell_watchers(step, &ToClient::Done);
         self.start_waiting();
     }
-}
-
-/// `DerivedExitCode`, as slurmctld's `_internal_step_complete` has it: a step for want of memory takes the place of what was.
-fn worse_code(a: ExitStatus, b: ExitStatus) -> ExitStatus {
-    if b == ExitStatus::OUT_OF_MEMORY || b.code() > a.code() || (a.is_success() && !b.is_success()) { b } else { a }
 }

@@ -38,7 +38,7 @@ impl Agent {
         let Some(running) = self.manager.steps.get_mut(&step).filter(|s| s.held) else {
             return false;
         };
-        running.exit = ExitStatus::exited(1);
+        running.groups.iter_mut().for_each(|group| group.exit = ExitStatus::exited(1));
         running.parts.iter_mut().for_each(|part| part.done = true);
         self.finish_step(step);
         true

@@ -111,7 +111,7 @@ impl Agent {
 
 impl super::Manager {
     fn unmeasured(&self, running: &Running) -> Vec<NodeUsage> {
-        let names = running.plan.nodes.iter().map(|share| self.account.name(share.index).to_owned());
+        let names = running.plan.nodes.iter().map(|share| self.name(share.index).to_owned());
         names.map(|node| NodeUsage { node, tasks: Vec::new() }).collect()
     }
 

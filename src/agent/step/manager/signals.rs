@@ -1,6 +1,6 @@
 //! Signals to steps, and their end before their tasks'.
 
-use super::Running;
+use super::{Group, PartState, Running};
 use crate::agent::{
     agent::Agent,
     step::{FromPart, ToClient, ToPart},
@@ -26,18 +26,56 @@ impl Agent {
         }
     }
 
-    /// `*** STEP 80.0 ON node1 CANCELLED AT ... ***` and a signal. The line is the first node's of the step.
+    /// `*** STEP 80.0 ON node1 CANCELLED AT ... ***` and a signal. The line is the first node's of the step; over several
+    /// components of a heterogeneous job, the first node's of each.
     pub(super) fn cancel_step(&mut self, step: u32, signal: i32, words: &str) {
-        let job = self.launch.job.id;
-        let Some(running) = self.manager.steps.get_mut(&step) else {
+        let Some(running) = self.manager.steps.get(&step) else {
             return;
         };
-        let first = running.plan.nodes.first().map_or(0, |n| n.index);
         let stamp = crate::agent::clock::stamp();
-        let node = self.manager.account.name(first);
-        let line = format!("*** STEP {job}.{step} ON {node} CANCELLED AT {stamp}{words} ***");
-        self.tell_client(step, &ToClient::Part { node: 0, said: FromPart::Message(line) });
+        let line = |group: &Group| {
+            let job = self.launch.jobs().nth(group.component).map_or(0, |job| job.id);
+            let first = group.plan.nodes.first().map_or(0, |n| n.index);
+            let node = self.manager.name(first);
+            (group.parts.start, format!("*** STEP {job}.{step} ON {node} CANCELLED AT {stamp}{words} ***"))
+        };
+        let lines: Vec<(usize, String)> = running.groups.iter().map(line).collect();
+        for (node, line) in lines {
+            self.tell_client(step, &ToClient::Part { node, said: FromPart::Message(line) });
+        }
         self.tell_parts(step, &ToPart::Cancel(signal));
+    }
+
+    /// A step ends since what it runs on ends: TERM.
+    pub(in crate::agent) fn abort_step(&mut self, step: u32, words: &str) {
+        self.tell_client(step, &ToClient::Aborted);
+        self.cancel_step(step, SIGTERM, words);
+    }
+
+    /// Kills a step, now and without a word.
+    pub(in crate::agent) fn kill_step(&mut self, step: u32) {
+        self.tell_parts(step, &ToPart::Signal(SIGKILL));
+    }
+
+    /// Sends a signal to what a step has of one component. `false`: there is no such step.
+    pub(in crate::agent) fn signal_component_of(&mut self, step: u32, component: u32, signal: i32) -> bool {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return false;
+        };
+        let groups = running.groups.iter().filter(|group| group.component == component as usize);
+        let parts: Vec<usize> = groups.flat_map(|group| group.parts.clone()).collect();
+        let mut connected = Vec::new();
+        for part in &parts {
+            match running.parts.get_mut(*part) {
+                Some(PartState { done: false, connection: Some(connection), .. }) => connected.push(*connection),
+                Some(part) if !part.done => part.pending.push(ToPart::Signal(signal)),
+                _ => {}
+            }
+        }
+        for connection in connected {
+            self.send(connection, &ToPart::Signal(signal));
+        }
+        !parts.is_empty()
     }
 
     pub(super) fn all_steps(&self) -> Vec<u32> {
@@ -46,14 +84,9 @@ impl Agent {
 
     /// The job ends: TERM to all steps, and no new ones.
     pub(in crate::agent) fn cancel_steps(&mut self, words: &str) {
-        let job = self.launch.job.id;
-        for waiting in std::mem::take(&mut self.manager.waiting) {
-            let text = format!("Unable to create step for job {job}: Job/step already completing or completed");
-            self.send(waiting.client, &ToClient::Refused(text));
-        }
+        self.refuse_waiting();
         for step in self.all_steps() {
-            self.tell_client(step, &ToClient::Aborted);
-            self.cancel_step(step, SIGTERM, words);
+            self.abort_step(step, words);
         }
     }
 
@@ -84,7 +117,7 @@ impl Agent {
     /// Kills all steps, now and without a word.
     pub(in crate::agent) fn kill_steps(&mut self) {
         for step in self.all_steps() {
-            self.tell_parts(step, &ToPart::Signal(SIGKILL));
+            self.kill_step(step);
         }
     }
 }

@@ -50,9 +50,11 @@ impl Agent {
             self.send(id, &ToClient::Refused(text.into()));
             return;
         };
-        let nodes = running.plan.nodes.iter().map(|n| self.manager.account.name(n.index).to_owned()).collect();
+        let nodes = running.plan.nodes.iter().map(|n| self.manager.name(n.index).to_owned()).collect();
         let layout = running.plan.layout.clone();
-        let created = ToClient::Created { step, nodes, layout, waited: false, kill_wait: self.launch.kill_wait };
+        let firsts = Vec::new();
+        let created =
+            ToClient::Created { step, nodes, layout, firsts, waited: false, kill_wait: self.launch.kill_wait };
         self.send(id, &created);
         self.manager.watchers.insert(id, Watcher { step, input, waits: None });
     }

@@ -79,7 +79,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::value("gres", Gres, "list", "required generic resources").sbatch(HONOURED, &["SBATCH_GRES"]).srun(HONOURED, &["SLURM_GRES", "SLURM_STEP_GRES"]).salloc(HONOURED, &["SALLOC_GRES"]),
     Row::value("gres-flags", Choice(&["disable-binding", "enforce-binding", "one-task-per-sharing", "multiple-tasks-per-sharing", "allow-task-sharing"]), "opts", "flags related to GRES management").sbatch(PINNING, &["SBATCH_GRES_FLAGS"]).srun(PINNING, &["SLURM_GRES_FLAGS"]).salloc(PINNING, &["SALLOC_GRES_FLAGS"]),
     Row::flag("help", "show this help message").short('h').section(Help).sbatch(HONOURED, NONE).srun(HONOURED, NONE).salloc(HONOURED, NONE),
-    Row::value("het-group", Text, "value", "hetjob component allocation(s) in which to launch application").srun(NOT_YET, NONE),
+    Row::value("het-group", Text, "value", "hetjob component allocation(s) in which to launch application").srun(HONOURED, NONE),
     Row::value("hint", Hint, "type", "bind tasks according to application hints").section(Affinity).sbatch(TOPOLOGY, &["SBATCH_HINT", "SLURM_HINT"]).srun(TOPOLOGY, &["SLURM_HINT"]).salloc(TOPOLOGY, &["SALLOC_HINT", "SLURM_HINT"]),
     Row::flag("hold", "submit job in held state").short('H').sbatch(HONOURED, NONE).srun(ALLOCATIONS, NONE).salloc(HONOURED, NONE),
     Row::flag("ignore-pbs", "ignore #PBS and #BSUB options in the batch script").sbatch(HONOURED, &["SBATCH_IGNORE_PBS"]),

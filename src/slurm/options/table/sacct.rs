@@ -75,6 +75,6 @@ pub(super) static ROWS: &[Row] = &[
     flag("verbose", HONOURED, "report the state of variables during processing").short('v'),
     flag("version", HONOURED, "print version").short('V'),
     value("wckeys", "wckey,...", Inert("workload keys are not recorded: no job has one"), "only send data about these wckeys").short('W'),
-    Row::optional("whole-hetjob", Text, "yes|no", "retrieve all components of a heterogeneous job").takes(Sacct, Inert("there are no heterogeneous jobs"), NONE),
+    Row::optional("whole-hetjob", Choice(&["yes", "no"]), "yes|no", "retrieve all components of a heterogeneous job").takes(Sacct, HONOURED, NONE),
     Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sacct, HONOURED, NONE),
 ];

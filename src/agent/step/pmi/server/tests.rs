@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 /// A server of the first of two nodes with two tasks each, and the tasks' ends.
 fn server() -> (Server, Vec<UnixStream>) {
     let launching = Launching {
+        allocated: None,
         step: 3,
         request: Default::default(),
         nodes: vec!["a".into(), "b".into()],

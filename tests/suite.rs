@@ -66,6 +66,8 @@ mod step_options;
 mod steps;
 #[path = "suite/strangers.rs"]
 mod strangers;
+#[path = "suite/suspend.rs"]
+mod suspend;
 #[path = "suite/terminal.rs"]
 mod terminal;
 #[path = "suite/together.rs"]

@@ -101,7 +101,8 @@ impl Agent {
                     self.signal_component_of(step, component, signal);
                 }
             }
-            Control::Component(..) => {}
+            // It is the whole job that is suspended.
+            Control::Component(..) | Control::Suspend | Control::Resume => {}
         }
         Answer::Done
     }

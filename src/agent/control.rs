@@ -12,7 +12,7 @@ use crate::{
     job::StepId,
     slurm::{signal::WarnSignal, state::JobState},
 };
-use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
+use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 impl Agent {
     pub(super) fn on_control(&mut self, control: Control) -> Answer {
@@ -22,6 +22,18 @@ impl Agent {
                 Answer::Done
             }
             Control::Signal { uid, signal, target } => self.on_signal(uid, signal, target),
+            Control::Suspend => {
+                if self.ending.is_none() && self.limits.pause() {
+                    self.on_signal(0, SIGSTOP, Target::Full);
+                }
+                Answer::Done
+            }
+            Control::Resume => {
+                if self.limits.go_on() {
+                    self.on_signal(0, SIGCONT, Target::Full);
+                }
+                Answer::Done
+            }
             Control::TimeLimit(minutes) => {
                 if self.ending.is_none() {
                     let warning = self.limits.warning_is_ahead();
@@ -37,6 +49,9 @@ impl Agent {
     pub(super) fn terminate(&mut self, uid: Option<u32>, state: JobState) {
         if self.ending.is_some() || self.closing {
             return;
+        }
+        if self.limits.go_on() {
+            self.on_signal(0, SIGCONT, Target::Full);
         }
         self.ending = Some(Ending { state, cancelled_by: uid.filter(|_| state == JobState::Cancelled) });
         self.limits.kill_after(self.launch.kill_wait);

@@ -136,6 +136,10 @@ pub enum Control {
         /// To which processes.
         target: Target,
     },
+    /// Stop all processes of the job; its time stands still. Where they are stopped, nothing.
+    Suspend,
+    /// Let them go on.
+    Resume,
     /// The job's time limit is now this many minutes after its start; `None`: unlimited.
     TimeLimit(Option<u32>),
     /// The same for one component of a heterogeneous job: of the first, the whole job's end and limit are meant.

@@ -91,7 +91,6 @@ enum Means {
 }
 
 const ADMIN: &str = "there is nothing to administrate: `skyslurm controller` starts and stops the controller";
-const SUSPEND: &str = "jobs cannot be suspended here";
 /// scontrol's keywords and how short they may be, as the real one takes them.
 #[rustfmt::skip]
 const KEYWORDS: &[Keyword<Means>] = &[
@@ -116,8 +115,8 @@ const KEYWORDS: &[Keyword<Means>] = &[
     row("quiet", 4, Means::Session(|s| s.quiet = true)),
     row("verbose", 4, Means::Session(|s| s.quiet = false)),
     row("cluster", 2, Means::Unsupported("there is one cluster only")),
-    row("suspend", 2, Means::Unsupported(SUSPEND)),
-    row("resume", 3, Means::Unsupported(SUSPEND)),
+    row("suspend", 2, Means::Change(Order::Suspend)),
+    row("resume", 3, Means::Change(Order::Resume)),
     row("top", 3, Means::Top),
     row("notify", 1, Means::Unsupported("there is no way to talk to a running job yet")),
     row("wait_job", 2, Means::WaitJob),
@@ -287,7 +286,6 @@ mod tests {
             ("wait_job", "too few arguments for keyword:wait_job"),
             ("wait_job abc", "Invalid job_id abc"),
             ("top", "too few arguments for keyword:top"),
-            ("suspend 7", "scontrol: error: suspend is not supported: jobs cannot be suspended here"),
         ] {
             assert_eq!(said(line), (answer.to_owned(), 1), "{line}");
         }

@@ -124,6 +124,10 @@ pub enum Change {
     Hold,
     /// Let it go.
     Release,
+    /// Stop its processes.
+    Suspend,
+    /// Let them go on.
+    Resume,
     /// Put it back into the queue (and hold it).
     Requeue {
         /// And hold it.

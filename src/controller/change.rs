@@ -32,6 +32,8 @@ impl Core {
                 Change::Requeue { .. } if !leads => Err(Errno::NotHetLeader),
                 Change::Hold => self.hold(id),
                 Change::Release => self.release(id, now),
+                Change::Suspend => self.suspend(id, now),
+                Change::Resume => self.resume(id, now),
                 Change::Requeue { hold } => self.requeue(id, *hold, uid, now),
                 Change::Update(settings) => self.update(id, settings, now),
             };

@@ -211,6 +211,7 @@ impl Core {
             };
             before
                 && other.array_job_id() != job.array_job_id()
+                && other.leader_id() != job.leader_id()
                 && other.request.user.uid == job.request.user.uid
                 && other.request.name == job.request.name
         })

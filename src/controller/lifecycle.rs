@@ -7,7 +7,7 @@ use super::{
 use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, JobList, Kind, Step, StepId},
+    job::{ExitStatus, Job, JobId, JobList, Kind, Step, StepId, Suspension},
     slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
 
@@ -253,6 +253,7 @@ impl Core {
             return;
         }
         let array = job.array.as_ref().map(|a| a.job_id);
+        job.suspension.seconds = job.suspended(end.time);
         let requeue = end.state == JobState::Pending;
         job.state = if requeue { JobState::Requeued } else { end.state };
         job.flag = None;
@@ -298,6 +299,7 @@ impl Core {
         job.state = JobState::Pending;
         job.reason = Reason::None;
         job.restarts += 1;
+        job.suspension = Suspension::default();
         job.start_time = None;
         job.end_time = None;
         job.eligible_time = None;

@@ -23,4 +23,5 @@ mod signal;
 mod spool;
 mod store;
 mod submit;
+mod suspend;
 mod table;

@@ -74,6 +74,7 @@ impl Core {
         match (job.hold, begin) {
             (Hold::User, _) => Some(Reason::JobHeldUser),
             (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
+            (Hold::None, _) if !job.dependency.is_empty() => Some(Reason::Dependency),
             (Hold::None, Some(_)) => Some(Reason::BeginTime),
             (Hold::None, None) => self.obstacle(job),
         }

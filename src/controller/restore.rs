@@ -57,6 +57,7 @@ impl Core {
                 let Some(job) = self.table.get(id) else { return };
                 self.engine.adopt(job);
                 self.await_warnings(id);
+                self.suspend_again(id);
                 self.end_again(id);
             }
             _ => {}

@@ -1,4 +1,4 @@
--- Version 3. Times are epoch seconds; texts in JSON where a value has parts.
+-- Version 5. Times are epoch seconds; texts in JSON where a value has parts.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- Scripts and environments, each kept once.
 CREATE TABLE blob (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);
@@ -40,7 +40,9 @@ CREATE TABLE job (
     -- Version 4: its place in a heterogeneous job.
     het_leader INTEGER,
     het_offset INTEGER,
-    het_size INTEGER
+    het_size INTEGER,
+    -- Version 5: its suspensions.
+    suspension TEXT
 );
 CREATE INDEX job_het ON job (het_leader) WHERE het_leader IS NOT NULL;
 CREATE INDEX job_end ON job (end_time);

@@ -76,6 +76,7 @@ impl Core {
                 self.engine.control(leader, Control::Signal { uid, signal, target: asked.target }.of(component));
                 Ok(())
             }
+            JobState::Suspended => Err(Errno::JobSuspended),
             _ => Err(Errno::InvalidJobId),
         }
     }

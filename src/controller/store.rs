@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Version of the schema in `schema.sql`.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +167,7 @@ impl Store {
         let put = || -> rusqlite::Result<()> {
             let mut put = self.db.prepare_cached(
                 "INSERT OR REPLACE INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+                 ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
             )?;
             put.execute(params![
                 job.id,
@@ -205,6 +205,7 @@ impl Store {
                 job.het.map(|h| h.leader),
                 job.het.map(|h| h.offset),
                 job.het.map(|h| h.size),
+                job.suspension.time.map(|_| json(&job.suspension)),
             ])
             .map(drop)
         };
@@ -369,6 +370,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
          ALTER TABLE job ADD COLUMN het_size INTEGER; \
          CREATE INDEX job_het ON job (het_leader) WHERE het_leader IS NOT NULL;",
     ),
+    (5, "ALTER TABLE job ADD COLUMN suspension TEXT;"),
 ];
 
 /// Brings a store of version `from` up to date: all of it or nothing.
@@ -431,6 +433,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
     let flag: Option<String> = row.get("flag")?;
     let remote: Option<String> = row.get("remote")?;
     let dependency: Option<String> = row.get("dependency")?;
+    let suspension: Option<String> = row.get("suspension")?;
     Ok(Job {
         id: row.get("id")?,
         request,
@@ -460,6 +463,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         environment: row.get::<_, i64>("environment")? as u64,
         remote: remote.as_deref().map(parse).transpose()?,
         dependency: dependency.as_deref().map(parse).transpose()?.unwrap_or_default(),
+        suspension: suspension.as_deref().map(parse).transpose()?.unwrap_or_default(),
     })
 }
 

@@ -26,7 +26,7 @@ pub use list::{JobList, all, whole};
 pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Cluster, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
-pub use record::{ArrayRef, Hold, Job, JobId};
+pub use record::{ArrayRef, Hold, Job, JobId, Suspension};
 pub use remote::Remote;
 pub use request::{
     Distribution, Exclusive, ExportEnv, Kind, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User,

@@ -110,6 +110,18 @@ pub struct Job {
     /// What is left of its dependency.
     #[serde(default)]
     pub dependency: Unmet,
+    /// Its suspensions.
+    #[serde(default)]
+    pub suspension: Suspension,
+}
+
+/// When a job did not run between its start and its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// When it was last suspended or resumed, epoch seconds; `None`: never.
+    pub time: Option<i64>,
+    /// Seconds it was suspended for, up to then.
+    pub seconds: i64,
 }
 
 impl Job {
@@ -143,6 +155,7 @@ impl Job {
             environment: 0,
             remote: None,
             dependency: Unmet::default(),
+            suspension: Suspension::default(),
             request,
         }
     }
@@ -166,7 +179,16 @@ impl Job {
     pub fn elapsed(&self, now: i64) -> i64 {
         match (self.state, self.start_time) {
             (JobState::Pending, _) | (_, None) => 0,
-            (_, Some(start)) => (self.end_time.unwrap_or(now) - start).max(0),
+            (_, Some(start)) => (self.end_time.unwrap_or(now) - start - self.suspended(now)).max(0),
+        }
+    }
+
+    /// Seconds it was suspended for up to `now`.
+    pub fn suspended(&self, now: i64) -> i64 {
+        let Suspension { time, seconds } = self.suspension;
+        match (self.state, time) {
+            (JobState::Suspended, Some(since)) => seconds + (now - since).max(0),
+            _ => seconds,
         }
     }
 

@@ -303,7 +303,7 @@ const FIELDS: &[Field] = &[
     row("State", 10, values::write_state),
     row("Submit", 19, |r, o| time(r, o, Some(r.step.map_or(r.job.submit_time, |s| s.start)))),
     row("SubmitLine", 20, |r, o| o.push_str(r.step.map_or(&r.job.request.submit_line, |s| &s.command))),
-    row("Suspended", 10, |_, o| o.push_str("00:00:00")),
+    row("Suspended", 10, |r, o| o.push_str(&elapsed_sacct(r.job.suspended(r.context.clock().now())))),
     none("SystemComment", 15),
     row("SystemCPU", 10, |r, o| o.push_str(&values::cpu_time(values::cpu_used(r).1))),
     row("Timelimit", 10, |r, o| of_job(r, o, |j, o| o.push_str(&j.time_limit.scontrol()))),

@@ -91,6 +91,12 @@ pub enum Errno {
     /// Job is not running.
     #[error("Job is not running")]
     JobNotRunning,
+    /// Job is not suspended.
+    #[error("Job is not suspended")]
+    JobNotSuspended,
+    /// Job is current suspended, requested operation disabled.
+    #[error("Job can not be altered now, try again later")]
+    JobSuspended,
     /// Job is pending execution.
     #[error("Job is pending execution")]
     JobPending,
@@ -113,7 +119,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 34] = [
+    pub const ALL: [Errno; 36] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -142,6 +148,8 @@ impl Errno {
         Errno::JobNotPending,
         Errno::JobFinished,
         Errno::JobNotRunning,
+        Errno::JobNotSuspended,
+        Errno::JobSuspended,
         Errno::JobPending,
         Errno::ConnectFailure,
         Errno::AccountingPolicy,
@@ -185,6 +193,8 @@ impl Errno {
             Errno::JobNotRunning => 2085,
             Errno::NotHetLeader => 2107,
             Errno::NotWholeHetJob => 2108,
+            Errno::JobNotSuspended => 2087,
+            Errno::JobSuspended => 2077,
             Errno::InvalidNice => 2123,
             Errno::TimeMinLimit => 2124,
         }

@@ -1,4 +1,4 @@
-//! `scontrol hold`, `uhold`, `release`, `requeue` and `requeuehold`.
+//! `scontrol hold`, `uhold`, `release`, `suspend`, `resume`, `requeue` and `requeuehold`.
 
 use super::{Words, jobs_named};
 use crate::{
@@ -20,6 +20,10 @@ pub enum Order {
     Hold,
     /// `release`
     Release,
+    /// `suspend`
+    Suspend,
+    /// `resume`
+    Resume,
     /// `requeue`, `requeuehold`
     Requeue {
         /// And hold it.
@@ -32,6 +36,8 @@ impl Order {
         match self {
             Order::Hold => Change::Hold,
             Order::Release => Change::Release,
+            Order::Suspend => Change::Suspend,
+            Order::Resume => Change::Resume,
             Order::Requeue { hold } => Change::Requeue { hold },
         }
     }
@@ -78,7 +84,7 @@ pub fn run(words: &Words, order: Order) -> Result<Said, AskError> {
             said.exit = 1;
             said.err.push(failure(shown, errno));
             // scontrol calls all of these "suspend", but not where the controller answered by element.
-            if !shown.contains('_') && !matches!(order, Order::Requeue { .. }) {
+            if !shown.contains('_') && matches!(order, Order::Hold | Order::Release) {
                 said.err.push(format!("slurm_suspend error: {errno}"));
             }
         }

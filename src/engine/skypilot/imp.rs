@@ -177,6 +177,7 @@ impl Engine for SkyPilot {
             ));
         }
         if request.kind != Kind::Batch {
+            self.shared.client.may_launch_clusters().map_err(|error| format!("skyslurm: {error}"))?;
             partition.infra.0.iter().try_for_each(|infra| way_in::leads_into(infra))?;
         }
         let shape = self.shape(&Needs::of(request, None), &partition)?;

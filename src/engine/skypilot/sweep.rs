@@ -9,7 +9,6 @@ use super::{
     way_in,
 };
 use std::{
-    collections::BTreeSet,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -51,11 +50,8 @@ async fn jobs(shared: &Shared, names: &Names) -> Result<(), Error> {
 }
 
 async fn clusters(shared: &Shared, names: &Names) -> Result<(), Error> {
-    // One that is only being begun is not in the table yet.
-    let begun = shared.client.launches(None).await?.into_iter().map(|launch| launch.cluster_name);
     let there = shared.client.clusters(None, false).await?.into_iter().map(|cluster| cluster.name);
-    let stray: BTreeSet<String> = begun.chain(there).filter(|name| is_stray(shared, names, name)).collect();
-    for name in stray {
+    for name in there.filter(|name| is_stray(shared, names, name)) {
         tracing::warn!(name, "taken down: nobody's allocation any more");
         let client = shared.client.clone();
         tokio::spawn(async move { vehicle::clear(&client, name).await });

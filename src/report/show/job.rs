@@ -88,7 +88,8 @@ fn times(record: &mut Record, job: &Job, context: &Context) {
     time(record, "StartTime", job.start_time);
     time(record, "EndTime", values::end_time(job));
     record.with("Deadline", |out| clock.write_or(job.request.deadline, "N/A", out)).line();
-    record.fixed("SuspendTime=None SecsPreSuspend=0");
+    record.with("SuspendTime", |out| clock.write_or(job.suspension.time, "None", out));
+    record.number("SecsPreSuspend", job.suspension.time.map_or(0, |_| job.elapsed(clock.now())));
     time(
         record,
         "LastSchedEval",

@@ -80,8 +80,8 @@ pub(super) fn inherit(options: &mut Options, earlier: &Options) {
     // Only one of them is in force.
     let said: Vec<&str> = options.occurrences().map(|setting| setting.row.name).collect();
     let of_memory = ["mem", "mem-per-cpu", "mem-per-gpu"].iter().any(|name| said.contains(name));
-    let goes_on = |name: &str| !OF_ONE.contains(&name) && !said.contains(&name) && !(name == "mem" && of_memory);
-    for setting in earlier.occurrences().filter(|setting| goes_on(setting.row.name)) {
+    let ends = |name: &str| OF_ONE.contains(&name) || said.contains(&name) || (name == "mem" && of_memory);
+    for setting in earlier.occurrences().filter(|setting| !ends(setting.row.name)) {
         options.push(setting.clone());
     }
 }

@@ -7,6 +7,8 @@ pub const DROPPED: &[(&str, &str)] = &[
     ("SLURM_NODE_ALIASES_HET_GROUP_1", "gone in 23.11"),
     ("SLURM_WORKING_CLUSTER", "gone in 23.11"),
     ("SLURM_JOB_CPUS_PER_NODE_PACK_GROUP_0", "gone in 23.02"),
+    ("SLURM_NTASKS_PACK_GROUP_0", "gone in 23.02"),
+    ("SLURM_NTASKS_PACK_GROUP_1", "gone in 23.02"),
     ("SLURM_JOB_START_TIME", "new in 23.02"),
     ("SLURM_JOB_END_TIME", "new in 23.02"),
     ("SLURM_JOB_START_TIME_HET_GROUP_0", "new in 23.02"),

@@ -126,6 +126,10 @@ fn what_cannot_be_had_says_why() {
     );
     assert!(lab.sh("sacct -X -n -P -j 1 -o state").ok().starts_with("FAILED"));
     until_all_are_gone(&lab);
+    lab.server().set(|s| (s.api_version, s.unsatisfiable) = (40, None));
+    lab.sh("sbatch --wait -Q -o /dev/null --wrap true").ok();
+    let old = "the SkyPilot API server speaks API version 40; an interactive allocation needs 41";
+    assert!(lab.sh("salloc true").fails(1).contains(old));
     let pool = SkyLab::fake_with("", "[[partition]]\nname = \"pool\"\npool = \"workers\"");
     assert!(pool.sh("srun -p pool true").fails(1).contains("pool workers take batch jobs only"));
 }

@@ -3,7 +3,7 @@
 use super::{
     Client, ClusterRow, Error, LaunchRow,
     answer::Failed,
-    http::{Again, Ask, Body, PLAIN},
+    http::{Again, Ask, Body, PLAIN, is_enough},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,9 +24,19 @@ const FIELDS: [(&str, &str); 5] = [
     ("fields", "cluster_name"),
 ];
 
+const WHAT: &str = "an interactive allocation";
+
+/// Whether clusters can be launched, as far as is known.
+pub(super) fn may_launch(client: &Client) -> Result<(), Error> {
+    match client.version_heard() {
+        0 => Ok(()),
+        version => is_enough(version, BLOBS, WHAT),
+    }
+}
+
 /// `POST /launch`, as far as it is taken.
 pub(super) async fn launch(client: &Client, cluster: &str, task: &str, blob: Option<&str>) -> Result<(), Error> {
-    client.at_least(BLOBS, "an interactive allocation").await?;
+    client.at_least(BLOBS, WHAT).await?;
     let body = client.body(json!({
         "task": task, "cluster_name": cluster, "file_mounts_blob_id": blob, "retry_until_up": true,
     }));
@@ -37,13 +47,12 @@ pub(super) async fn launch(client: &Client, cluster: &str, task: &str, blob: Opt
 }
 
 /// `GET /api/status`
-pub(super) async fn launches(client: &Client, cluster: Option<&str>) -> Result<Vec<LaunchRow>, Error> {
+pub(super) async fn launches(client: &Client, cluster: &str) -> Result<Vec<LaunchRow>, Error> {
     let mut query = FIELDS.to_vec();
-    // Finished ones too, of one cluster; of all clusters only those that go on.
-    query.extend(cluster.iter().flat_map(|name| [("cluster_name", *name), ("all_status", "true")]));
+    query.extend([("cluster_name", cluster), ("all_status", "true")]);
     let mut rows: Vec<LaunchRow> = client.inline("/api/status", &query).await?;
     // A server may know fewer filters.
-    rows.retain(|row| row.name == LAUNCH && cluster.is_none_or(|name| row.cluster_name == name));
+    rows.retain(|row| row.name == LAUNCH && row.cluster_name == cluster);
     Ok(rows)
 }
 

@@ -203,12 +203,7 @@ impl Client {
 
     /// That the server is new enough for `what`.
     pub(super) async fn at_least(&self, needed: u32, what: &str) -> Result<(), Error> {
-        match self.version().await? {
-            version if version >= needed => Ok(()),
-            version => Err(Error::Version(format!(
-                "the SkyPilot API server speaks API version {version}; {what} needs {needed}: upgrade the server"
-            ))),
-        }
+        is_enough(self.version().await?, needed, what)
     }
 
     /// Notes the version that an answer told.
@@ -327,6 +322,16 @@ impl Client {
             true => Ok(()),
             false => Err(self.unreachable(why).into()),
         }
+    }
+}
+
+/// That a server of this version is new enough for `what`.
+pub(super) fn is_enough(version: u32, needed: u32, what: &str) -> Result<(), Error> {
+    match version >= needed {
+        true => Ok(()),
+        false => Err(Error::Version(format!(
+            "the SkyPilot API server speaks API version {version}; {what} needs {needed}: upgrade the server"
+        ))),
     }
 }
 

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | below 56 (up to 0.12.3) | `num_jobs` outside of a pool | the elements of an array are submitted one by one ([`Client::takes_arrays`]) |
 //! | below 41 (up to 0.11.2) | `/upload_v2` | `/upload` (`upload_v1`); a restarted controller sends all files anew |
+//! | below 41 | what a launch needs of that | no clusters of our own: interactive allocations are refused |
 //! | below 31 (0.11.0, 0.11.1) | `cluster_name_on_cloud` in `/jobs/queue/v2` (it refuses the question) | not asked for: a log is opened only once the job is RUNNING |
 //! | below 31 | `/slurm_node_info`, `/slurm_gpu_availability`, infra `slurm` | an error that names the path |
 //! | below 31 | `/jobs/events` | the queue is asked instead |
@@ -189,9 +190,16 @@ impl Client {
         clusters::launch(self, cluster, task, blob).await
     }
 
-    /// What has the server make this cluster, newest first; or, of all clusters, what it has not ended yet. A server that was
-    /// restarted has forgotten it.
-    pub async fn launches(&self, cluster: Option<&str>) -> Result<Vec<LaunchRow>, Error> {
+    /// Whether clusters can be launched, as far as the server has told its version.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn may_launch_clusters(&self) -> Result<(), Error> {
+        clusters::may_launch(self)
+    }
+
+    /// What has or had the server make this cluster, newest first. A server that was restarted has forgotten it.
+    pub async fn launches(&self, cluster: &str) -> Result<Vec<LaunchRow>, Error> {
         clusters::launches(self, cluster).await
     }
 

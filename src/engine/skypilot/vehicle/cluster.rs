@@ -91,7 +91,7 @@ impl Look {
         let launch = match self.has_begun {
             true => None,
             // Before the table is: a launch that is over by then has left there what it made.
-            false => self.client.launches(Some(name)).await?.into_iter().next(),
+            false => self.client.launches(name).await?.into_iter().next(),
         };
         let row = self.client.clusters(Some(&[name]), closely && self.has_begun).await?.into_iter().next();
         let row = row.as_ref();
@@ -179,7 +179,7 @@ fn failed(how: Result<(), Error>) -> Result<Seen, Error> {
 
 /// Ends the cluster `name`, at whatever stage it is.
 pub(super) async fn end(client: &Client, name: &str) -> Result<(), Error> {
-    let launches = client.launches(Some(name)).await?;
+    let launches = client.launches(name).await?;
     let active: Vec<String> = launches.into_iter().filter(|l| !l.is_over()).map(|l| l.request_id).collect();
     if !active.is_empty() {
         // What is still in the server's queue has no cluster that could be taken down.

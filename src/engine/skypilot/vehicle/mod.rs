@@ -92,7 +92,7 @@ pub async fn look_up(client: &Client, group: &Group) -> Result<Vec<u32>, Error> 
             rows.iter().filter(|r| r.job_name == name).map(|r| r.job_id).collect()
         }
         // A cluster is in the table some time after its launch was taken, and a launch is forgotten some time after its end.
-        Means::Cluster if !client.launches(Some(name)).await?.is_empty() => vec![FIRST],
+        Means::Cluster if !client.launches(name).await?.is_empty() => vec![FIRST],
         Means::Cluster => client.clusters(Some(&[name]), false).await?.iter().map(|_| FIRST).collect(),
     };
     numbers.sort_unstable();

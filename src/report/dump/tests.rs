@@ -261,4 +261,8 @@ fn values_are_slurms() {
     let expected =
         serde_json::json!({"status": ["SIGNALED"], "return_code": null, "signal": {"id": 9, "name": "KILL"}});
     assert_eq!(record["exit_code"], expected);
+    killed.het = Some(crate::job::Het { leader: 12, offset: 1, size: 3 });
+    let record = &document::<QueueJobs>("jobs", &[JobRow::new(&killed, &context)], true)["jobs"][0];
+    assert_eq!((&record["het_job_id"], &record["het_job_offset"]), (&12.into(), &1.into()));
+    assert_eq!(record["het_job_id_set"], "12-14");
 }

@@ -84,6 +84,8 @@ pub(super) struct Go {
     pub state: PathBuf,
     /// Where the copy of the work directory is on the first node.
     pub workdir: PathBuf,
+    /// The directory the job starts in there: the copy, or the path under which it is reached.
+    pub directory: PathBuf,
 }
 
 /// Listens on the address the others know, or on all if this is none of the machine's.

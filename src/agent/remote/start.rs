@@ -242,6 +242,7 @@ impl Node {
             start: clock::now(),
             state: self.state.dir.clone(),
             workdir: self.around.workdir.clone(),
+            directory: PathBuf::from(&self.job.request.work_dir),
         }
     }
 
@@ -315,11 +316,11 @@ impl Node {
     fn start(self, go: Go, mut elsewhere: Elsewhere, entries: Option<Entries>) -> io::Result<u8> {
         let mut job = self.job;
         let here = PathBuf::from(&job.request.work_dir);
-        let workdir = Some((self.submitted, here)).filter(|(there, here)| there != here);
+        let workdir = Some((self.submitted, here.clone())).filter(|(there, here)| there != here);
         job.placement = Some(go.placement);
         job.start_time = Some(go.start);
         let script = self.layout.dir.join("slurm_script");
-        let moved = [(go.state, self.state.dir.clone()), (go.workdir, self.around.workdir)];
+        let moved = [(go.state, self.state.dir.clone()), (go.workdir, self.around.workdir), (go.directory, here)];
         let launch = Launch {
             others: Vec::new(),
             script: Some(script).filter(|_| job.request.kind == Kind::Batch),

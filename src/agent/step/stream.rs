@@ -70,8 +70,14 @@ impl AsFd for Stream {
 
 /// Takes off the beginning of a line that ends later, unless it is long.
 fn unfinished(bytes: &mut Vec<u8>) -> Vec<u8> {
-    let lines = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    if bytes.len() - lines >= LONGEST { Vec::new() } else { bytes.split_off(lines) }
+    // Only the end is looked at: a line that begins before it is long.
+    let from = bytes.len().saturating_sub(LONGEST);
+    let end = bytes.get(from..).unwrap_or_default();
+    match end.iter().rposition(|b| *b == b'\n') {
+        Some(at) => bytes.split_off(from + at + 1),
+        None if end.len() >= LONGEST => Vec::new(),
+        None => std::mem::take(bytes),
+    }
 }
 
 #[cfg(test)]

@@ -77,21 +77,27 @@ fn is_counted(job: &Job) -> bool {
 pub(super) struct Room(HashMap<Pool, u64>);
 
 impl Room {
-    /// Takes what up to `count` of a job need; how many that is enough for.
+    /// Takes what up to `count` of a job, with all its components, need; how many that is enough for.
     ///
     /// # Errors
     /// Why for none.
-    pub(super) fn take(&mut self, config: &Config, job: &Job, needs: &Needs, count: u32) -> Result<u32, Reason> {
-        let demands = demands(config, job, needs);
+    pub(super) fn take(&mut self, config: &Config, whole: &[(&Job, &Needs)], count: u32) -> Result<u32, Reason> {
+        let mut demanded: Vec<(Pool, u64, u64)> = Vec::new();
+        for (pool, each, all) in whole.iter().flat_map(|(job, needs)| demands(config, job, needs)) {
+            match demanded.iter_mut().find(|(other, ..)| *other == pool) {
+                Some((_, sum, _)) => *sum += each,
+                None => demanded.push((pool, each, all)),
+            }
+        }
         let mut most = u64::from(count);
-        for (pool, each, all) in demands.iter().filter(|(_, each, _)| *each > 0) {
+        for (pool, each, all) in demanded.iter().filter(|(_, each, _)| *each > 0) {
             let room = (*all).saturating_sub(*self.0.get(pool).unwrap_or(&0)) / each;
             if room == 0 {
                 return Err(pool.reason());
             }
             most = most.min(room);
         }
-        for (pool, each, _) in demands {
+        for (pool, each, _) in demanded {
             *self.0.entry(pool).or_default() += each * most;
         }
         Ok(u32::try_from(most).unwrap_or(count))

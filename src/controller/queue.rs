@@ -139,34 +139,30 @@ impl Core {
                     }
                     None => 1,
                 };
+                let others = job.het.into_iter().flat_map(|het| het.ids().skip(1));
+                let others: Vec<_> = others.filter_map(|id| Some((table.get(id)?, table.needs(id)?))).collect();
                 let count = match &mut room {
                     None => count,
-                    Some(room) => match room.take(config, job, needs, count) {
-                        Ok(count) => count,
-                        Err(reason) => {
-                            limited.push((job.id, reason));
-                            return None;
+                    Some(room) => {
+                        let others = others.iter().map(|(job, needs)| (*job, &***needs));
+                        let whole: Vec<_> = std::iter::once((job, &**needs)).chain(others).collect();
+                        match room.take(config, &whole, count) {
+                            Ok(count) => count,
+                            Err(reason) => {
+                                limited.push((job.id, reason));
+                                return None;
+                            }
                         }
-                    },
+                    }
                 };
                 *depth += 1;
-                let component = |id: JobId| {
-                    let (job, needs) = (table.get(id)?, table.needs(id)?);
-                    Some(as_candidate(job, needs, 1))
-                };
-                let others = match job.het {
-                    Some(het) => het.ids().skip(1).filter_map(component).collect(),
-                    None => Vec::new(),
-                };
+                let others = others.into_iter().map(|(job, needs)| as_candidate(job, needs, 1)).collect();
                 Some(Candidate { others, ..as_candidate(job, needs, count) })
             });
             self.engine.schedule(&mut queue, now)
         };
         self.counts.cycle(begun.elapsed(), depth, self.table.queue().count() as u64);
-        for (id, reason) in limited {
-            self.set_reason(id, reason);
-        }
-        for (id, reason) in schedule.reasons {
+        for (id, reason) in limited.into_iter().chain(schedule.reasons) {
             self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
         }
         for (id, partition, placement) in schedule.starts {

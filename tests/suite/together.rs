@@ -91,3 +91,14 @@ fn a_job_that_cannot_end_before_its_deadline_is_ended() {
     lab.until_state(waits, "DEADLINE");
     assert!(lab.sh("salloc -t 10 --deadline=now+5minutes true").code == 1);
 }
+
+#[test]
+fn components_have_licenses_together_or_none() {
+    let lab = Lab::new(&format!("{FOUR}licenses = {{ matlab = 1 }}\n"));
+    lab.file("x.sh", "#!/bin/bash\necho $SLURM_HET_SIZE\n");
+    let both = lab.submit("-n1 -L matlab : -n1 -L matlab x.sh");
+    lab.until(&format!("squeue -h -j {both} -o '%T %r' | sort -u"), "PENDING Licenses");
+    lab.sh("sbatch -Q --wait -o out -n1 -L matlab : -n1 x.sh").ok();
+    assert_eq!(lab.read("out"), "2\n");
+    lab.sh(&format!("scancel {both}")).ok();
+}

@@ -10,9 +10,9 @@ use super::{
 use crate::slurm::idset::IdSet;
 use std::ffi::OsString;
 
-/// Options that are said of one component only: those that `sbatch -v` and `srun -v` list for the first of two
-/// components and not for the second (`reset_each_pass` in Slurm's table).
-const OF_ONE: [&str; 57] = [
+/// Options that are said of one component only: those that `sbatch -v` lists for the first of two components and not for
+/// the second, and of srun's own those that have `reset_each_pass` in Slurm's table (`slurm_opt.c`); and the component itself.
+const OF_ONE: [&str; 56] = [
     "accel-bind",
     "bb",
     "bbf",
@@ -27,7 +27,6 @@ const OF_ONE: [&str; 57] = [
     "cpus-per-gpu",
     "cpus-per-task",
     "distribution",
-    "exact",
     "exclusive",
     "extra-node-info",
     "gpu-bind",
@@ -39,7 +38,6 @@ const OF_ONE: [&str; 57] = [
     "gres",
     "gres-flags",
     "het-group",
-    "interactive",
     "licenses",
     "mail-type",
     "mail-user",
@@ -47,7 +45,6 @@ const OF_ONE: [&str; 57] = [
     "mem-per-cpu",
     "mem-per-gpu",
     "mincpus",
-    "multi-prog",
     "network",
     "nodefile",
     "nodelist",
@@ -62,6 +59,8 @@ const OF_ONE: [&str; 57] = [
     "partition",
     "power",
     "relative",
+    "resv-ports",
+    "send-libs",
     "sockets-per-node",
     "spread-job",
     "switches",

@@ -73,7 +73,7 @@ complete -c salloc -l tres-bind -d 'task to tres binding options (every task see
 complete -c salloc -l tres-per-task -d 'list of tres required per task' -r
 complete -c salloc -l wait-all-nodes -d 'wait for all nodes to be ready before starting (on SkyPilot: no effect here)' -r
 complete -c salloc -l wckey -d 'wckey to run job under (workload keys are not recorded)' -r
-complete -c salloc -l x11 -d 'enable X11 forwarding (no effect here)' -r
+complete -c salloc -l x11 -d 'enable X11 forwarding (on this machine: no effect here; on SkyPilot: refused)' -r
 complete -c salloc -l bell -d 'ring the terminal bell when the job is allocated'
 complete -c salloc -l contiguous -d 'demand a contiguous range of nodes (no effect here)'
 complete -c salloc -s h -l help -d 'show this help message'

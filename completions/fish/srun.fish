@@ -104,7 +104,7 @@ complete -c srun -l tres-bind -d 'task to tres binding options' -r
 complete -c srun -l tres-per-task -d 'list of tres required per task' -r
 complete -c srun -s W -l wait -d 'seconds to wait after first task ends before killing job' -r
 complete -c srun -l wckey -d 'wckey to run job under (no effect here)' -r
-complete -c srun -l x11 -d 'enable X11 forwarding (no effect here)' -r
+complete -c srun -l x11 -d 'enable X11 forwarding (on this machine: no effect here; on SkyPilot: refused)' -r
 complete -c srun -l container-entrypoint -d '[pyxis] execute the entrypoint of the container image'
 complete -c srun -l container-mount-home -d '[pyxis] bind mount the user\'s home directory'
 complete -c srun -l container-readonly -d '[pyxis] make the container filesystem read-only'

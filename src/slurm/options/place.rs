@@ -79,7 +79,7 @@ fn each(refuse: impl Fn(Place) -> Result<(), Refusal>) -> Result<Vec<(Place, Ref
 pub(super) fn class_of_allocation(place: Place, row: &Row) -> Option<Class> {
     let own = Place::Here.class(Command::Srun, row)?;
     let of_sbatch = || place.class(Command::Sbatch, row);
-    if own == ALLOCATIONS { of_sbatch().or(Some(Class::Honoured)) } else { Some(own) }
+    if own == ALLOCATIONS { of_sbatch().or(Some(Class::Honoured)) } else { place.class(Command::Srun, row) }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ const MADE: Class = Refused("nodes are made for the job and have no names before
 const THE_INFRA_S: Class = Approximated("how the nodes are connected is the infra's choice");
 const NO_HOME: Class = Inert("the home directory of the node is the image's own");
 const ITS_OWN: Class = Inert("the node's file system is the image's, and can be written to");
+const NO_DISPLAY: Class =
+    Refused("srun forwards no display from there; try ssh -X to the node, while the allocation lives");
 const NO_ENTRYPOINT: Class = Inert("an image's entrypoint is not run");
 
 /// The rows of sbatch that differ.
@@ -59,8 +61,14 @@ const DIFFERENT: &[(&str, Class)] = &[
 ];
 
 /// The rows of salloc that differ from those of sbatch there: no script starts again, and the environment is that of here.
-const OF_SALLOC: &[(&str, Class)] =
-    &[("get-user-env", Honoured), ("no-kill", Approximated("when a node fails the allocation ends"))];
+const OF_SALLOC: &[(&str, Class)] = &[
+    ("get-user-env", Honoured),
+    ("no-kill", Approximated("when a node fails the allocation ends")),
+    ("x11", NO_DISPLAY),
+];
+
+/// The rows of srun that differ.
+const OF_SRUN: &[(&str, Class)] = &[("x11", NO_DISPLAY)];
 
 /// The class of an option of `command` on SkyPilot.
 pub(super) fn class(command: Command, row: &Row) -> Option<Class> {
@@ -68,6 +76,7 @@ pub(super) fn class(command: Command, row: &Row) -> Option<Class> {
     let tables: &[&[(&str, Class)]] = match command {
         Command::Sbatch => &[DIFFERENT],
         Command::Salloc => &[OF_SALLOC, DIFFERENT],
+        Command::Srun => &[OF_SRUN],
         _ => &[],
     };
     let different = tables.iter().copied().flatten().find(|(name, _)| *name == row.name);

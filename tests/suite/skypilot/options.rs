@@ -95,6 +95,10 @@ fn an_allocation_s_options_are_those_of_its_partition() {
     let unfit = "srun: error: Unable to allocate resources: Requested node configuration is not available\n";
     assert_eq!(lab.sh("srun -w solo true").fails(1), format!("srun: error: {words}{unfit}"));
     assert_eq!(lab.sh("srun -p here -w solo hostname").ok(), "solo\n");
+    let display = "--x11: srun forwards no display from there; try ssh -X to the node, while the allocation lives\n";
+    assert_eq!(lab.sh("DISPLAY=:5 salloc --x11 true").fails(1), format!("salloc: error: {display}"));
+    assert!(lab.sh("DISPLAY=:5 srun --x11 true").fails(1).starts_with(&format!("srun: error: {display}")));
+    assert_eq!(lab.sh("DISPLAY=:5 srun -p here --x11 sh -c 'echo $DISPLAY'").ok(), ":5\n");
     let nice = "--nice: it is taken from SkyPilot's priority, which ends at -1000\n";
     for command in ["salloc", "srun"] {
         let out = lab.sh(&format!("{command} --nice=5 --nodes=1 -G 1 --hold true & p=$!; until squeue -h | grep -q .; do sleep 0.02; done; kill -INT $p; wait $p"));

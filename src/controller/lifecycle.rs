@@ -44,10 +44,13 @@ impl Core {
                 );
             }
             News::NeverStarted => self.take_back(id, now),
+            // The components of a heterogeneous job are one there.
             News::Taken(number) => {
-                if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
-                    remote.id = Some(number);
-                    self.save(id);
+                for id in self.table.components(id) {
+                    if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
+                        remote.id = Some(number);
+                        self.save(id);
+                    }
                 }
             }
             News::Waits { reason, detail, configuring } => self.waits(id, reason, detail, configuring),
@@ -94,7 +97,7 @@ impl Core {
                     self.happened(id, Occasion::Begin);
                 }
             }
-            EventKind::Reachable(_) => {} // the engine's business
+            EventKind::Awaits(_) | EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {
                 if job.request.kind != Kind::Batch {
                     self.ready.insert(id);

@@ -131,6 +131,10 @@ impl Core {
                 step.end = Some(event.time);
                 self.save_step(id, index);
             }
+            // As when the other system tells of it first. One that never began is not tried again and again.
+            EventKind::Ended { state: JobState::NodeFail, .. } if job.is_away() && !job.steps.is_empty() => {
+                self.preempted(id, event.time);
+            }
             EventKind::Ended { state, exit, derived_exit, cancelled_by } => {
                 let reason = match state {
                     JobState::Failed if exit == ExitStatus::NO_FILES => Reason::JobLaunchFailure,

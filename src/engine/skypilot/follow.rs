@@ -74,6 +74,8 @@ struct Follow {
     is_placed: bool,
     /// The agent has said how the job ended.
     is_over: bool,
+    /// That was for want of a node: what SkyPilot makes anew of that is not wanted.
+    has_lost: bool,
     /// What was seen of it last.
     seen: Option<Seen>,
     attempt: Option<Attempt>,
@@ -168,6 +170,7 @@ pub async fn adopted(
         lines: VecDeque::new(),
         events: Vec::new(),
         is_over: false,
+        has_lost: false,
         seen: None,
         attempt: None,
         tries: 0,
@@ -285,7 +288,8 @@ impl Follow {
         // One that was cancelled before it had begun is ended already.
         let is_left = self.is_over || (self.vehicle.stays() && !self.is_cancelled);
         if is_over && is_left {
-            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared)));
+            let at_once = self.has_lost || self.vehicle.stays();
+            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared), at_once));
         }
     }
 

@@ -371,7 +371,7 @@ fn exec(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
 }
 
 /// What a task of a job is found by.
-fn part_of(state: &State, number: u32, part: u32) -> u32 {
+pub fn part_of(state: &State, number: u32, part: u32) -> u32 {
     state.jobs.values().find(|j| (j.number, j.part) == (number, part)).map_or(number, |j| j.id)
 }
 

@@ -29,9 +29,9 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// And after this, where they may have heard it: what came before a work directory did can be lost.
 const HEARD: Duration = Duration::from_secs(30);
 
-/// A component whose task has failed before they met has kept the first one waiting, unless within this that is over, too, or
-/// heard of what they did together.
-const GRACE: Duration = Duration::from_secs(60);
+/// A first node that waits for a component whose task has failed does so in vain, unless it was heard within this that they
+/// have met before that.
+const GRACE: Duration = Duration::from_secs(5);
 
 struct Component {
     shared: Arc<Shared>,
@@ -44,6 +44,8 @@ struct Component {
     meet: watch::Receiver<Meet>,
     /// When its nodes are told where to go.
     tell_at: Option<Instant>,
+    /// Its task has failed.
+    has_failed: bool,
     /// When the first one is told that they will never meet.
     over_at: Option<Instant>,
 }
@@ -80,6 +82,7 @@ pub async fn adopted(shared: Arc<Shared>, job: Job, number: u32, mut orders: Unb
         meet: shared.meet(leader),
         tell_at: None,
         over_at: None,
+        has_failed: false,
         leader,
         vehicle,
         job,
@@ -114,14 +117,27 @@ impl Component {
                         return;
                     }
                 }
-                changed = self.meet.changed() => match changed {
-                    Ok(()) => self.tell_at = Some(Instant::now()),
-                    Err(_) => return,
-                },
+                changed = self.meet.changed() => {
+                    if changed.is_err() || self.met() {
+                        return;
+                    }
+                }
                 () = at(self.tell_at) => self.invite().await,
                 () = at(self.over_at) => return self.is_gone(),
             }
         }
+    }
+
+    /// How far they are with meeting; `true`: nothing is left to be done.
+    fn met(&mut self) -> bool {
+        let (now, is_over) = (Instant::now(), self.has_failed);
+        let waits = matches!(*self.meet.borrow_and_update(), Meet::At(_));
+        (self.tell_at, self.over_at) = match (waits, is_over) {
+            (true, false) => (Some(now), None),
+            (true, true) => (None, Some(now + GRACE)),
+            (false, _) => (None, None),
+        };
+        is_over && *self.meet.borrow() == Meet::Met
     }
 
     /// What the server says of it; `true`: nothing is left to be done.
@@ -135,9 +151,8 @@ impl Component {
             }
             // Where they have met the first node's agent tells what becomes of it.
             _ if seen.is_over() => {
-                self.tell_at = None;
-                self.over_at = Some(Instant::now() + GRACE).filter(|_| seen.has_failed && !has_met);
-                return self.over_at.is_none();
+                self.has_failed = seen.has_failed;
+                return !seen.has_failed || self.met();
             }
             _ if !has_met => self.shared.tell(self.job.id, waits(&seen)),
             _ => {}

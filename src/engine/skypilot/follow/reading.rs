@@ -196,7 +196,10 @@ impl Follow {
                 self.ready = Some(event);
                 return;
             }
-            EventKind::Ended { .. } => self.is_over = true,
+            EventKind::Ended { state, .. } => {
+                self.is_over = true;
+                self.has_lost = *state == JobState::NodeFail;
+            }
             _ => {}
         }
         self.tell(News::Events(vec![event]));

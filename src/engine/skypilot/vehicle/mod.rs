@@ -159,8 +159,8 @@ impl Vehicle {
         }
     }
 
-    /// Sees to it that a job whose agent has ended is over there too: a managed job after a time in which it ends by itself.
-    pub async fn see_off(self, shared: Arc<Shared>) {
+    /// Sees to it that a job whose agent has ended is over there too: at once, or after a time in which it ends by itself.
+    pub async fn see_off(self, shared: Arc<Shared>, at_once: bool) {
         shared.hold(&self.name);
         let all_over = async {
             for task in 0..self.part.map_or(1, |(_, tasks)| tasks) {
@@ -168,7 +168,7 @@ impl Vehicle {
                 let _ = watch.known.wait_for(|seen| seen.as_ref().is_some_and(Seen::is_over)).await;
             }
         };
-        if self.means == Means::Cluster || tokio::time::timeout(WINDING_DOWN, all_over).await.is_err() {
+        if at_once || tokio::time::timeout(WINDING_DOWN, all_over).await.is_err() {
             self.surely_end(&shared.client).await;
         }
         shared.let_go(&self.name);

@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 /// Why not, in words.
 pub fn accepts(shared: &Shared, jobs: &[Job]) -> Result<(), String> {
     if jobs.iter().any(|job| job.request.kind != Kind::Batch) {
-        return Err("an allocation on SkyPilot is one cluster, whose nodes are all alike; sbatch takes components".into());
+        return Err(
+            "an allocation on SkyPilot is one cluster, whose nodes are all alike; sbatch takes components".into()
+        );
     }
     if !shared.client.may_take_groups() {
         return Err(NO_GROUPS.into());
@@ -59,8 +61,13 @@ mod tests {
     fn zones_of_a_region_are_one_network() {
         let of = |infra: &str| toml::from_str::<PartitionConfig>(&format!("name = \"p\"\ninfra = {infra}")).unwrap();
         let same = |a: &str, b: &str| networks(&of(a)) == networks(&of(b));
-        assert!(same("\"slurm/lab/main\"", "\"slurm/lab/gpu\"") && same("\"aws/us-east-1/us-east-1a\"", "\"aws/us-east-1\""));
+        assert!(
+            same("\"slurm/lab/main\"", "\"slurm/lab/gpu\"")
+                && same("\"aws/us-east-1/us-east-1a\"", "\"aws/us-east-1\"")
+        );
         assert!(same("[\"gcp\", \"aws\"]", "[\"aws\", \"gcp\"]") && !same("\"gcp\"", "[\"gcp\", \"aws\"]"));
-        assert!(!same("\"kubernetes/a/b/c\"", "\"kubernetes/a/b/d\"") && !same("\"aws/us-east-1\"", "\"aws/us-west-1\""));
+        assert!(
+            !same("\"kubernetes/a/b/c\"", "\"kubernetes/a/b/d\"") && !same("\"aws/us-east-1\"", "\"aws/us-west-1\"")
+        );
     }
 }

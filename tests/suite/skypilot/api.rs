@@ -244,7 +244,8 @@ fn launch(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal>
     }
     let blob = files_for(shared, &task, body)?;
     let count = body["num_jobs"].as_u64().unwrap_or(1) as u32;
-    let new = |task: &Arc<Task>, rank, group| jobs::New { task: task.clone(), rank, count, blob: Some(blob.clone()), group };
+    let new =
+        |task: &Arc<Task>, rank, group| jobs::New { task: task.clone(), rank, count, blob: Some(blob.clone()), group };
     if tasks.len() > 1 {
         let ids = shared.with(|s| {
             let mut ids: Vec<u32> = Vec::new();
@@ -257,8 +258,7 @@ fn launch(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal>
         jobs::begin(shared, &ids);
         return Ok(json!({ "job_id": [ids[0]], "handle": "gASV" }));
     }
-    let ids: Vec<u32> =
-        shared.with(|s| (0..count).map(|rank| jobs::add(s, new(&task, rank, None), body)).collect());
+    let ids: Vec<u32> = shared.with(|s| (0..count).map(|rank| jobs::add(s, new(&task, rank, None), body)).collect());
     jobs::begin(shared, &ids);
     Ok(json!({ "job_id": ids, "handle": "gASV" }))
 }
@@ -269,10 +269,8 @@ fn cancel(shared: &Arc<Shared>, body: &Value, id: &str) -> Result<Value, Refusal
     let wanted: Vec<u32> =
         body["job_ids"].as_array().into_iter().flatten().filter_map(Value::as_u64).map(|j| j as u32).collect();
     shared.with(|s| {
-        for job in s
-            .jobs
-            .values_mut()
-            .filter(|j| !is_over(j.status) && (wanted.contains(&j.number) || body["name"] == j.name))
+        for job in
+            s.jobs.values_mut().filter(|j| !is_over(j.status) && (wanted.contains(&j.number) || body["name"] == j.name))
         {
             job.order = Some(Order::Cancel(why.clone()));
         }

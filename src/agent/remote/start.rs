@@ -13,6 +13,7 @@ use crate::{
     agent::{
         EventKind, Host, Launch, Layout, Made,
         agent::{Agent, Elsewhere, Role, take_signals},
+        asking::Asking,
         clock,
         link::{Address, Link},
         log::Log,
@@ -30,6 +31,7 @@ use std::{
     ffi::OsString,
     fs, io,
     net::TcpListener,
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -127,7 +129,8 @@ impl Node {
     fn first(self) -> io::Result<u8> {
         let delivery = self.payload.delivery;
         let apart = Files::of(&self.job, "").error.is_some();
-        let log = (delivery != Delivery::Plain).then(|| Log::new(state::random(), apart));
+        let number = state::random();
+        let log = (delivery != Delivery::Plain).then(|| Log::new(number, apart));
         let mut inbox = self
             .job
             .remote
@@ -155,7 +158,13 @@ impl Node {
         environment.set("PWD", &self.job.request.work_dir); // a shell finds out if it is not there
         environment.unset("OLDPWD");
         state::write(&self.layout.dir.join("environment"), &environment.to_block(), 0o600)?;
+        let copy = Some(&self.around.workdir).filter(|_| delivery == Delivery::Copied);
+        let copies =
+            copy.into_iter().flat_map(|copy| [Some(copy.clone()), copy.canonicalize().ok()]).flatten().collect();
+        let asking = self.around.secret().filter(|_| log.is_some()).map(|key| Asking::new(key, number, copies));
         let elsewhere = Elsewhere {
+            desk: self.desk(),
+            asking,
             first: Address::Socket(self.layout.socket(0)),
             listener: listener.map(|listener| (listener, self.key)),
             links: links.into_iter().map(|(index, link)| (Role::Node(index), link)).collect(),
@@ -220,6 +229,11 @@ impl Node {
         let go = self.decide(hosts, &infos);
         gathering.tell(&ToNode::Go(Box::new(go.clone())));
         Ok((go, gathering.into_links(), entries))
+    }
+
+    /// Where commands on this node ask the controller. Where none hears of the job there is none.
+    fn desk(&self) -> Option<UnixListener> {
+        (self.payload.delivery != Delivery::Plain).then(|| self.state.desk().ok()).flatten()
     }
 
     fn address(&self, index: usize) -> String {
@@ -301,6 +315,8 @@ impl Node {
             Err(error) => return Err(io::Error::other(error)),
         };
         let elsewhere = Elsewhere {
+            desk: self.desk(),
+            asking: None,
             first: Address::Node(first, self.key),
             listener: None,
             links: vec![(Role::First, link)],

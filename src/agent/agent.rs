@@ -308,8 +308,11 @@ impl Agent {
     }
 
     fn start_job(&mut self) {
-        if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
-            self.note(EventKind::Placed { placement });
+        if self.elsewhere.is_some() {
+            let placements: Vec<_> = self.launch.jobs().map(|job| job.placement.clone().unwrap_or_default()).collect();
+            for (component, placement) in (0..).zip(placements) {
+                self.note_of(component, EventKind::Placed { placement });
+            }
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
             let public = self.elsewhere.as_ref().and_then(|e| e.public.clone());
             self.note(EventKind::Reachable(Reach { socket, hosts, public }));

@@ -45,10 +45,13 @@ impl Core {
                 );
             }
             News::NeverStarted => self.take_back(id, now),
+            // The components of a heterogeneous job are one there.
             News::Taken(number) => {
-                if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
-                    remote.id = Some(number);
-                    self.save(id);
+                for id in self.table.components(id) {
+                    if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
+                        remote.id = Some(number);
+                        self.save(id);
+                    }
                 }
             }
             News::Waits { reason, detail, configuring } => self.waits(id, reason, detail, configuring),
@@ -98,7 +101,7 @@ impl Core {
             EventKind::Asked { run, number, question, copies } => {
                 self.asked(leader, Asked { time: event.time, run, number, sealed: question, copies }, now);
             }
-            EventKind::Reachable(_) => {} // the engine's business
+            EventKind::Awaits(_) | EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {
                 if job.request.kind != Kind::Batch {
                     self.ready.insert(id);
@@ -131,6 +134,10 @@ impl Core {
                 step.cancelled_by = cancelled_by;
                 step.end = Some(event.time);
                 self.save_step(id, index);
+            }
+            // As when the other system tells of it first. One that never began is not tried again and again.
+            EventKind::Ended { state: JobState::NodeFail, .. } if job.is_away() && !job.steps.is_empty() => {
+                self.preempted(id, event.time);
             }
             EventKind::Ended { state, exit, derived_exit, cancelled_by } => {
                 let reason = match state {

@@ -74,6 +74,18 @@ impl Engine for Engines {
         self.of(partition).map_or(Ok(()), |e| e.accepts(request, partition))
     }
 
+    fn accepts_together(&self, jobs: &[Job]) -> Result<(), String> {
+        let Some(first) = jobs.first() else { return Ok(()) };
+        let index = self.index(&first.partition);
+        match jobs.iter().find(|job| self.index(&job.partition) != index) {
+            Some(other) => Err(format!(
+                "the nodes of partitions {} and {} do not reach each other: only one of them is on SkyPilot",
+                first.partition, other.partition
+            )),
+            None => self.of(&first.partition).map_or(Ok(()), |engine| engine.accepts_together(jobs)),
+        }
+    }
+
     fn remote_name(&self, job: &Job) -> String {
         self.of(&job.partition).map_or_else(String::new, |e| e.remote_name(job))
     }

@@ -158,6 +158,15 @@ pub trait Engine {
         Ok(())
     }
 
+    /// Whether these can be the components of one heterogeneous job; each is accepted by itself.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn accepts_together(&self, jobs: &[Job]) -> Result<(), String> {
+        let _ = jobs;
+        Ok(())
+    }
+
     /// A name for a job that is handed to another system, which nothing there has or had.
     fn remote_name(&self, job: &Job) -> String {
         format!("job-{}", job.id)

@@ -97,7 +97,8 @@ impl Run {
         let payload = Payload {
             job,
             elements: Vec::new(),
-            shape: Shape { tasks: vec![1], cpus: Some(1), ..Shape::default() },
+            others: Vec::new(),
+            shapes: vec![Shape { tasks: vec![1], cpus: Some(1), ..Shape::default() }],
             script: Vec::new(),
             environment: b"BAR=fromshell\0".to_vec(),
             cluster: "lab".into(),
@@ -131,7 +132,7 @@ impl Run {
 
     /// So many nodes with a task each, each with a home of its own.
     fn on(mut self, nodes: usize) -> Self {
-        self.payload.shape.tasks = vec![1; nodes];
+        self.payload.shapes[0].tasks = vec![1; nodes];
         for node in 0..nodes {
             fs::create_dir_all(self.workdir(node)).unwrap();
         }
@@ -158,7 +159,7 @@ impl Run {
     }
 
     fn addresses(&self) -> Vec<String> {
-        (1..=self.payload.shape.tasks.len()).map(|n| format!("127.0.0.{n}")).collect()
+        (1..=self.payload.shapes[0].tasks.len()).map(|n| format!("127.0.0.{n}")).collect()
     }
 
     /// Starts node `index` as SkyPilot does.
@@ -200,7 +201,7 @@ impl Run {
     }
 
     fn start(mut self) -> Self {
-        for node in (0..self.payload.shape.tasks.len()).rev() {
+        for node in (0..self.payload.shapes[0].tasks.len()).rev() {
             self.start_node(node);
         }
         self

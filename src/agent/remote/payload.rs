@@ -2,7 +2,7 @@
 //! SkyPilot's shows a secret of it. The key travels apart, in a file beside the agent program.
 
 use super::seal;
-use crate::job::{Job, JobId, Shape, whole};
+use crate::job::{Job, JobId, Shape, all, whole};
 use serde::{Deserialize, Serialize};
 use std::{
     io,
@@ -11,6 +11,12 @@ use std::{
 
 /// The variable the sealed payload travels in; or the name of its file below the agent's directory, after `@`.
 pub const VARIABLE: &str = "SKYSLURM_JOB";
+
+/// Which component of a heterogeneous job a task is, from 0.
+pub const COMPONENT: &str = "SKYSLURM_COMPONENT";
+
+/// The file in a further component's [`inbox`] with the [`crate::agent::Meeting`], as JSON.
+pub const MEETING: &str = "meeting";
 
 /// Where the agent of a job looks for what it is told, below the job's work directory.
 pub fn inbox(name: &str, rank: u32) -> String {
@@ -29,8 +35,11 @@ pub struct Payload {
     /// By `SKYPILOT_JOB_RANK`: the element's job id and index; `None`: it was cancelled before it was submitted, and
     /// ends at once. Empty for a job that is no array.
     pub elements: Vec<Option<(JobId, u32)>>,
-    /// Its nodes.
-    pub shape: Shape,
+    /// The further components of a heterogeneous job.
+    #[serde(with = "all")]
+    pub others: Vec<Job>,
+    /// The nodes of each component, the first one's first.
+    pub shapes: Vec<Shape>,
     /// The script.
     pub script: Vec<u8>,
     /// The environment to export: `NAME=value`, each ended by NUL.
@@ -183,7 +192,8 @@ pub(in crate::agent) mod tests {
         Payload {
             job: job(7),
             elements: Vec::new(),
-            shape: Shape { tasks: vec![1], ..Shape::default() },
+            others: Vec::new(),
+            shapes: vec![Shape { tasks: vec![1], ..Shape::default() }],
             script,
             environment,
             cluster: "lab".into(),

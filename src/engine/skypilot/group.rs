@@ -104,9 +104,11 @@ impl Group {
     }
 
     /// Tells something of each job that is wanted.
-    pub fn each(&self, mut tell: impl FnMut(&Job)) {
+    pub fn each(&self, tell: impl FnMut(&Job)) {
         let unwanted = lock(&self.unwanted);
-        lock(&self.members).iter().filter(|m| !unwanted.contains(&rank(&m.job))).for_each(|m| tell(&m.job));
+        let members = lock(&self.members);
+        let wanted = members.iter().filter(|m| !unwanted.contains(&rank(&m.job)));
+        wanted.flat_map(|m| std::iter::once(&m.job).chain(&m.others)).for_each(tell);
     }
 }
 

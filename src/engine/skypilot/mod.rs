@@ -19,6 +19,7 @@ mod shared;
 mod submit;
 mod sweep;
 pub mod task;
+mod together;
 pub mod upload;
 mod vehicle;
 pub mod way_in;

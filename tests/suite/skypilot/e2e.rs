@@ -37,7 +37,7 @@ macro_rules! bodies {
 
 bodies! {
     output_is_exact two_nodes array exit_codes cancel requeue stderr_apart large_output work_directory environment
-    a_signal_reaches_a_trap queries inside allocation without_a_shell
+    a_signal_reaches_a_trap queries inside het allocation without_a_shell
 }
 
 /// A server of the test's own that a body can run before, if there is one here.
@@ -414,6 +414,39 @@ fn inside(lab: &SkyLab) -> Check<'_> {
         let parents = at.sh(&format!("sacct -X -n -P -D -j {job} -o state")).stdout;
         assert_eq!(parents.lines().count(), 2, "{parents}");
         assert_eq!(at.sh("sacct -X -n -a -S now-1day -o jobid").stdout.lines().count(), 3);
+    })
+}
+
+fn het(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("het");
+    at.file("data", "there as well\n");
+    let show = "echo $SLURM_PROCID of $SLURM_NTASKS, on $SLURM_NODEID of $SLURM_NNODES";
+    let job = at.submit(
+        "-n2 -o out : -N2 --ntasks-per-node=1",
+        &format!(
+            "echo $SLURM_HET_SIZE $SLURM_JOB_ID_HET_GROUP_1 $SLURM_NTASKS $SLURM_NTASKS_HET_GROUP_1 $SLURM_JOB_NUM_NODES_HET_GROUP_1\n\
+             srun -l --het-group=0,1 bash -c '{show}' | sort\n\
+             srun -n1 bash -c '{show}; cat data' : -n2 true\n\
+             for group in $SLURM_JOB_NODELIST_HET_GROUP_0 $SLURM_JOB_NODELIST_HET_GROUP_1; do\n\
+             for n in $(scontrol show hostnames $group); do getent hosts $n > /dev/null && echo found; done; done\n\
+             srun --het-group=1 bash -c 'getent hosts '$SLURMD_NODENAME' > /dev/null && echo there; exit $((SLURM_PROCID * 3))'",
+        ),
+    );
+    Box::new(move || {
+        at.lab.until_accounted(job, "FAILED|3:0\nFAILED|3:0");
+        let wanted = format!(
+            "2 {} 2 2 2\n0: 0 of 4, on 0 of 3\n1: 1 of 4, on 0 of 3\n2: 2 of 4, on 1 of 3\n3: 3 of 4, on 2 of 3\n\
+             0 of 3, on 0 of 3\nthere as well\nfound\nfound\nfound\nthere\nthere\n",
+            job + 1
+        );
+        let out = at.read("out");
+        let said: Vec<&str> = out.lines().filter(|line| !line.starts_with("srun: error: ")).collect();
+        assert_eq!(said.join("\n") + "\n", wanted, "{out}");
+        let steps = at.sh(&format!("sacct -n -P -j {job} -o jobid,state,nnodes")).stdout;
+        let of = |component: u32, nodes: u32| {
+            format!("{job}+{component}.0|COMPLETED|{nodes}\n{job}+{component}.1|COMPLETED|{nodes}\n")
+        };
+        assert!(steps.contains(&of(0, 1)) && steps.contains(&of(1, 2)), "{steps}");
     })
 }
 

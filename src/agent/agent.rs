@@ -10,6 +10,7 @@ pub(super) use signals::take_signals;
 
 use super::{
     Launch, Layout,
+    asking::Asking,
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
     component::Component,
@@ -95,6 +96,10 @@ pub(super) struct Elsewhere {
     pub listener: Option<(TcpListener, Key)>,
     /// Connections that are there already.
     pub links: Vec<(Role, Link)>,
+    /// Where commands ask the controller.
+    pub desk: Option<UnixListener>,
+    /// What they ask, on the first node.
+    pub asking: Option<Asking>,
     /// stdout, on the first node.
     pub log: Option<Log>,
     /// Where the script's output goes.
@@ -152,7 +157,7 @@ pub(super) struct Agent {
     retry_first: Option<Duration>,
     /// The way to the first node's agent.
     pub first: Address,
-    elsewhere: Option<Elsewhere>,
+    pub elsewhere: Option<Elsewhere>,
     /// What this process ends with.
     code: u8,
 }
@@ -281,6 +286,7 @@ impl Agent {
             self.kill_overdue_epilogs();
             self.drop_stuck_watchers();
             self.answer_overdue();
+            self.ask_again();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();

@@ -68,6 +68,17 @@ pub enum EventKind {
         /// Its nodes.
         placement: Placement,
     },
+    /// A command on nodes that were made for the job asks the controller ([`super::asking`]). Asked again while there is no answer.
+    Asked {
+        /// The agent's run: numbers are of it.
+        run: u32,
+        /// Higher than those before it.
+        number: u64,
+        /// What is asked, as it would be on the controller's socket; sealed.
+        question: String,
+        /// What the job's work directory is called there, if it is a copy.
+        copies: Vec<PathBuf>,
+    },
     /// How one gets to an agent on nodes that were made for the job, once one is on its first node.
     Reachable(Reach),
     /// The batch script was started (or the allocation is ready for steps).

@@ -9,6 +9,7 @@
 
 #[expect(clippy::module_inception, reason = "the agent itself")]
 mod agent;
+pub mod asking;
 mod batch;
 pub mod broadcast;
 mod clock;

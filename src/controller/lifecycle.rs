@@ -3,6 +3,7 @@
 use super::{
     api::Reply,
     core::{Core, respond},
+    inside::Asked,
 };
 use crate::{
     agent::{Event, EventKind, wire::Control},
@@ -26,7 +27,7 @@ impl Core {
     pub(super) fn hear(&mut self, report: Report, now: i64) {
         let id = report.job;
         match report.news {
-            News::Events(events) => events.into_iter().for_each(|event| self.event(id, event)),
+            News::Events(events) => events.into_iter().for_each(|event| self.event(id, event, now)),
             News::Lost => {
                 tracing::warn!(job = id, "agent lost");
                 let known = self.table.get(id).map(|j| (j.exit, j.derived_exit));
@@ -73,7 +74,7 @@ impl Core {
         }
     }
 
-    fn event(&mut self, leader: JobId, event: Event) {
+    fn event(&mut self, leader: JobId, event: Event, now: i64) {
         let Some(id) = self.component(leader, event.component) else { return };
         let Some(job) = self.table.get_mut(id) else { return };
         // After a restart the file is read anew: what is known already changes nothing.
@@ -96,6 +97,9 @@ impl Core {
                 if begins {
                     self.happened(id, Occasion::Begin);
                 }
+            }
+            EventKind::Asked { run, number, question, copies } => {
+                self.asked(leader, Asked { time: event.time, run, number, sealed: question, copies }, now);
             }
             EventKind::Awaits(_) | EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {

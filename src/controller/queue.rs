@@ -211,7 +211,7 @@ impl Core {
             job.partition = partition.to_owned();
             job.reason = Reason::Priority;
             job.detail = None;
-            job.remote = Some(Remote { name: name.clone(), rank, count, id: None });
+            job.remote = Some(Remote { name: name.clone(), rank, count, ..Remote::default() });
             let leads = job.leads();
             if let Some(array) = job.array.as_ref().map(|a| a.job_id) {
                 self.table.count_running(array, 1);

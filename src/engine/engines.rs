@@ -7,6 +7,7 @@ use crate::{
     slurm::errno::Errno,
 };
 use std::{collections::HashMap, io};
+use tokio::sync::oneshot;
 
 /// Engines side by side.
 pub struct Engines {
@@ -175,6 +176,16 @@ impl Engine for Engines {
     fn control(&mut self, job: JobId, control: Control) {
         if let Some(engine) = self.home(job) {
             engine.control(job, control);
+        }
+    }
+
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        self.engines.get(*self.home.get(&job)?)?.question(job, number, sealed)
+    }
+
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        if let Some(engine) = self.home(job) {
+            engine.answer(job, number, answer);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, io, path::PathBuf, pin::Pin, sync::Arc};
+use tokio::sync::oneshot;
 
 /// A job that may start, as the controller puts it before an engine.
 #[derive(Clone, Debug)]
@@ -214,6 +215,17 @@ pub trait Engine {
 
     /// Asks the job's agent.
     fn control(&mut self, job: JobId, control: Control);
+
+    /// What a command asks on a node that was made for the job; `None`: what came is no question of the job's.
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        let _ = (job, number, sealed);
+        None
+    }
+
+    /// Answers the question with the frame that will come.
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        let _ = (job, number, answer);
+    }
 
     /// The job's time limit was changed.
     fn limit_changed(&mut self, job: &Job);

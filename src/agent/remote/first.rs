@@ -11,6 +11,7 @@ use crate::{
     agent::{
         EventKind, Host,
         agent::{Elsewhere, Role},
+        asking::Asking,
         clock,
         link::{Address, Link},
         log::Log,
@@ -44,7 +45,8 @@ impl Node {
     pub fn first(self) -> io::Result<u8> {
         let delivery = self.payload.delivery;
         let apart = Files::of(&self.job, "").error.is_some();
-        let mut log = (delivery != Delivery::Plain).then(|| Log::new(state::random(), apart));
+        let run = state::random();
+        let mut log = (delivery != Delivery::Plain).then(|| Log::new(run, apart));
         let mut inbox = self
             .job
             .remote
@@ -76,7 +78,13 @@ impl Node {
         environment.set("PWD", &self.job.request.work_dir); // a shell finds out if it is not there
         environment.unset("OLDPWD");
         state::write(&self.layout.dir.join("environment"), &environment.to_block(), 0o600)?;
+        let copy = Some(&self.around.workdir).filter(|_| delivery == Delivery::Copied);
+        let copies =
+            copy.into_iter().flat_map(|copy| [Some(copy.clone()), copy.canonicalize().ok()]).flatten().collect();
+        let asking = self.around.secret().filter(|_| log.is_some()).map(|key| Asking::new(key, run, copies));
         let elsewhere = Elsewhere {
+            desk: self.desk(),
+            asking,
             first: Address::Socket(self.layout.socket(0)),
             listener: listener.map(|listener| (listener, self.key)),
             links: links.into_iter().map(|(index, link)| (Role::Node(index), link)).collect(),

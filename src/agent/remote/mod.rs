@@ -12,6 +12,7 @@ mod payload;
 mod plain;
 mod public;
 pub(super) mod rendezvous;
+pub mod seal;
 mod start;
 mod state;
 mod surroundings;

@@ -28,6 +28,7 @@ use std::{
     ffi::OsString,
     fs, io,
     net::SocketAddr,
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -125,6 +126,11 @@ impl Node {
         }
     }
 
+    /// Where commands on this node ask the controller. Where none hears of the job there is none.
+    pub fn desk(&self) -> Option<UnixListener> {
+        (self.payload.delivery != Delivery::Plain).then(|| self.state.desk().ok()).flatten()
+    }
+
     /// How many nodes all components have.
     pub fn nodes(&self) -> usize {
         self.counts.iter().sum()
@@ -138,6 +144,8 @@ impl Node {
             Err(error) => return Err(io::Error::other(error)),
         };
         let elsewhere = Elsewhere {
+            desk: self.desk(),
+            asking: None,
             first: Address::Node(first, key),
             listener: None,
             links: vec![(Role::First, link)],

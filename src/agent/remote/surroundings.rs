@@ -48,6 +48,11 @@ impl Surroundings {
         Ok(found)
     }
 
+    /// What the controller seals with, beside the program.
+    pub fn secret(&self) -> Option<[u8; 32]> {
+        super::payload::key(self.program.parent()?).ok()
+    }
+
     fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| variable(name).and_then(|v| v.trim().parse::<f64>().ok()).map_or(0, |n| n as u32);
         let listed = variable("SKYPILOT_NODE_IPS").unwrap_or_default();

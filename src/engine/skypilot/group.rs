@@ -128,7 +128,7 @@ mod tests {
 
     fn member(rank: u32) -> Start {
         let mut job = Job::new(100 + rank, Arc::new(Request::default()), 0);
-        job.remote = Some(Remote { name: "a".into(), rank, count: 3, id: None });
+        job.remote = Some(Remote { name: "a".into(), rank, count: 3, ..Remote::default() });
         Start { job, others: Vec::new(), script: None, environment: "/e".into(), again: false }
     }
 

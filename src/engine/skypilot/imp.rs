@@ -15,7 +15,7 @@ use super::{
     way_in,
 };
 use crate::{
-    agent::{Layout, wire::Control},
+    agent::{Layout, asking, remote::seal, wire::Control},
     config::{Config, PartitionConfig},
     engine::{Candidate, Engine, Forecast, Given, Report, Schedule, Sending, Start, Unfit},
     host::directory,
@@ -29,7 +29,10 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::{
+    mpsc::{self, UnboundedSender},
+    oneshot,
+};
 
 /// Jobs of an array that are submitted in one request, at most.
 const TOGETHER: u32 = 2000;
@@ -306,6 +309,22 @@ impl Engine for SkyPilot {
         if let Some(handed) = self.jobs.get(&job) {
             let _ = handed.orders.send(control);
         }
+    }
+
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        seal::open(sealed, &asking::question_about(job, number), &self.shared.key)
+    }
+
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        let Some(orders) = self.jobs.get(&job).map(|handed| handed.orders.downgrade()) else { return };
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let Ok(frame) = answer.await else { return };
+            match seal::seal(&frame, &asking::answer_about(job, number), &shared.key) {
+                Ok(answer) => drop(orders.upgrade().map(|orders| orders.send(Control::Answer { number, answer }))),
+                Err(error) => tracing::error!(job, %error, "answer not sealed"),
+            }
+        });
     }
 
     fn limit_changed(&mut self, job: &Job) {

@@ -7,7 +7,7 @@
 mod bring;
 pub mod client;
 mod control;
-mod environment;
+pub mod environment;
 mod follow;
 mod group;
 mod imp;

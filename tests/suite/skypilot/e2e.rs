@@ -37,7 +37,7 @@ macro_rules! bodies {
 
 bodies! {
     output_is_exact two_nodes array exit_codes cancel requeue stderr_apart large_output work_directory environment
-    a_signal_reaches_a_trap queries het allocation without_a_shell
+    a_signal_reaches_a_trap queries inside het allocation without_a_shell
 }
 
 /// A server of the test's own that a body can run before, if there is one here.
@@ -376,6 +376,44 @@ fn queries(lab: &SkyLab) -> Check<'_> {
         assert_eq!(large.code, 1, "{large:?}");
         at.sh(&format!("scancel {job}")).ok();
         at.lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    })
+}
+
+fn inside(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("inside");
+    at.file("data", "there\n");
+    // On the second node as on the first; what is submitted runs where this was; and the usual end of a training run.
+    let script = "squeue -h -j $SLURM_JOB_ID -o '%i %t %D'\n\
+        [ -n \"$SLURM_RESTART_COUNT\" ] && exit\n\
+        squeue --me -h -o %j\nlast=$(scontrol show hostnames | tail -n 1)\n\
+        srun -N1 -n1 -w $last squeue -h -j $SLURM_JOB_ID -o %j\n\
+        sbatch --parsable -J next -o next.out --wrap 'cat data; echo $EPOCH'\n\
+        export EPOCH=3; sbatch --parsable -J next -d singleton -o more.out --wrap 'pwd -P | wc -l; echo $EPOCH'\n\
+        (cd / && sbatch --wrap true) 2>&1; echo $?; salloc -n1 true 2>&1; echo $?\n\
+        scontrol update job $SLURM_JOB_ID comment=deep; scontrol show job $SLURM_JOB_ID | grep -o 'Comment=[a-z]*'\n\
+        scontrol requeue $SLURM_JOB_ID; sleep 3600";
+    let job = at.submit("-J first -N2 --ntasks-per-node=1 --requeue --open-mode=append -o out", script);
+    Box::new(move || {
+        at.lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | tail -1"), "COMPLETED|0:0");
+        let (next, more) = (job + 1, job + 2);
+        at.lab.until_accounted(next, "COMPLETED|0:0");
+        at.lab.until_accounted(more, "COMPLETED|0:0");
+        let text = at.read("out");
+        let dir = at.dir.display();
+        let told = format!(
+            "{job} R 2\nfirst\nfirst\n{next}\n{more}\n\
+             sbatch: error: / is a directory of this node alone: submit from the job's directory ({dir})\n\
+             sbatch: error: Batch job submission failed: Requested operation not supported on this system\n1\n"
+        );
+        assert!(text.starts_with(&told), "{text}");
+        let rest = text.get(told.len()..).unwrap_or_default();
+        assert!(rest.contains("could not be reached from there: use sbatch\n"), "{text}");
+        assert!(rest.contains("\n1\nComment=deep\n"), "{text}");
+        assert!(rest.ends_with(&format!("{job} R 2\n")), "{text}");
+        assert_eq!((at.read("next.out"), at.read("more.out")), ("there\n\n".into(), "1\n3\n".into()));
+        let parents = at.sh(&format!("sacct -X -n -P -D -j {job} -o state")).stdout;
+        assert_eq!(parents.lines().count(), 2, "{parents}");
+        assert_eq!(at.sh("sacct -X -n -a -S now-1day -o jobid").stdout.lines().count(), 3);
     })
 }
 

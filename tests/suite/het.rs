@@ -123,6 +123,27 @@ fn a_component_that_had_ended_is_requeued_with_the_whole() {
 }
 
 #[test]
+#[ignore = "takes more than a minute"]
+fn a_component_has_a_time_limit_of_its_own() {
+    let lab = Lab::new(FOUR);
+    let whole =
+        lab.submit("-n1 -t 5 -o out : -n1 -t 1 --wrap 'srun --het-group=1 sleep 3600; echo step $?; srun hostname'");
+    lab.until(
+        &format!("sacct -X -n -P -j {whole} -o state,exitcode,timelimit"),
+        "COMPLETED|0:0|00:05:00\nTIMEOUT|0:0|00:01:00",
+    );
+    let out = lab.read("out");
+    assert!(
+        out.contains(&format!("*** STEP {}.0 ON node2 CANCELLED AT ", whole + 1))
+            && out.contains(" DUE TO TIME LIMIT ***"),
+        "{out}"
+    );
+    assert!(out.contains("step 143\n") && out.ends_with("node1\n"), "{out}");
+    assert!(accounted(&lab, whole).contains(&format!("{whole}+1.0|CANCELLED|0:15")));
+    assert!(lab.sh(&format!("scontrol show job {whole}+1")).ok().contains("JobState=TIMEOUT Reason=TimeLimit"));
+}
+
+#[test]
 fn a_node_that_is_lost_ends_the_whole() {
     let lab = Lab::new(FOUR);
     let whole = lab.submit("-n1 -o out : -N2 --wrap 'srun --het-group=0,1 sleep 3600'");

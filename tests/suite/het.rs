@@ -125,7 +125,8 @@ fn a_component_that_had_ended_is_requeued_with_the_whole() {
 #[test]
 #[ignore = "takes more than a minute"]
 fn a_component_has_a_time_limit_of_its_own() {
-    let lab = Lab::new(FOUR);
+    let mut lab = Lab::new(FOUR);
+    lab.set_patience(std::time::Duration::from_secs(180));
     let whole =
         lab.submit("-n1 -t 5 -o out : -n1 -t 1 --wrap 'srun --het-group=1 sleep 3600; echo step $?; srun hostname'");
     lab.until(

@@ -70,9 +70,9 @@ impl Agent {
         }
     }
 
-    /// Lets other nodes' agents in. Who they are shows when they speak; those who do not are sent away.
-    pub(super) fn open_door(&mut self) {
-        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.listener.as_ref()) else {
+    /// Lets in who comes from elsewhere. Who they are shows when they speak; those who do not are sent away.
+    pub(super) fn open_door(&mut self, index: usize) {
+        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.doors.get(index)) else {
             return;
         };
         let accept = || door.accept().ok().map(|(stream, _)| Link::accepted(stream, key));

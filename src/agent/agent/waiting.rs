@@ -21,8 +21,8 @@ use std::{
 pub(super) enum Source {
     Signals,
     Listener,
-    /// Where other nodes' agents come to.
-    Door,
+    /// Where who is elsewhere comes to.
+    Door(usize),
     /// stdout takes more of the log.
     Log,
     /// The script wrote something for the log.
@@ -43,8 +43,8 @@ impl Agent {
             PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
         ];
         if let Some(elsewhere) = &self.elsewhere {
-            if let Some((door, _)) = &elsewhere.listener {
-                sources.push(Source::Door);
+            for (index, (door, _)) in elsewhere.doors.iter().enumerate() {
+                sources.push(Source::Door(index));
                 fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
             }
             if let Some(log) = &elsewhere.log {
@@ -121,7 +121,7 @@ impl Agent {
                     self.greet(stream);
                 }
             }
-            Source::Door => self.open_door(),
+            Source::Door(index) => self.open_door(index),
             Source::Log => {} // it is flushed in every turn
             Source::Script(pipe) => {
                 if let Some(log) = self.script_log() {

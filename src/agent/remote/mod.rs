@@ -16,6 +16,6 @@ mod surroundings;
 mod workdir;
 
 pub(super) use inbox::Inbox;
-pub use payload::{Delivery, KEY, Payload, PayloadError, VARIABLE, inbox};
+pub use payload::{Delivery, KEY, Payload, PayloadError, VARIABLE, door_key, inbox};
 pub use plain::MODULES;
 pub(super) use start::{Litter, run, run_plain};

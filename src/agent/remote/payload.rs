@@ -9,6 +9,7 @@ use flate2::{
     read::{ZlibDecoder, ZlibEncoder},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
@@ -20,6 +21,13 @@ pub const VARIABLE: &str = "SKYSLURM_JOB";
 /// Where the agent of a job looks for what it is told, below the job's work directory.
 pub fn inbox(name: &str, rank: u32) -> String {
     format!(".skyslurm/control/{name}-{rank}")
+}
+
+/// What the user's own programs are known by at the first node of the job that is called `name` there, the `rank`th of
+/// those that share the name. `key` is what its payload was sealed with, which nobody but the user has.
+pub fn door_key(key: &[u8; 32], name: &str, rank: u32) -> [u8; 32] {
+    let job = format!("\0{rank}\0{name}");
+    Sha256::new().chain_update(b"skyslurm door").chain_update(key).chain_update(job).finalize().into()
 }
 
 /// The file beside the program that holds the key: 32 bytes.
@@ -123,24 +131,25 @@ impl Payload {
         postcard::from_bytes(&plain).ok()
     }
 
-    /// The payload of the job this process was started for: `variable` is the value of [`VARIABLE`], `beside` the
-    /// directory of the program, with the key.
+    /// The payload of the job this process was started for, and the key it was sealed with: `variable` is the value of
+    /// [`VARIABLE`], `beside` the directory of the program, with the key.
     ///
     /// # Errors
     /// [`PayloadError`]
-    pub fn find(variable: Option<&str>, beside: &Path) -> Result<Self, PayloadError> {
+    pub fn find(variable: Option<&str>, beside: &Path) -> Result<(Self, [u8; 32]), PayloadError> {
         let variable = variable.filter(|v| !v.is_empty()).ok_or(PayloadError::Missing)?;
         let read = |path: PathBuf| std::fs::read(&path).map_err(|source| PayloadError::File { path, source });
         let key = read(beside.join(KEY))?;
-        let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| PayloadError::Sealed)?;
-        match variable.strip_prefix('@') {
+        let key: [u8; 32] = key.as_slice().try_into().map_err(|_| PayloadError::Sealed)?;
+        let payload = match variable.strip_prefix('@') {
             // A name, and no path that leads elsewhere.
             Some(name) if !name.is_empty() && !name.contains('/') => {
-                Self::open(&String::from_utf8_lossy(&read(beside.join(name))?), key)
+                Self::open(&String::from_utf8_lossy(&read(beside.join(name))?), &key)
             }
             Some(_) => Err(PayloadError::Sealed),
-            None => Self::open(variable, key),
-        }
+            None => Self::open(variable, &key),
+        };
+        Ok((payload?, key))
     }
 
     /// The job of rank `rank`; `None`: it was cancelled before it was submitted.
@@ -245,8 +254,8 @@ pub(in crate::agent) mod tests {
         assert!(matches!(Payload::find(Some(&text), dir.path()), Err(PayloadError::File { .. })));
         std::fs::write(dir.path().join(KEY), [1; 32]).unwrap();
         std::fs::write(dir.path().join("large"), &text).unwrap();
-        assert_eq!(Payload::find(Some(&text), dir.path()).unwrap().job.id, 7);
-        assert_eq!(Payload::find(Some("@large"), dir.path()).unwrap().job.id, 7);
+        assert_eq!(Payload::find(Some(&text), dir.path()).unwrap().0.job.id, 7);
+        assert_eq!(Payload::find(Some("@large"), dir.path()).unwrap().0.job.id, 7);
         assert!(Payload::find(Some("@../large"), dir.path()).is_err());
     }
 

@@ -1,7 +1,7 @@
 //! From SkyPilot's start of the agent to a job that runs.
 
 use super::{
-    Delivery, Inbox, Payload, VARIABLE, inbox,
+    Delivery, Inbox, Payload, VARIABLE, door_key, inbox,
     names::{self, Entries},
     plain, public,
     rendezvous::{self, FromNode, Gathering, Go, Info, Knocking, NotFound, ToNode},
@@ -61,8 +61,10 @@ struct Node {
     state: State,
     layout: Layout,
     workdir: Workdir,
-    /// Its address for the world. Asked for where somebody is to come in.
+    /// Its address for the world. Asked for on the first node.
     public: Option<String>,
+    /// What the user's own programs, elsewhere, are known by; `None`: nobody knows it.
+    door: Option<Key>,
     /// The work directory as the submitter calls it.
     submitted: PathBuf,
 }
@@ -72,18 +74,19 @@ struct Node {
 pub(in crate::agent) fn run() -> io::Result<u8> {
     let around = Surroundings::find()?;
     let beside = around.program.parent().unwrap_or(Path::new("/"));
-    let payload = Payload::find(env::var(VARIABLE).ok().as_deref(), beside).map_err(io::Error::other)?;
-    begin(around, payload)
+    let (payload, key) = Payload::find(env::var(VARIABLE).ok().as_deref(), beside).map_err(io::Error::other)?;
+    begin(around, payload, Some(key))
 }
 
 /// The same for `skyslurm agent run`, with what stands behind it.
 pub(in crate::agent) fn run_plain(args: &[OsString]) -> io::Result<u8> {
     let around = Surroundings::find()?;
     let payload = plain::payload(args, &around).map_err(io::Error::other)?;
-    begin(around, payload)
+    begin(around, payload, None)
 }
 
-fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
+/// `seal`: the key that the payload was sealed with.
+fn begin(around: Surroundings, payload: Payload, seal: Option<[u8; 32]>) -> io::Result<u8> {
     let Some(mut job) = payload.job_of(around.rank).map_err(io::Error::other)? else {
         return Ok(0);
     };
@@ -107,8 +110,10 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
     job.state = JobState::Running;
     let key = around.key(&payload.secret);
     let is_first = around.index == 0;
-    let public = (is_first && job.request.kind != Kind::Batch).then(public::address).flatten();
-    let node = Node { around, payload, job, key, signals, state, layout, workdir, public, submitted };
+    let public = is_first.then(public::address).flatten();
+    let remote = job.remote.as_ref().filter(|_| job.request.kind == Kind::Batch);
+    let door = seal.zip(remote).map(|(seal, remote)| door_key(&seal, &remote.name, remote.rank));
+    let node = Node { around, payload, job, key, signals, state, layout, workdir, public, door, submitted };
     if node.around.index == 0 { node.first() } else { node.other() }
 }
 
@@ -155,9 +160,12 @@ impl Node {
         environment.set("PWD", &self.job.request.work_dir); // a shell finds out if it is not there
         environment.unset("OLDPWD");
         state::write(&self.layout.dir.join("environment"), &environment.to_block(), 0o600)?;
+        let own = self.door.and_then(|key| Some((rendezvous::listen(&self.address(0), &key).ok()?, key)));
+        let door = own.as_ref().and_then(|(listener, _)| Some(listener.local_addr().ok()?.port()));
         let elsewhere = Elsewhere {
             first: Address::Socket(self.layout.socket(0)),
-            listener: listener.map(|listener| (listener, self.key)),
+            doors: listener.map(|listener| (listener, self.key)).into_iter().chain(own).collect(),
+            door,
             links: links.into_iter().map(|(index, link)| (Role::Node(index), link)).collect(),
             log,
             delivery,
@@ -302,7 +310,8 @@ impl Node {
         };
         let elsewhere = Elsewhere {
             first: Address::Node(first, self.key),
-            listener: None,
+            doors: Vec::new(),
+            door: None,
             links: vec![(Role::First, link)],
             log: None,
             delivery: self.payload.delivery,

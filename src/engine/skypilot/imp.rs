@@ -2,7 +2,7 @@
 
 use super::{
     client::{self, Client, Endpoint, EndpointError},
-    follow,
+    follow::{self, Order},
     group::Group,
     inventory::{self, Inventory},
     names::{self, Names},
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     agent::{Layout, wire::Control},
     config::{Config, PartitionConfig},
-    engine::{Candidate, Engine, Forecast, Given, Report, Schedule, Sending, Start, Unfit},
+    engine::{Candidate, Engine, Forecast, Given, Opening, Report, Schedule, Sending, Start, Unfit},
     host::directory,
     job::{Job, JobId, Kind, Needs, Node, Partition, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
@@ -28,7 +28,10 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::{
+    mpsc::{self, UnboundedSender},
+    oneshot,
+};
 
 /// Jobs of an array that are submitted in one request, at most.
 const TOGETHER: u32 = 2000;
@@ -60,7 +63,7 @@ pub enum SkyPilotError {
 
 /// A job that was handed over.
 struct Handed {
-    orders: UnboundedSender<Control>,
+    orders: UnboundedSender<Order>,
     /// Those it is submitted with; `None`: a former controller did that.
     group: Option<Arc<Group>>,
 }
@@ -126,6 +129,8 @@ impl SkyPilot {
             over_time_limit: config.controller.over_time_limit * 60,
             live: Mutex::default(),
             inventory,
+            names: names.clone(),
+            gates: way_in::gate::Gates::default(),
             reports,
         });
         Ok(Some(Self { shared, names, gathering: HashMap::new(), jobs: HashMap::new(), is_swept: false }))
@@ -276,8 +281,15 @@ impl Engine for SkyPilot {
 
     fn control(&mut self, job: JobId, control: Control) {
         if let Some(handed) = self.jobs.get(&job) {
-            let _ = handed.orders.send(control);
+            let _ = handed.orders.send(Order::Control(control));
         }
+    }
+
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        let (answer, opened) = oneshot::channel();
+        let orders = &self.jobs.get(&job)?.orders;
+        let _ = orders.send(Order::WayIn(answer));
+        Some(Box::pin(async { opened.await.unwrap_or_else(|_| Err("the job does not run any more".into())) }))
     }
 
     fn limit_changed(&mut self, job: &Job) {

@@ -3,7 +3,9 @@
 use super::{
     client::{self, Client},
     inventory::Inventory,
+    names::Names,
     poll::Poll,
+    way_in::gate::Gates,
 };
 use crate::{
     config::{PartitionConfig, SkypilotConfig},
@@ -43,6 +45,9 @@ pub struct Shared {
     /// How many jobs of each name are handed over now, or wind down.
     pub live: Mutex<HashMap<String, u32>>,
     pub inventory: Inventory,
+    pub names: Names,
+    /// The ways there are to managed jobs.
+    pub gates: Gates,
     pub reports: UnboundedSender<Report>,
 }
 

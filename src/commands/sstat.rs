@@ -162,7 +162,8 @@ fn complaint(job: JobId, steps: Steps, why: NotThere) -> Option<String> {
         (NotThere::Gone, Steps::One(StepId::Batch | StepId::Extern | StepId::Interactive)) => {
             format!("couldn't get info for job {job}")
         }
-        (NotThere::Pending | NotThere::NotLeader, _) | (NotThere::Gone, Steps::One(StepId::Number(_))) => return None,
+        (NotThere::Pending | NotThere::NotLeader, _)
+        | (NotThere::Gone, Steps::One(StepId::Number(_) | StepId::Component(..))) => return None,
     };
     Some(format!("sstat: error: {text}"))
 }

@@ -35,6 +35,8 @@ pub(in crate::agent) enum Role {
     Part(u32),
     /// sattach.
     Watcher,
+    /// [`Request::Witness`]
+    Witness,
     /// Who brings a file for the nodes.
     Sender,
     /// A node's agent that writes a file, here on the first node.
@@ -165,7 +167,7 @@ impl Agent {
                     link.receive().map(|said| self.on_receiver(file, index, said)).is_some()
                 }
                 Role::Receiving => link.receive().map(|piece| self.on_piece(id, &piece)).is_some(),
-                Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
+                Role::Node(_) | Role::Witness => link.receive::<Order>().is_some(), // says nothing after its name
             };
             if !went_on {
                 break;
@@ -204,7 +206,7 @@ impl Agent {
             Role::Receiving => drop(self.receiving.remove(&id)),
             Role::First => self.closing = true,
             Role::Node(index) => self.node_lost(index),
-            Role::New => {}
+            Role::New | Role::Witness => {}
         }
     }
 
@@ -233,6 +235,7 @@ impl Agent {
                 self.send(id, &answer);
             }
             Request::Own => self.on_own(id),
+            Request::Witness => self.set_role(id, Role::Witness),
             Request::Step(requests) => self.on_step_request(id, requests),
             Request::Attach { job, step, input } => self.on_attach(id, job, step, input),
             Request::Usage(steps) => self.on_usage(id, steps),

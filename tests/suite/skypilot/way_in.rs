@@ -258,6 +258,19 @@ fn the_login_is_nowhere_to_be_seen() {
     lab.until_true("the end", || lab.sh("squeue -h").stdout.is_empty());
 }
 
+#[test]
+fn a_client_that_is_killed_is_not_waited_for() {
+    let Some(lab) = SkyLab::with_nodes() else { return };
+    let mut salloc = salloc(&lab, "");
+    salloc.kill().unwrap();
+    salloc.wait().unwrap();
+    // Before the minute is over that one whose connection broke would be given.
+    lab.until_accounted(1, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    // Its command is nobody's to end.
+    lab.file("end", "");
+    lab.until_true("the command's end", || !lab.processes().iter().any(|(_, line)| line.contains("until")));
+}
+
 /// A managed job with a step that says `up`; its id.
 fn running(lab: &SkyLab, step: &str) -> u32 {
     let at = lab.place("job");

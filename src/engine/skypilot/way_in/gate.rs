@@ -156,6 +156,8 @@ mod tests {
 
     #[test]
     fn one_that_is_forgotten_goes_by_itself() {
-        insta::assert_snapshot!(task("gate-0-x", "slurm/lab").yaml());
+        let wanted = "name: gate-0-x\nresources:\n  infra: slurm/lab\n  cpus: 1+\n  autostop:\n    idle_minutes: 10\n    \
+                      down: true\n    wait_for: jobs\nrun: sleep 3600\n";
+        assert_eq!(task("gate-0-x", "slurm/lab").yaml(), wanted);
     }
 }

@@ -21,7 +21,7 @@ use super::client::{Access, Client, Error};
 use crate::{
     agent::{
         Layout, Reach,
-        wire::{Steps, usage},
+        wire::{Request, Steps, usage},
     },
     host::{directory, ipc},
     job::JobId,
@@ -34,7 +34,7 @@ use process::Forward;
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -241,6 +241,7 @@ async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> 
     let socket = target.layout.socket(0);
     if take_over(&paths, &socket).await {
         let _ = tell.send(State::Open);
+        let _witness = witness(&socket);
         while !process::find(&paths.dir).is_empty() {
             sleep(LOOK).await;
         }
@@ -271,6 +272,7 @@ async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> 
         sleep(Duration::from_millis(100)).await;
     }
     let _ = tell.send(State::Open);
+    let _witness = witness(&socket);
     ssh.wait().await?;
     tracing::info!(job = target.job, why = last_line(&paths.log), "ssh has ended");
     Ok(())
@@ -345,6 +347,13 @@ async fn answers(socket: &Path) -> bool {
     let socket = socket.to_owned();
     let asked = tokio::task::spawn_blocking(move || ipc::connect(&socket).and_then(|s| usage(s, Steps::All)).is_ok());
     asked.await.unwrap_or(false)
+}
+
+/// A connection to the agent that stands as long as the way does.
+fn witness(socket: &Path) -> io::Result<UnixStream> {
+    let mut stream = ipc::connect(socket)?;
+    ipc::send(&mut stream, &Request::Witness)?;
+    Ok(stream)
 }
 
 /// What ssh complained of last.

@@ -29,6 +29,7 @@ pub mod sshare;
 pub mod sstat;
 pub mod terminal;
 pub mod translate;
+mod who;
 
 pub(crate) use common::{asked_for, check_cluster, iterate, seconds};
 

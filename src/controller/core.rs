@@ -119,7 +119,9 @@ impl Core {
     ) -> Result<Self, StoreError> {
         let since = now();
         let known = store.unfinished()?;
-        let lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
+        let mut lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
+        let of_known: HashSet<JobId> = known.iter().map(|job| job.id).collect();
+        lately.retain(|job| !of_known.contains(&job.id));
         let table = Table::new(store.last_id()?);
         let mut core = Self {
             config,
@@ -415,6 +417,10 @@ impl Core {
                 self.miss_owner(id, now);
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {
+                    // If the whole is requeued it is, too.
+                    Some(job) if job.is_finished() && !job.leads() && self.goes_on(job.leader_id()) => {
+                        self.due_at(now + age.max(1), id);
+                    }
                     Some(job)
                         if job.is_finished() && job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) =>
                     {

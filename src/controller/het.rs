@@ -84,6 +84,11 @@ impl Core {
             })
     }
 
+    /// Whether a job is not over.
+    pub(super) fn goes_on(&self, id: JobId) -> bool {
+        self.table.get(id).is_some_and(|job| !job.is_finished())
+    }
+
     /// The component of `leader`'s job of which its agents tell.
     pub(super) fn component(&self, leader: JobId, component: u32) -> Option<JobId> {
         let size = self.table.get(leader)?.het.map_or(1, |het| het.size);
@@ -95,6 +100,11 @@ impl Core {
         let Some(job) = self.table.get(id) else { return };
         if job.het.is_some() && job.leads() {
             for other in self.table.components(id).into_iter().filter(|other| *other != id) {
+                // One that had ended before is part of the whole again.
+                if end.state == JobState::Pending && self.table.get(other).is_some_and(Job::is_finished) {
+                    self.put_back(other);
+                    continue;
+                }
                 let derived_exit = self.table.get(other).map(derived_exit).unwrap_or_default();
                 self.end_one(other, End { derived_exit, ..end.of_component() });
             }

@@ -106,6 +106,23 @@ fn the_whole_is_cancelled_requeued_and_outlives_its_controller() {
 }
 
 #[test]
+fn a_component_that_had_ended_is_requeued_with_the_whole() {
+    let lab = Lab::new(&FOUR.replacen("[controller]", "[controller]\nmin_job_age = 1", 1));
+    let whole = lab.submit("-n1 -o out : -n1 --wrap 'srun --het-group=0,1 -l echo run $SLURM_RESTART_COUNT | sort; until [ -e go ]; do sleep 0.05; done'");
+    lab.until_file("out", "1: run\n");
+    lab.sh(&format!("scancel {whole}+1")).ok();
+    lab.until(&format!("sacct -X -n -P -j {whole} -o state | sed 's/ by .*//'"), "RUNNING\nCANCELLED");
+    // Its record is kept, by the next controller as well.
+    lab.until(&format!("squeue -h -t all -j {whole} -o %i | wc -l"), "2");
+    lab.kill_controller();
+    lab.sh(&format!("scontrol requeue {whole}")).ok();
+    lab.until_file("out", "1: run 1\n");
+    lab.file("go", "");
+    lab.until_accounted(whole, "COMPLETED|0:0\nCOMPLETED|0:0");
+    assert_eq!(lab.read("out"), "0: run 1\n1: run 1\n");
+}
+
+#[test]
 fn a_node_that_is_lost_ends_the_whole() {
     let lab = Lab::new(FOUR);
     let whole = lab.submit("-n1 -o out : -N2 --wrap 'srun --het-group=0,1 sleep 3600'");

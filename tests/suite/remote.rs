@@ -503,6 +503,20 @@ fn a_node_that_does_not_come_fails_the_job() {
 }
 
 #[test]
+fn a_component_that_does_not_come_fails_the_job() {
+    let mut run = Run::new("echo never").variable("SKYSLURM_WAIT_FOR_NODES", "1").with(|payload| {
+        payload.others = vec![Job { id: 8, ..payload.job.clone() }];
+        payload.shapes.push(Shape { tasks: vec![1, 1], ..Shape::default() });
+    });
+    run.start_node(0);
+    let outcome = run.finish();
+    assert_eq!(outcome.text(), "slurmstepd: error: nodes that did not join the job: 2 of component 1 (2)\n");
+    assert!(matches!(&outcome.events[0], EventKind::Awaits(at) if at.address == "127.0.0.1"), "{:?}", outcome.events);
+    assert_eq!((ended(&outcome.events).0, outcome.codes), (JobState::NodeFail, vec![Some(1)]));
+    run.is_tidy();
+}
+
+#[test]
 fn a_job_can_be_cancelled_while_it_waits_for_nodes() {
     let mut run = Run::new("echo never").on(2);
     run.start_node(0);

@@ -48,3 +48,40 @@ pub(super) fn find(
         wait_for(signals, [], until.min(Instant::now() + PERIOD))?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::remote::rendezvous::{FromNode, Gathering, Info, listen};
+    use nix::sys::{signal::SigSet, signalfd::SfdFlags};
+
+    #[test]
+    fn a_node_waits_to_be_told_where_the_first_one_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, secret) = (dir.path().join("meeting"), [7; 32]);
+        let no_signals =
+            || SignalFd::with_flags(&SigSet::empty(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).unwrap();
+        let signals = no_signals();
+        assert!(matches!(find(&file, &secret, 2, &signals, Instant::now()), Err(NotFound::Untold)));
+        let task = format!("run-{}", std::process::id()); // another test's ports are others
+        let meeting = Meeting { address: "127.0.0.1".into(), listed: "127.0.0.1".into(), task };
+        let key = key_at(&meeting, &secret);
+        let listener = listen("127.0.0.1", &key).unwrap();
+        let other = std::thread::spawn({
+            let file = file.clone();
+            move || {
+                let until = Instant::now() + Duration::from_secs(20);
+                let (_, mut link, found) = find(&file, &secret, 2, &no_signals(), until).unwrap();
+                link.send(&FromNode::Here(Box::new(Info { index: 1, ..Info::default() })));
+                (found, link)
+            }
+        });
+        std::fs::write(&file, "not all of it is here ye").unwrap();
+        std::fs::write(&file, serde_json::to_vec(&meeting).unwrap()).unwrap();
+        let mut gathering = Gathering::new(&listener, key, &signals, 2);
+        while !gathering.is_complete() {
+            gathering.turn(Duration::from_secs(1)).unwrap();
+        }
+        assert_eq!(other.join().unwrap().0, key);
+    }
+}

@@ -24,11 +24,13 @@ const SHARE: u32 = 3;
 /// What is known of one job there. `None`: nothing yet.
 pub type Known = Option<Seen>;
 
+/// Those who want to know, by number and task.
+type Watched = HashMap<(u32, u32), watch::Sender<Known>>;
+
 /// The jobs that are asked about.
 #[derive(Clone)]
 pub struct Poll {
-    /// By number and task.
-    jobs: Arc<Mutex<HashMap<(u32, u32), watch::Sender<Known>>>>,
+    jobs: Arc<Mutex<Watched>>,
     hurry: Arc<Notify>,
     reach: Arc<Mutex<Option<(i64, String)>>>,
 }

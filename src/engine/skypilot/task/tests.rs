@@ -250,3 +250,50 @@ proptest! {
         prop_assert_eq!(read, serde_yaml::to_value(&task).unwrap(), "{}", yaml);
     }
 }
+
+#[test]
+fn a_group_is_its_tasks_under_one_header() {
+    let of = |name: &'static str, component| {
+        let carrier = Carrier::Sealed { name, payload: "c2VhbGVk", workdir: false, component: Some(component) };
+        task(&request(""), &partition("infra = \"slurm/lab\""), &[], &carrier).unwrap()
+    };
+    insta::assert_snapshot!(Task::group("a-1-x", &[of("a-1-x", 0), of("a-2-y", 1)]), @r#"
+    name: a-1-x
+    execution: parallel
+    inter_connection: false
+    ---
+    name: a-1-x
+    resources:
+      infra: slurm/lab
+      cpus: 1+
+      labels:
+        slurm-job-name: train
+    file_mounts:
+      ~/.skyslurm: /agent
+    envs:
+      SKYSLURM_COMPONENT: "0"
+    secrets:
+      SKYSLURM_JOB: c2VhbGVk
+    run: |
+      chmod 700 ~/.skyslurm ~/.skyslurm/skyslurm && exec ~/.skyslurm/skyslurm agent
+    file_mounts_mapping:
+      /agent: agent
+    ---
+    name: a-2-y
+    resources:
+      infra: slurm/lab
+      cpus: 1+
+      labels:
+        slurm-job-name: train
+    file_mounts:
+      ~/.skyslurm: /agent
+    envs:
+      SKYSLURM_COMPONENT: "1"
+    secrets:
+      SKYSLURM_JOB: c2VhbGVk
+    run: |
+      chmod 700 ~/.skyslurm ~/.skyslurm/skyslurm && exec ~/.skyslurm/skyslurm agent
+    file_mounts_mapping:
+      /agent: agent
+    "#);
+}

@@ -92,8 +92,9 @@ fn run(args: &[OsString]) -> io::Result<u8> {
 pub(super) struct Elsewhere {
     /// How the first node's agent is reached; its own, on the first node.
     pub first: Address,
-    /// Where other nodes' agents come to, on the first node of several.
-    pub listener: Option<(TcpListener, Key)>,
+    /// Where who is elsewhere comes to, on the first node: the other nodes' agents, where there are any, and the user's
+    /// own programs. Each has a key of its own.
+    pub doors: Vec<(TcpListener, Key)>,
     /// Connections that are there already.
     pub links: Vec<(Role, Link)>,
     /// Where commands ask the controller.
@@ -108,6 +109,8 @@ pub(super) struct Elsewhere {
     pub inbox: Option<Inbox>,
     /// This node's address for the world, where it is known.
     pub public: Option<String>,
+    /// The port of the door that the user's own programs come to.
+    pub door: Option<u16>,
     /// What is to be removed when the job is over.
     pub litter: Option<Litter>,
 }
@@ -314,8 +317,9 @@ impl Agent {
                 self.note_of(component, EventKind::Placed { placement });
             }
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
-            let public = self.elsewhere.as_ref().and_then(|e| e.public.clone());
-            self.note(EventKind::Reachable(Reach { socket, hosts, public }));
+            let around = self.elsewhere.as_ref();
+            let (public, door) = (around.and_then(|e| e.public.clone()), around.and_then(|e| e.door));
+            self.note(EventKind::Reachable(Reach { socket, hosts, public, door }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

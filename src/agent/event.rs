@@ -32,6 +32,9 @@ pub struct Reach {
     /// The first node's address for the world, where its cloud told it one.
     #[serde(default)]
     pub public: Option<String>,
+    /// The port on its own address at which the first node's agent lets in who has [`super::remote::door_key`].
+    #[serde(default)]
+    pub door: Option<u16>,
 }
 
 impl Reach {

@@ -32,6 +32,7 @@ mod output;
 pub mod owner;
 mod path;
 mod processes;
+pub mod relay;
 pub mod remote;
 mod spawn;
 pub mod step;

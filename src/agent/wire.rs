@@ -54,6 +54,8 @@ pub enum Request {
         /// Which node of the step.
         node: usize,
     },
+    /// Somebody keeps a connection open that says nothing: while it stands, so does the way from an allocation's client.
+    Witness,
     /// sstat asks what running steps use. Answer: their [`StepUsage`], within a good second.
     Usage(Steps),
 }

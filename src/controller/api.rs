@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 7;
+pub const PROTOCOL: u16 = 8;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub enum Call {
     GiveUp(JobId),
     /// How far a handed job's files are on their way. Answer: [`Reply::Sending`].
     Sending(JobId),
+    /// Have a way opened to the agent of a job that runs elsewhere. Answer: [`Reply::WayIn`], which may take a while.
+    WayIn(JobId),
     /// A job's script. Answer: [`Reply::Script`].
     Script(JobId),
     /// The environment a job was submitted with. Answer: [`Reply::Script`].
@@ -225,6 +227,8 @@ pub enum Reply<J = Job> {
     Done(Vec<Result<(), Errno>>),
     /// How far files are on their way.
     Sending(Sending),
+    /// Its socket is in the job's spool directory; or why not.
+    WayIn(Result<(), String>),
     /// A script, or an environment: `NAME=value`, each ended by NUL.
     Script(Vec<u8>),
     /// Who answers.

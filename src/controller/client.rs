@@ -13,7 +13,7 @@ use std::{
 };
 
 /// How long an answer from afar is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Why the controller could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum ClientError {
     #[error("the controller could not be started: {0}")]
     Start(String),
     /// It is asked from a node of a job elsewhere, and nothing has come back.
-    #[error("the controller has not answered within a minute; what was asked of it may still be done")]
+    #[error("the controller has not answered within three minutes; what was asked of it may still be done")]
     Silent,
     /// It is of another version.
     #[error(

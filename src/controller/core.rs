@@ -258,6 +258,13 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
+            Call::WayIn(id) => match self.engine.way_in(id) {
+                None => Reply::WayIn(Ok(())),
+                Some(opening) => {
+                    tokio::spawn(async move { respond::<Job>(answer, &Reply::WayIn(opening.await)) });
+                    return;
+                }
+            },
             Call::Script(id) => self.kept(id, |job| job.script),
             Call::Environment(id) => self.kept(id, |job| job.environment),
             Call::Status => Reply::Status(Box::new(Status {

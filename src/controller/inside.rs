@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 /// Nobody waits for an answer longer, in seconds; with something for clocks that differ.
-const PATIENCE: i64 = 90;
+const PATIENCE: i64 = 210;
 
 /// A question as it came.
 pub(super) struct Asked {

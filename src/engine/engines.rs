@@ -1,6 +1,6 @@
 //! Several engines as one: each has its own partitions, and a job belongs to the engine that has its first one.
 
-use super::{Candidate, Engine, Forecast, Given, Schedule, Sending, Start, Unfit};
+use super::{Candidate, Engine, Forecast, Given, Opening, Schedule, Sending, Start, Unfit};
 use crate::{
     agent::wire::Control,
     job::{Job, JobId, Needs, Node, Partition, Request},
@@ -177,6 +177,10 @@ impl Engine for Engines {
         if let Some(engine) = self.home(job) {
             engine.control(job, control);
         }
+    }
+
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        self.home(job)?.way_in(job)
     }
 
     fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {

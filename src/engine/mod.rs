@@ -134,6 +134,9 @@ pub enum Sending {
 /// What `--test-only` says of a job that would be handed to another system; or why it cannot be had, in words.
 pub type Forecast = Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>>;
 
+/// The opening of a way to the agent of a job elsewhere; or why there is none, in words.
+pub type Opening = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
 /// What gives jobs nodes and runs them there.
 pub trait Engine {
     /// Its partitions, in the configuration's order.
@@ -215,6 +218,13 @@ pub trait Engine {
 
     /// Asks the job's agent.
     fn control(&mut self, job: JobId, control: Control);
+
+    /// Has a way opened to the agent of a job that runs elsewhere: its socket appears in the job's spool directory. `None`:
+    /// there is nothing to open.
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        let _ = job;
+        None
+    }
 
     /// What a command asks on a node that was made for the job; `None`: what came is no question of the job's.
     fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {

@@ -186,3 +186,25 @@ fn what_is_said_of_files_and_prologs_is_said_of_a_component() {
     let env = lab.sh("salloc -Q -n1 : -n1 bash -c 'sbatch --wait -o e --wrap \"env | grep -c HET_\"'; cat e");
     assert_eq!(env.stdout.lines().last(), Some("0"), "{env:?}");
 }
+
+/// As Slurm 22.05 shows them.
+#[test]
+fn components_of_a_step_in_an_ordinary_job_are_steps() {
+    let lab = Lab::new(FOUR);
+    let id = lab.submit("-N2 -n2 -o out --wrap 'srun -n1 sleep 1000 : -n1 sleep 1001; true'");
+    let running = |job: &str| lab.sh(&format!("squeue -h -s -j {job} -o '%i %N' | sort")).stdout;
+    lab.until_true("the step", || running(&id.to_string()).contains(&format!("{id}.0+1 ")));
+    assert_eq!(running(&id.to_string()), format!("{id}.0+0 node1\n{id}.0+1 node2\n{id}.batch node1\n"));
+    let shown = lab.sh(&format!("scontrol show step {id}.0 | grep -o 'StepId=[^ ]*\\|Tasks=1'")).stdout;
+    assert_eq!(shown, format!("StepId={id}.0+0\nTasks=1\nStepId={id}.0+1\nTasks=1\n"));
+    lab.sh(&format!("scancel {id}.0")).ok();
+    lab.until_accounted(id, "COMPLETED|0:0");
+    let uid = nix::unistd::geteuid();
+    let step = |n: u32| format!("{id}.0+{n}|sleep|CANCELLED by {uid}|1|0:9\n");
+    let kept = lab.sh(&format!("sacct -n -P -j {id}.0 -o jobid,jobname,state,ntasks,exitcode")).stdout;
+    assert_eq!(kept, step(0) + &step(1));
+    let said = lab.read("out");
+    for (n, node) in [(0, "node1"), (1, "node2")] {
+        assert!(said.contains(&format!("*** STEP {id}.0+{n} ON {node} CANCELLED AT ")), "{said}");
+    }
+}

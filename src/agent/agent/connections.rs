@@ -35,6 +35,8 @@ pub(in crate::agent) enum Role {
     Part(u32),
     /// sattach.
     Watcher,
+    /// [`Request::Witness`]
+    Witness,
     /// Who brings a file for the nodes.
     Sender,
     /// A node's agent that writes a file, here on the first node.
@@ -75,9 +77,9 @@ impl Agent {
         }
     }
 
-    /// Lets other nodes' agents in. Who they are shows when they speak; those who do not are sent away.
-    pub(super) fn open_door(&mut self) {
-        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.listener.as_ref()) else {
+    /// Lets in who comes from elsewhere. Who they are shows when they speak; those who do not are sent away.
+    pub(super) fn open_door(&mut self, index: usize) {
+        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.doors.get(index)) else {
             return;
         };
         let accept = || door.accept().ok().map(|(stream, _)| Link::accepted(stream, key));
@@ -171,7 +173,7 @@ impl Agent {
                 }
                 Role::Asker => link.receive_unread().map(|question| self.on_question(id, &question)).is_some(),
                 Role::Receiving => link.receive().map(|piece| self.on_piece(id, &piece)).is_some(),
-                Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
+                Role::Node(_) | Role::Witness => link.receive::<Order>().is_some(), // says nothing after its name
             };
             if !went_on {
                 break;
@@ -211,7 +213,7 @@ impl Agent {
             Role::Receiving => drop(self.receiving.remove(&id)),
             Role::First => self.closing = true,
             Role::Node(index) => self.node_lost(index),
-            Role::New => {}
+            Role::New | Role::Witness => {}
         }
     }
 
@@ -240,6 +242,7 @@ impl Agent {
                 self.send(id, &answer);
             }
             Request::Own => self.on_own(id),
+            Request::Witness => self.set_role(id, Role::Witness),
             Request::Ask => self.set_role(id, Role::Asker),
             Request::Step(requests) => self.on_step_request(id, requests),
             Request::Attach { job, step, input } => self.on_attach(id, job, step, input),

@@ -23,8 +23,8 @@ pub(super) enum Source {
     Listener,
     /// Where commands come to that ask the controller.
     Desk,
-    /// Where other nodes' agents come to.
-    Door,
+    /// Where who is elsewhere comes to.
+    Door(usize),
     /// stdout takes more of the log.
     Log,
     /// The script wrote something for the log.
@@ -49,8 +49,8 @@ impl Agent {
                 sources.push(Source::Desk);
                 fds.push(PollFd::new(desk.as_fd(), PollFlags::POLLIN));
             }
-            if let Some((door, _)) = &elsewhere.listener {
-                sources.push(Source::Door);
+            for (index, (door, _)) in elsewhere.doors.iter().enumerate() {
+                sources.push(Source::Door(index));
                 fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
             }
             if let Some(log) = &elsewhere.log {
@@ -140,7 +140,7 @@ impl Agent {
                 let come: Vec<_> = desk.into_iter().flat_map(|desk| desk.incoming().map_while(Result::ok)).collect();
                 come.into_iter().for_each(|stream| self.greet(stream, true));
             }
-            Source::Door => self.open_door(),
+            Source::Door(index) => self.open_door(index),
             Source::Log => {} // it is flushed in every turn
             Source::Script(pipe) => {
                 if let Some(log) = self.script_log() {

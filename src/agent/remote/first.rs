@@ -82,11 +82,15 @@ impl Node {
         let copies =
             copy.into_iter().flat_map(|copy| [Some(copy.clone()), copy.canonicalize().ok()]).flatten().collect();
         let asking = self.around.secret().filter(|_| log.is_some()).map(|key| Asking::new(key, run, copies));
+        let address = self.around.addresses.first().map_or("", String::as_str);
+        let own = self.door.and_then(|key| Some((rendezvous::listen(address, &key).ok()?, key)));
+        let door = own.as_ref().and_then(|(listener, _)| Some(listener.local_addr().ok()?.port()));
         let elsewhere = Elsewhere {
             desk: self.desk(),
             asking,
             first: Address::Socket(self.layout.socket(0)),
-            listener: listener.map(|listener| (listener, self.key)),
+            doors: listener.map(|listener| (listener, self.key)).into_iter().chain(own).collect(),
+            door,
             links: links.into_iter().map(|(index, link)| (Role::Node(index), link)).collect(),
             log,
             delivery,

@@ -4,6 +4,7 @@
 use super::seal;
 use crate::job::{Job, JobId, Shape, all, whole};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -21,6 +22,13 @@ pub const MEETING: &str = "meeting";
 /// Where the agent of a job looks for what it is told, below the job's work directory.
 pub fn inbox(name: &str, rank: u32) -> String {
     format!(".skyslurm/control/{name}-{rank}")
+}
+
+/// What the user's own programs are known by at the first node of the job that is called `name` there, the `rank`th of
+/// those that share the name. `key` is what its payload was sealed with, which nobody but the user has.
+pub fn door_key(key: &[u8; 32], name: &str, rank: u32) -> [u8; 32] {
+    let job = format!("\0{rank}\0{name}");
+    Sha256::new().chain_update(b"skyslurm door").chain_update(key).chain_update(job).finalize().into()
 }
 
 /// The file beside the program that holds the key: 32 bytes.

@@ -1,7 +1,7 @@
 //! From SkyPilot's start of the agent to a job that runs.
 
 use super::{
-    Delivery, MEETING, Payload, VARIABLE,
+    Delivery, MEETING, Payload, VARIABLE, door_key,
     first::{BETWEEN, PATIENCE},
     inbox, meeting,
     names::{self, Entries},
@@ -56,8 +56,10 @@ pub(super) struct Node {
     pub state: State,
     pub layout: Layout,
     workdir: Workdir,
-    /// Its address for the world. Asked for where somebody is to come in.
+    /// Its address for the world. Asked for on the first node.
     pub public: Option<String>,
+    /// What the user's own programs, elsewhere, are known by; `None`: nobody knows it.
+    pub door: Option<Key>,
     /// The work directory as the submitter calls it.
     submitted: PathBuf,
 }
@@ -105,8 +107,12 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
         _ => vec![around.addresses.len()],
     };
     let index = counts.iter().take(around.component).sum::<usize>() + around.index;
-    let public = (index == 0 && job.request.kind != Kind::Batch).then(public::address).flatten();
-    let node = Node { around, payload, job, counts, index, key, signals, state, layout, workdir, public, submitted };
+    let public = (index == 0).then(public::address).flatten();
+    let remote = job.remote.as_ref().filter(|_| job.request.kind == Kind::Batch);
+    let secret = remote.and_then(|_| around.secret());
+    let door = secret.zip(remote).map(|(secret, remote)| door_key(&secret, &remote.name, remote.rank));
+    let node =
+        Node { around, payload, job, counts, index, key, signals, state, layout, workdir, public, door, submitted };
     if index == 0 { node.first() } else { node.other() }
 }
 
@@ -147,7 +153,8 @@ impl Node {
             desk: self.desk(),
             asking: None,
             first: Address::Node(first, key),
-            listener: None,
+            doors: Vec::new(),
+            door: None,
             links: vec![(Role::First, link)],
             log: None,
             delivery: self.payload.delivery,

@@ -4,7 +4,7 @@ use super::narrow::Narrow;
 use crate::{
     commands::who,
     controller::api::Filter,
-    job::Job,
+    job::{Job, StepId},
     slurm::{
         array::{JobIdSpec, TaskSel},
         begin, hostlist,
@@ -162,11 +162,11 @@ impl Query {
     }
 
     /// Whether a step is shown.
-    pub fn shows_step(&self, job: &Job, step: &str) -> bool {
+    pub fn shows_step(&self, job: &Job, step: StepId) -> bool {
         !self.allocations
             // Of jobs that were asked for as waiting, nothing had begun (sacct.txt).
             && self.states.iter().any(|s| *s != JobState::Pending) | self.states.is_empty()
-            && (self.shows_job(job) || self.ids.iter().any(|id| id.step.as_deref() == Some(step) && is_named(id, job)))
+            && (self.shows_job(job) || self.ids.iter().any(|id| id.step.as_deref().is_some_and(|text| step.answers_to(text)) && is_named(id, job)))
     }
 }
 
@@ -354,7 +354,9 @@ mod tests {
     fn steps_alone_are_shown_alone() {
         let job = sample_jobs::job(112, |_| {}, JobState::Completed);
         let of = |words| {
-            query(words).map(|q| (q.shows_job(&job), q.shows_step(&job, "0"), q.shows_step(&job, "batch"))).unwrap()
+            query(words)
+                .map(|q| (q.shows_job(&job), q.shows_step(&job, StepId::Number(0)), q.shows_step(&job, StepId::Batch)))
+                .unwrap()
         };
         assert_eq!(of("-j 112"), (true, true, true));
         assert_eq!(of("-j 112.0"), (false, true, false));

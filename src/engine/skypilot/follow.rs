@@ -11,7 +11,7 @@ use super::{
     shared::{Meet, Shared},
     submit,
     vehicle::{Seen, Status, Vehicle, Watch},
-    way_in::WayIn,
+    way_in::{Target, WayIn},
 };
 use crate::{
     agent::{Event, Layout, frame::Reader, wire::Control},
@@ -24,10 +24,18 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver},
-        watch,
+        oneshot, watch,
     },
     time::Instant,
 };
+
+/// What is wanted of a followed job.
+pub enum Order {
+    /// By its agent.
+    Control(Control),
+    /// A way to its agent; what is answered when there is one, or never will be.
+    WayIn(oneshot::Sender<Result<(), String>>),
+}
 
 /// How a job ends of which nothing ever ran.
 pub const NEVER_RAN: ExitStatus = ExitStatus::exited(1);
@@ -49,6 +57,9 @@ const SLICE: Duration = Duration::from_secs(20);
 
 /// An agent that was asked to end its job has `KillWait` and this.
 const PATIENCE: Duration = Duration::from_secs(45);
+
+/// What is said to who wants to get into a job whose agent has not been heard of.
+const NOT_YET_RUNNING: &str = "its agent has not been heard of yet";
 
 /// Lines of others that are kept to explain a job that never began.
 const LINES: usize = 20;
@@ -90,6 +101,12 @@ struct Follow {
     meet: Option<watch::Receiver<Meet>>,
     /// How an allocation's steps get to its nodes.
     way_in: Option<WayIn>,
+    /// How a managed job's agent is reached, once it has told.
+    target: Option<Target>,
+    /// Who wants to be let in.
+    askers: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Held by who opens a way.
+    opening: Arc<tokio::sync::Mutex<()>>,
     /// The allocation is ready once there is a way in.
     ready: Option<Event>,
     to_agent: Option<mpsc::UnboundedSender<Control>>,
@@ -97,7 +114,7 @@ struct Follow {
 }
 
 /// Follows a job that is being submitted with `group`.
-pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut orders: UnboundedReceiver<Control>) {
+pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut orders: UnboundedReceiver<Order>) {
     let rank = rank(&job);
     let mut stage = group.stage();
     let mut wanted: Vec<Control> = Vec::new();
@@ -129,7 +146,8 @@ pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut ord
             changed = stage.changed() => if changed.is_err() { return },
             order = orders.recv() => match order {
                 None => return,
-                Some(order) => {
+                Some(Order::WayIn(answer)) => drop(answer.send(Err(NOT_YET_RUNNING.into()))),
+                Some(Order::Control(order)) => {
                     if let Some(state) = ended_by(&order) && group.withdraw(rank) {
                         shared.tell(job.id, gone(state, None));
                         return;
@@ -151,7 +169,7 @@ pub async fn adopted(
     shared: Arc<Shared>,
     job: Job,
     number: u32,
-    mut orders: UnboundedReceiver<Control>,
+    mut orders: UnboundedReceiver<Order>,
     wanted: Vec<Control>,
 ) {
     let layout = Layout::new(&shared.spool, job.id);
@@ -180,6 +198,9 @@ pub async fn adopted(
         limits: Vec::new(),
         meet: job.het.map(|_| shared.meet(job.id)),
         way_in: None,
+        target: None,
+        askers: Vec::new(),
+        opening: Arc::default(),
         ready: None,
         to_agent: None,
         unreached: None,
@@ -239,7 +260,7 @@ impl Follow {
     }
 
     /// Follows it to its end (`true`), or to ours.
-    async fn run(&mut self, orders: &mut UnboundedReceiver<Control>, wanted: Vec<Control>) -> bool {
+    async fn run(&mut self, orders: &mut UnboundedReceiver<Order>, wanted: Vec<Control>) -> bool {
         for order in wanted {
             if self.order(order).await {
                 return true;
@@ -251,7 +272,11 @@ impl Follow {
             let is_over = tokio::select! {
                 order = orders.recv() => match order {
                     None => return false,
-                    Some(order) => self.order(order).await,
+                    Some(Order::Control(order)) => self.order(order).await,
+                    Some(Order::WayIn(answer)) => {
+                        self.let_in(answer);
+                        false
+                    }
                 },
                 changed = watch.known.changed() => {
                     let seen = watch.known.borrow_and_update().clone();

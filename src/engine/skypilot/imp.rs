@@ -2,7 +2,7 @@
 
 use super::{
     client::{self, Client, Endpoint, EndpointError},
-    follow,
+    follow::{self, Order},
     group::Group,
     inventory::{self, Inventory},
     names::{self, Names},
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     agent::{Layout, asking, remote::seal, wire::Control},
     config::{Config, PartitionConfig},
-    engine::{Candidate, Engine, Forecast, Given, Report, Schedule, Sending, Start, Unfit},
+    engine::{Candidate, Engine, Forecast, Given, Opening, Report, Schedule, Sending, Start, Unfit},
     host::directory,
     job::{Job, JobId, Kind, Needs, Node, Partition, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
@@ -64,7 +64,7 @@ pub enum SkyPilotError {
 
 /// A job that was handed over.
 struct Handed {
-    orders: UnboundedSender<Control>,
+    orders: UnboundedSender<Order>,
     /// Those it is submitted with; `None`: a former controller did that.
     group: Option<Arc<Group>>,
 }
@@ -131,6 +131,8 @@ impl SkyPilot {
             live: Mutex::default(),
             meets: Mutex::default(),
             inventory,
+            names: names.clone(),
+            gates: way_in::gate::Gates::default(),
             reports,
         });
         Ok(Some(Self { shared, names, gathering: HashMap::new(), jobs: HashMap::new(), is_swept: false }))
@@ -146,7 +148,7 @@ impl SkyPilot {
     }
 
     /// A job is handed over now, and held until it is released.
-    fn hand(&mut self, job: &Job, orders: UnboundedSender<Control>, group: Option<Arc<Group>>) {
+    fn hand(&mut self, job: &Job, orders: UnboundedSender<Order>, group: Option<Arc<Group>>) {
         if let Some(remote) = &job.remote {
             self.shared.hold(&remote.name);
         }
@@ -307,8 +309,15 @@ impl Engine for SkyPilot {
 
     fn control(&mut self, job: JobId, control: Control) {
         if let Some(handed) = self.jobs.get(&job) {
-            let _ = handed.orders.send(control);
+            let _ = handed.orders.send(Order::Control(control));
         }
+    }
+
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        let (answer, opened) = oneshot::channel();
+        let orders = &self.jobs.get(&job)?.orders;
+        let _ = orders.send(Order::WayIn(answer));
+        Some(Box::pin(async { opened.await.unwrap_or_else(|_| Err("the job does not run any more".into())) }))
     }
 
     fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
@@ -321,7 +330,10 @@ impl Engine for SkyPilot {
         tokio::spawn(async move {
             let Ok(frame) = answer.await else { return };
             match seal::seal(&frame, &asking::answer_about(job, number), &shared.key) {
-                Ok(answer) => drop(orders.upgrade().map(|orders| orders.send(Control::Answer { number, answer }))),
+                Ok(answer) => {
+                    let order = Order::Control(Control::Answer { number, answer });
+                    drop(orders.upgrade().map(|orders| orders.send(order)));
+                }
                 Err(error) => tracing::error!(job, %error, "answer not sealed"),
             }
         });

@@ -3,7 +3,9 @@
 use super::{
     client::{self, Client},
     inventory::Inventory,
+    names::Names,
     poll::Poll,
+    way_in::gate::Gates,
 };
 use crate::{
     agent::Meeting,
@@ -46,6 +48,9 @@ pub struct Shared {
     /// How far the components of each heterogeneous job are with meeting each other, by its first one.
     pub meets: Mutex<HashMap<JobId, watch::Sender<Meet>>>,
     pub inventory: Inventory,
+    pub names: Names,
+    /// The ways there are to managed jobs.
+    pub gates: Gates,
     pub reports: UnboundedSender<Report>,
 }
 

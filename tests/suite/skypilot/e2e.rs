@@ -5,6 +5,7 @@ use super::lab::SkyLab;
 use sha2::{Digest, Sha256};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    process::Stdio,
     sync::Mutex,
     thread,
     time::Instant,
@@ -37,7 +38,7 @@ macro_rules! bodies {
 
 bodies! {
     output_is_exact two_nodes array exit_codes cancel requeue stderr_apart large_output work_directory environment
-    a_signal_reaches_a_trap queries inside het allocation without_a_shell
+    a_signal_reaches_a_trap queries inside into_a_running_job het allocation without_a_shell
 }
 
 /// A server of the test's own that a body can run before, if there is one here.
@@ -376,6 +377,41 @@ fn queries(lab: &SkyLab) -> Check<'_> {
         assert_eq!(large.code, 1, "{large:?}");
         at.sh(&format!("scancel {job}")).ok();
         at.lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    })
+}
+
+fn into_a_running_job(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("inside");
+    let step = "echo up; until [ -e end ]; do sleep 0.2; done; echo seen";
+    let job = at.submit("-N2 -o out", &format!("srun -N1 -n1 bash -c '{step}'; srun -N1 -n1 sleep 3600; echo step $?"));
+    Box::new(move || {
+        at.until_file("out", "up\n");
+        at.lab.until_state(job, "RUNNING");
+        let begun = Instant::now();
+        let line = "srun --overlap -N2 -l bash -c 'echo $SLURM_JOB_ID $SLURM_NODEID' | sort";
+        let inside = at.sh(&line.replace("srun", &format!("srun --jobid={job}")));
+        assert_eq!(inside.stdout, format!("0: {job} 0\n1: {job} 1\n"), "{inside:?}");
+        crate::harness::say(&format!("into a running job: {} ms", begun.elapsed().as_millis()));
+        assert!(at.sh(&format!("sstat -n -P -o jobid,ntasks {job}.0")).ok().starts_with(&format!("{job}.0|1")));
+        assert!(at.sh(&format!("scontrol listpids {job}.0")).ok().contains(&format!(" {job} ")));
+        at.file("brought", "to the nodes");
+        at.sh(&format!("sbcast -f -j {job} brought /tmp/skyslurm-brought-{job}")).ok();
+        let there = format!("srun --jobid={job} --overlap -N2 bash -c 'cat /tmp/skyslurm-brought-{job}; echo'");
+        assert_eq!(at.sh(&there).ok(), "to the nodes\nto the nodes\n");
+        at.sh(&format!("rm -f /tmp/skyslurm-brought-{job}"));
+        let mut watching = at.lab.command("sattach");
+        let watching = watching.arg(format!("{job}.0")).current_dir(&at.dir).stdout(Stdio::piped()).spawn().unwrap();
+        at.sh(&format!("srun --jobid={job} --overlap -N1 -n1 bash -c 'touch end'")).ok();
+        let watched = watching.wait_with_output().unwrap();
+        assert!(watched.status.success() && watched.stdout.ends_with(b"seen\n"), "{watched:?}");
+        at.lab.until_true("step 1 or later", || {
+            at.sh(&format!("squeue -h -s -j {job} -o %i,%j")).stdout.contains("sleep")
+        });
+        let steps = at.sh(&format!("squeue -h -s -j {job} -o %i,%j")).stdout;
+        let step = steps.lines().find_map(|line| line.strip_suffix(",sleep")).unwrap().to_owned();
+        at.sh(&format!("scancel {step}")).ok();
+        at.until_file("out", "step ");
+        at.lab.until_accounted(job, "COMPLETED|0:0");
     })
 }
 

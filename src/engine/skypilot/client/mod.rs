@@ -167,7 +167,7 @@ impl Client {
         calls::exec(self, cluster, task, blob).await
     }
 
-    /// How one gets into a cluster of the caller's; `None`: there is none of that name, or nobody gets in.
+    /// How one gets into a cluster of the caller's, that of a managed job included; `None`: there is none of that name, or nobody gets in.
     pub async fn access(&self, cluster: &str) -> Result<Option<Access>, Error> {
         access::access(self, cluster).await
     }

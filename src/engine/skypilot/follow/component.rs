@@ -2,9 +2,8 @@
 //! first component's does that for all; but they have to be told where that one waits for them, and the server says how
 //! they are.
 
-use super::waits;
+use super::{Order, waits};
 use crate::{
-    agent::wire::Control,
     engine::{
         News,
         skypilot::{
@@ -55,7 +54,7 @@ pub async fn submitted(
     shared: Arc<Shared>,
     job: Job,
     mut stage: watch::Receiver<Stage>,
-    mut orders: UnboundedReceiver<Control>,
+    mut orders: UnboundedReceiver<Order>,
 ) {
     let taken = stage.wait_for(|stage| matches!(stage, Stage::Taken(_) | Stage::Apart | Stage::Failed(_)));
     let number = tokio::select! {
@@ -71,7 +70,7 @@ pub async fn submitted(
 }
 
 /// Follows one that SkyPilot has, with the others, under `number`.
-pub async fn adopted(shared: Arc<Shared>, job: Job, number: u32, mut orders: UnboundedReceiver<Control>) {
+pub async fn adopted(shared: Arc<Shared>, job: Job, number: u32, mut orders: UnboundedReceiver<Order>) {
     let (leader, vehicle) = (job.leader_id(), Vehicle::of(&job, number));
     if job.state != JobState::Pending {
         shared.note_meet(leader, Meet::Met);
@@ -96,7 +95,7 @@ pub async fn adopted(shared: Arc<Shared>, job: Job, number: u32, mut orders: Unb
 }
 
 /// The controller has let go of it. What it orders it orders the first component's follower.
-async fn released(orders: &mut UnboundedReceiver<Control>) {
+async fn released(orders: &mut UnboundedReceiver<Order>) {
     while orders.recv().await.is_some() {}
 }
 

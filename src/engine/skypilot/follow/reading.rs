@@ -14,7 +14,7 @@ use crate::{
             output::Output,
             shared::{Meet, Shared},
             vehicle::Status,
-            way_in::{Target, WayIn},
+            way_in::{self, Target, WayIn},
         },
     },
     job::{ExitStatus, Kind as JobKind},
@@ -131,6 +131,9 @@ impl Follow {
                         }
                         self.output = None;
                         self.events.clear();
+                        if self.target.take().is_some() {
+                            way_in::close(&self.layout, &self.vehicle.cluster()).await;
+                        }
                         self.next_run = Some(run);
                         self.run = Some(run);
                     }
@@ -185,11 +188,16 @@ impl Follow {
                     self.send(Control::Terminate { uid, state });
                 }
             }
-            EventKind::Reachable(reach) if self.job.request.kind != JobKind::Batch && self.way_in.is_none() => {
+            EventKind::Reachable(reach) => {
                 let (cluster, layout) = (self.vehicle.cluster(), self.layout.clone());
                 let entry = self.shared.settings.ssh_config.unwrap_or(true);
                 let target = Target { job: self.job.id, cluster, reach: reach.clone(), layout, entry };
-                self.way_in = Some(WayIn::open(self.shared.client.clone(), target));
+                if !self.vehicle.stays() {
+                    self.target = Some(target);
+                    std::mem::take(&mut self.askers).into_iter().for_each(|answer| self.let_in(answer));
+                } else if self.way_in.is_none() {
+                    self.way_in = Some(WayIn::open(self.shared.client.clone(), target));
+                }
             }
             // Who waits for it is told when there is a way in.
             EventKind::Started { .. } if self.way_in.is_some() => {

@@ -3,10 +3,12 @@
 use super::{
     api::{Cluster, Filter, Reply},
     core::{Core, refused_by_store},
+    het::whole_candidate,
+    queue::elements_left,
     store::StoreError,
 };
 use crate::{
-    engine::Sending,
+    engine::{Candidate, Planned, Sending},
     job::{Job, JobId},
     slurm::{array::TaskSel, errno::Errno},
 };
@@ -60,6 +62,21 @@ impl Core {
             return ids.into_iter().filter_map(|id| self.table.get(id)).filter(|job| filter.takes(job)).collect();
         }
         self.table.jobs().filter(|job| filter.takes(job)).collect()
+    }
+
+    /// When those who could start, were there room, probably will.
+    pub(super) fn planned(&self, now: i64) -> Vec<Planned> {
+        let table = &self.table;
+        let mut queue = table.queue().filter_map(|(job, _)| {
+            let all: Vec<_> = table
+                .components(job.id)
+                .into_iter()
+                .filter_map(|id| Some((table.get(id)?, table.needs(id)?.clone())))
+                .collect();
+            let count = elements_left(table, job);
+            whole_candidate(&all).map(|whole| Candidate { count, ..whole }).filter(|_| count > 0)
+        });
+        self.engine.plan(&mut queue, now)
     }
 
     /// Jobs on record.

@@ -37,6 +37,30 @@ fn squeue_s_other_options() {
 }
 
 #[test]
+fn squeue_and_scontrol_tell_when_jobs_will_start() {
+    let lab = two_jobs();
+    lab.sh("sbatch -Q -J hog -N4 --mem=490G -t 60 --wrap 'sleep 3600'; sbatch -Q -J next -N4 --exclusive -t 10 --wrap true").ok();
+    lab.sh("sbatch -Q -J later -t 5 --begin=now+2hours --wrap true").ok();
+    lab.until("squeue -h -n hog -t R -o %j", "hog");
+    lab.until("squeue -h -n next -o %r", "Resources");
+    // At the end of what runs, by its limit, and in the order of the queue.
+    expect(
+        &lab,
+        &[
+            ("test $(squeue -h -n runs -o %e) = $(squeue --start -h -n next -o %S)", ""),
+            ("squeue --start -h -o '%j %Y'", "later (null)\nnext node[1-4]\nheld (null)\n"),
+            ("squeue -h -n held -o '%S %e'", "N/A N/A\n"),
+            ("squeue --json | grep -c '\"job_id\": 4,'", "1\n"),
+        ],
+    );
+    assert!(lab.sh("scontrol show job 4").ok().contains(" SchedNodeList=node[1-4]\n"));
+    let [start, end] =
+        ["%S", "%e"].map(|field| lab.sh(&format!("date -d $(squeue -h -j 5 -o {field}) +%s")).ok().to_owned());
+    let [start, end]: [i64; 2] = [start, end].map(|time| time.trim().parse().unwrap());
+    assert_eq!(end - start, 300);
+}
+
+#[test]
 fn sacct_s_other_options() {
     let lab = two_jobs();
     expect(

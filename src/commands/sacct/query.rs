@@ -101,14 +101,15 @@ impl Query {
     }
 
     /// Whether a job is to be shown. One that was never eligible is not in the accounting,
-    /// unless it is over and asked for by its id (extra.txt) or by how it ended (sacct.txt); or waits for another job and
-    /// is asked for by its id (squeue.txt).
+    /// unless it is over and asked for by its id (extra.txt), by how it ended or as running (sacct.txt); or waits for
+    /// another job and is asked for by its id (squeue.txt).
     pub fn matches(&self, job: &Job) -> bool {
         let any = |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w == has);
         let eligible = job.eligible_time.is_some()
             || (!job.dependency.is_empty() && !self.ids.is_empty())
             || (job.end_time.is_some()
-                && (!self.ids.is_empty() || self.states.iter().any(|state| state.is_finished())));
+                && (!self.ids.is_empty()
+                    || self.states.iter().any(|state| state.is_finished() || *state == JobState::Running)));
         let on_nodes =
             |nodes: &Vec<String>| job.placement.as_ref().is_some_and(|p| p.names().any(|n| any_of(nodes, n)));
         let request = &job.request;
@@ -145,7 +146,8 @@ impl Query {
         if self.states.is_empty() {
             return overlaps(eligible, job.end_time);
         }
-        let started = job.start_time.filter(|_| job.state != JobState::Pending);
+        // One that was cancelled while it waited has begun when it ended, as Slurm records it (sacct.txt).
+        let started = job.start_time.or(job.end_time).filter(|_| job.state != JobState::Pending);
         self.states.iter().any(|state| match state {
             JobState::Pending => overlaps(eligible, started.or(job.end_time)),
             JobState::Running => started.is_some_and(|start| overlaps(start, job.end_time)),

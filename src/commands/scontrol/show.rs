@@ -144,10 +144,11 @@ type Loaded = (Vec<Job>, Cluster, Clock);
 /// Asks for jobs; the controller's refusal is for the caller to word.
 fn load(filter: Filter) -> Result<Result<Loaded, Errno>, AskError> {
     let mut client = Client::connect()?;
-    let jobs = match ask::jobs(&mut client, filter) {
+    let mut jobs = match ask::jobs(&mut client, filter) {
         Err(AskError::Refused(errno)) => return Ok(Err(errno)),
         other => other?,
     };
+    ask::plan(&mut client, &mut jobs)?;
     let cluster = ask::cluster(&mut client)?;
     let clock = clock(&cluster);
     Ok(Ok((jobs, cluster, clock)))

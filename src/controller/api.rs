@@ -137,6 +137,8 @@ pub enum Change {
     },
     /// Several settings at once: all or none.
     Update(Vec<Setting>),
+    /// Tell it something.
+    Notify(String),
 }
 
 /// One setting of `scontrol update`.

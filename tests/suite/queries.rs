@@ -299,17 +299,13 @@ fn accounts_shares_and_diagnostics_are_told() {
             1,
             "You are not running a supported priority plugin\n(priority/basic).\nOnly 'priority/multifactor' is supported.\n",
         ),
-        ("scrontab -l", 1, "scrontab: error: scrontab is disabled on this cluster\n"),
-        (
-            "strigger --set --fini -j 2 -p /bin/true",
-            1,
-            "strigger: error: slurm_set_trigger: Access/permission denied\n",
-        ),
+        ("scrontab -l", 1, "scrontab: fatal: scrontab is disabled on this cluster\n"),
+        ("strigger --set --fini -j 2 -p /bin/true", 1, "slurm_set_trigger: Access/permission denied\n"),
         ("seff 99", 2, "Job not found.\n"),
         (
-            "sreport cluster utilization",
+            "sreport cluster userutilizationbywckey",
             1,
-            "sreport: error: cluster: usage is not rolled up here; add up what sacct tells\n",
+            "sreport: error: userutilizationbywckey is not supported: workload keys are not recorded\n",
         ),
     ] {
         assert_eq!(lab.sh(line).fails(code), stderr, "{line}");

@@ -146,8 +146,7 @@ impl Query {
         if self.states.is_empty() {
             return overlaps(eligible, job.end_time);
         }
-        // One that was cancelled while it waited has begun when it ended, as Slurm records it (sacct.txt).
-        let started = job.start_time.or(job.end_time).filter(|_| job.state != JobState::Pending);
+        let started = job.start_time.filter(|_| job.state != JobState::Pending);
         self.states.iter().any(|state| match state {
             JobState::Pending => overlaps(eligible, started.or(job.end_time)),
             JobState::Running => started.is_some_and(|start| overlaps(start, job.end_time)),

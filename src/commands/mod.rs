@@ -19,6 +19,7 @@ pub mod scancel;
 pub mod scontrol;
 pub mod sdiag;
 pub mod seff;
+mod session;
 pub mod sinfo;
 pub mod squeue;
 pub mod sreport;

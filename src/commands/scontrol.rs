@@ -8,7 +8,6 @@ mod keyword;
 mod notify;
 mod ready;
 mod sentences;
-mod session;
 mod show;
 mod update;
 mod write;
@@ -16,6 +15,7 @@ mod write;
 use super::{
     ask::{self, AskError, Said},
     dump::{self, Dump},
+    session::{self, Carried},
     terminal::{eprint, refuse},
 };
 use crate::{
@@ -168,7 +168,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     let [oneliner, details, quiet] = ["oneliner", "details", "quiet"].map(|name| options.is_set(name));
     let mut session = Session { oneliner, details, quiet, dump, over: false };
     match operands.is_empty() {
-        true => session::run(session, &mut std::io::stdin().lock()),
+        true => session::run(Scontrol.name(), &mut std::io::stdin().lock(), |words| {
+            let exit = carry_out(&mut session, words);
+            Carried { exit, over: session.over }
+        }),
         false => carry_out(&mut session, &operands),
     }
 }

@@ -76,7 +76,9 @@ const ENTITIES: &[Keyword<Entity>] = &[
 pub fn run(words: &Words) -> Result<Said, AskError> {
     let [word, rest @ ..] = words.args else { return Ok(words.too_few()) };
     if keyword::find(ENTITIES, word) == Some(Entity::AssocMgr) {
-        return assoc_mgr::show(words, rest);
+        // Its old name takes one condition.
+        let several = rest.len() > 1 && word.to_ascii_lowercase().starts_with('c');
+        return if several { Ok(words.too_many()) } else { assoc_mgr::show(words, rest) };
     }
     let (name, id) = match (word.split_once('='), rest) {
         (_, [_, _, ..]) => return Ok(words.too_many()),

@@ -4,6 +4,7 @@ mod conditions;
 
 use super::{
     ask::{self, AskError, Said},
+    session::{self, Carried},
     terminal::{eprint, print, refuse},
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     },
     slurm::{
         array::BITSTR_LEN,
-        options::{self, Command::Sreport, Parsed, Place, Refusal},
+        options::{self, Command::Sreport, Options, Place, Refusal},
     },
 };
 use conditions::Conditions;
@@ -69,9 +70,17 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return print(&text);
     }
     parsed.options.warnings(Place::Here).iter().for_each(|line| eprint(line));
-    match answer(&parsed, load) {
+    let operands: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let carry_out = |words: &[String]| match answer(&parsed.options, words, load) {
         Ok(said) => said.print(),
         Err(error) => refuse(&Refusal::error(Sreport, 1, error.to_string())),
+    };
+    match operands.is_empty() {
+        true => session::run(Sreport.name(), &mut std::io::stdin().lock(), |words| {
+            let over = words.first().is_some_and(|word| begins("exit", word, 1) || begins("quit", word, 4));
+            Carried { exit: carry_out(words), over }
+        }),
+        false => carry_out(&operands),
     }
 }
 
@@ -89,14 +98,11 @@ fn begins(name: &str, word: &str, least: usize) -> bool {
 }
 
 fn answer(
-    parsed: &Parsed,
+    options: &Options,
+    words: &[String],
     load: impl FnOnce(Window) -> Result<(Vec<Job>, Cluster), AskError>,
 ) -> Result<Said, AskError> {
-    let words: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let [keyword, rest @ ..] = words.as_slice() else {
-        let line = "sreport: error: there is no interactive mode: give a command, see `sreport help`";
-        return Ok(Said::error(line));
-    };
+    let [keyword, rest @ ..] = words else { return Ok(Said::default()) };
     let is = |name: &str, least: usize| begins(name, keyword, least);
     let kind = KINDS.iter().find(|(name, least, ..)| is(name, *least));
     let too_few = || Said::error(format!("too few arguments for keyword:{keyword}"));
@@ -112,7 +118,7 @@ fn answer(
             if let Means::Nothing(why) = means {
                 return Ok(Said::error(format!("sreport: error: {name} is not supported: {why}")));
             }
-            make(parsed, *means, conditions, load)
+            make(options, *means, conditions, load)
         }
         _ if is("version", 4) => Ok(Said::out(format!("{}\n", options::version()))),
         _ if is("help", 2) => Ok(Said::out(options::help(Sreport))),
@@ -123,12 +129,11 @@ fn answer(
 }
 
 fn make(
-    parsed: &Parsed,
+    options: &Options,
     means: Means,
     words: &[String],
     load: impl FnOnce(Window) -> Result<(Vec<Job>, Cluster), AskError>,
 ) -> Result<Said, AskError> {
-    let options = &parsed.options;
     let resources = usage::resources(options.get("tres"));
     if resources.is_empty() {
         return Ok(Said::error("sreport: fatal: No valid TRES given"));
@@ -205,14 +210,15 @@ impl Page<'_> {
         self.context.clock.write(window.end - 1, &mut times[1]);
         let seconds = if with_seconds { format!(" ({} secs)", window.seconds()) } else { String::new() };
         let line = "-".repeat(80);
-        format!("{line}\n{title} {} - {}{seconds}\n{what} {}\n{line}\n", times[0], times[1], self.format.words())
+        format!("{line}\n{title} {} - {}{seconds}\n{what}\n{line}\n", times[0], times[1])
     }
 
     fn table(&self, report: Report, columns: &[(&usage::Field, Option<i32>)]) -> String {
+        let words = self.format.words();
         let what = match (self.format.is_share(), self.by_tres) {
-            (true, _) => "Usage reported in",
-            (false, true) => "Usage reported in TRES",
-            (false, false) => "Usage reported in CPU",
+            (true, _) => format!("Usage reported in {words}"),
+            (false, true) => format!("Usage reported in TRES {words}"),
+            (false, false) => format!("Usage reported in CPU {words}"),
         };
         let (title, seconds) = match report {
             Report::Utilization => ("Cluster Utilization".to_owned(), false),
@@ -220,7 +226,7 @@ impl Page<'_> {
             Report::UserByAccount => ("Cluster/User/Account Utilization".to_owned(), true),
             Report::TopUsage => (format!("Top {} Users", self.conditions.top), true),
         };
-        let mut out = self.title(&title, seconds, what);
+        let mut out = self.title(&title, seconds, &what);
         let count = |resource: &Resource| {
             let usage = Usage::count(self.jobs, self.cluster, self.context, self.conditions.window, *resource);
             (resource.name, usage)
@@ -327,7 +333,11 @@ impl Page<'_> {
             format: self.format,
             resource: self.resources.first().copied().unwrap_or(usage::CPU),
         };
-        let mut out = self.title("Job Sizes", true, "Time reported in");
+        let what = match c.count_jobs {
+            true => "Units are in number of jobs ran".to_owned(),
+            false => format!("Time reported in {}", self.format.words()),
+        };
+        let mut out = self.title("Job Sizes", true, &what);
         usage::sizes(&jobs, &self.cluster.name, self.context, c.window, &of, self.head, &self.layout, &mut out);
         out
     }

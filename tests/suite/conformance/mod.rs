@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 15] = [
+const CAPTURES: [&str; 16] = [
     "env",
     "sbatch",
     "directives",
@@ -29,6 +29,7 @@ const CAPTURES: [&str; 15] = [
     "enforced",
     "dependency",
     "het",
+    "reports",
 ];
 
 /// What came of one capture.

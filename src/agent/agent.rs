@@ -10,6 +10,7 @@ pub(super) use signals::take_signals;
 
 use super::{
     Launch, Layout,
+    asking::Asking,
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
     component::Component,
@@ -95,6 +96,10 @@ pub(super) struct Elsewhere {
     pub listener: Option<(TcpListener, Key)>,
     /// Connections that are there already.
     pub links: Vec<(Role, Link)>,
+    /// Where commands ask the controller.
+    pub desk: Option<UnixListener>,
+    /// What they ask, on the first node.
+    pub asking: Option<Asking>,
     /// stdout, on the first node.
     pub log: Option<Log>,
     /// Where the script's output goes.
@@ -152,7 +157,7 @@ pub(super) struct Agent {
     retry_first: Option<Duration>,
     /// The way to the first node's agent.
     pub first: Address,
-    elsewhere: Option<Elsewhere>,
+    pub elsewhere: Option<Elsewhere>,
     /// What this process ends with.
     code: u8,
 }
@@ -281,6 +286,7 @@ impl Agent {
             self.kill_overdue_epilogs();
             self.drop_stuck_watchers();
             self.answer_overdue();
+            self.ask_again();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();
@@ -302,8 +308,11 @@ impl Agent {
     }
 
     fn start_job(&mut self) {
-        if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
-            self.note(EventKind::Placed { placement });
+        if self.elsewhere.is_some() {
+            let placements: Vec<_> = self.launch.jobs().map(|job| job.placement.clone().unwrap_or_default()).collect();
+            for (component, placement) in (0..).zip(placements) {
+                self.note_of(component, EventKind::Placed { placement });
+            }
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
             let public = self.elsewhere.as_ref().and_then(|e| e.public.clone());
             self.note(EventKind::Reachable(Reach { socket, hosts, public }));

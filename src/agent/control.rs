@@ -45,6 +45,10 @@ impl Agent {
                 self.notify(&message);
                 Answer::Done
             }
+            Control::Answer { number, answer } => {
+                self.on_answer(number, &answer);
+                Answer::Done
+            }
             Control::Component(component, control) => self.on_component(component, *control),
         }
     }

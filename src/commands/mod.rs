@@ -31,6 +31,7 @@ pub mod strigger;
 pub mod terminal;
 pub mod translate;
 pub mod unconfigured;
+mod who;
 
 pub(crate) use common::{asked_for, check_cluster, iterate, seconds};
 

@@ -17,13 +17,14 @@ use super::{
     dump::{self, Dump},
     session::{self, Carried},
     terminal::{eprint, refuse},
+    who,
 };
 use crate::{
     controller::{
         api::{Call, Filter, Reply},
         client::Client,
     },
-    host::{hardware, user},
+    host::hardware,
     report::dump::{Ping, Pings},
     slurm::{
         array::JobIdSpec,
@@ -251,7 +252,7 @@ fn ping(dump: Option<&Dump>) -> Said {
 
 /// This user's jobs of a name.
 fn jobs_named(client: &mut Client, name: &str) -> Result<Vec<JobIdSpec>, AskError> {
-    let filter = Filter { names: vec![name.to_owned()], uids: vec![user::uid()], ..Filter::default() };
+    let filter = Filter { names: vec![name.to_owned()], uids: vec![who::me()], ..Filter::default() };
     let mut ids: Vec<u32> = ask::jobs(client, filter)?.iter().map(|job| job.id).collect();
     ids.dedup();
     Ok(ids.into_iter().map(JobIdSpec::job).collect())

@@ -68,6 +68,13 @@ pub enum Call {
     Stop,
 }
 
+impl Call {
+    /// Whether the answer may be a long time in coming, and comes of something that was there before.
+    pub fn may_wait(&self) -> bool {
+        matches!(self, Self::Wait(_) | Self::Granted { .. })
+    }
+}
+
 /// A job to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Submission {

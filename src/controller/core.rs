@@ -69,6 +69,8 @@ pub struct Core {
     pub(super) submitted: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
     /// Who waits for the end of a job or an array.
     pub(super) waiting: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
+    /// Questions from inside jobs that wait for something.
+    pub(super) waiting_afar: HashSet<(JobId, u64)>,
     /// Who waits for an interactive allocation.
     pub(super) granting: Vec<Waiter>,
     /// Interactive allocations whose agents answer.
@@ -136,6 +138,7 @@ impl Core {
             answers: Vec::new(),
             submitted: Vec::new(),
             waiting: Vec::new(),
+            waiting_afar: HashSet::new(),
             granting: Vec::new(),
             ready: HashSet::new(),
             orphans: HashMap::new(),
@@ -224,7 +227,7 @@ impl Core {
         self.tell_granted();
     }
 
-    fn handle(&mut self, message: Message, now: i64) {
+    pub(super) fn handle(&mut self, message: Message, now: i64) {
         let Message { call, uid, answer } = message;
         let reply = match call {
             Call::Submit(submission) => match self.submit(*submission, now) {

@@ -63,20 +63,12 @@ impl Core {
         Ok(jobs)
     }
 
-    /// All components have to be where their agents can meet: SkyPilot (0.14) tells the tasks of a job group each other's
-    /// names on Kubernetes only, and elsewhere nothing.
+    /// All components have to be where their agents can meet.
     fn is_of_one_place(&self, jobs: &[Job]) -> Result<(), Reply> {
-        let place = |job: &&Job| self.place_of(job);
-        let Some(away) = jobs.iter().find(|job| place(job) == Place::SkyPilot) else { return Ok(()) };
-        let words = "a heterogeneous job cannot run on SkyPilot yet: its components have to find each other, and SkyPilot tells \
-                     them how on Kubernetes only";
+        let Err(why) = self.engine.accepts_together(jobs) else { return Ok(()) };
         let hint = "submit each component as a job of its own, or all to partitions on this machine".to_owned();
-        let refused = Reply::Refused {
-            errno: Errno::NotSupported,
-            before: vec![format!("partition {}: {words}", away.partition)],
-            hint: Some(hint),
-        };
-        Err(refused.at(Place::SkyPilot))
+        let before = vec![format!("skyslurm: {why}")];
+        Err(Reply::Refused { errno: Errno::NotSupported, before, hint: Some(hint) }.at(Place::SkyPilot))
     }
 
     /// Whether nothing keeps the other components of a job from starting.

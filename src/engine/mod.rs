@@ -16,6 +16,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, io, path::PathBuf, pin::Pin, sync::Arc};
+use tokio::sync::oneshot;
 
 /// A job that may start, as the controller puts it before an engine.
 #[derive(Clone, Debug)]
@@ -168,6 +169,15 @@ pub trait Engine {
         Ok(())
     }
 
+    /// Whether these can be the components of one heterogeneous job; each is accepted by itself.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn accepts_together(&self, jobs: &[Job]) -> Result<(), String> {
+        let _ = jobs;
+        Ok(())
+    }
+
     /// A name for a job that is handed to another system, which nothing there has or had.
     fn remote_name(&self, job: &Job) -> String {
         format!("job-{}", job.id)
@@ -222,6 +232,17 @@ pub trait Engine {
 
     /// Asks the job's agent.
     fn control(&mut self, job: JobId, control: Control);
+
+    /// What a command asks on a node that was made for the job; `None`: what came is no question of the job's.
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        let _ = (job, number, sealed);
+        None
+    }
+
+    /// Answers the question with the frame that will come.
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        let _ = (job, number, answer);
+    }
 
     /// The job's time limit was changed.
     fn limit_changed(&mut self, job: &Job);

@@ -21,6 +21,8 @@ use std::{
 pub(super) enum Source {
     Signals,
     Listener,
+    /// Where commands come to that ask the controller.
+    Desk,
     /// Where other nodes' agents come to.
     Door,
     /// stdout takes more of the log.
@@ -43,6 +45,10 @@ impl Agent {
             PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
         ];
         if let Some(elsewhere) = &self.elsewhere {
+            if let Some(desk) = &elsewhere.desk {
+                sources.push(Source::Desk);
+                fds.push(PollFd::new(desk.as_fd(), PollFlags::POLLIN));
+            }
             if let Some((door, _)) = &elsewhere.listener {
                 sources.push(Source::Door);
                 fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
@@ -79,8 +85,16 @@ impl Agent {
         let telling = self.events.as_ref().and_then(Events::wait);
         let orders = self.elsewhere.as_ref().and_then(|e| e.inbox.as_ref()).map(Inbox::wait);
         let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
-        let waits =
-            [self.limits.wait(), self.manager.wait(), self.owner.wait(), self.retry_first, telling, orders, strangers];
+        let waits = [
+            self.limits.wait(),
+            self.manager.wait(),
+            self.owner.wait(),
+            self.retry_first,
+            telling,
+            orders,
+            strangers,
+            self.asking_wait(),
+        ];
         let epilogs = self.parts.iter().filter_map(step::part::Part::wait);
         let timeout = waits.into_iter().flatten().chain(epilogs).chain(self.components_wait()).min();
         let timeout = match timeout {
@@ -118,8 +132,13 @@ impl Agent {
                     self.join_first(delay);
                 }
                 while let Ok((stream, _)) = self.listener.accept() {
-                    self.greet(stream);
+                    self.greet(stream, false);
                 }
+            }
+            Source::Desk => {
+                let desk = self.elsewhere.as_ref().and_then(|e| e.desk.as_ref());
+                let come: Vec<_> = desk.into_iter().flat_map(|desk| desk.incoming().map_while(Result::ok)).collect();
+                come.into_iter().for_each(|stream| self.greet(stream, true));
             }
             Source::Door => self.open_door(),
             Source::Log => {} // it is flushed in every turn

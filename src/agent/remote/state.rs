@@ -1,11 +1,19 @@
 //! The state directory of one agent on a node that was made for a job: what a controller's state directory is to the
 //! agents on its own machine.
 
-use crate::{agent::Layout, host::directory, job::JobId, slurm::options::Command};
+use crate::{
+    agent::Layout,
+    host::{directory, ipc},
+    job::JobId,
+    slurm::options::Command,
+};
 use std::{
     env, fs, io,
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink},
+    os::unix::{
+        fs::{DirBuilderExt, OpenOptionsExt, symlink},
+        net::UnixListener,
+    },
     path::{Path, PathBuf},
 };
 
@@ -41,6 +49,13 @@ impl State {
     /// The directory of the commands.
     pub fn commands(&self) -> PathBuf {
         self.dir.join("bin")
+    }
+
+    /// Where commands on this node ask the controller.
+    pub fn desk(&self) -> io::Result<UnixListener> {
+        let desk = ipc::listen(&directory::desk(&self.dir))?;
+        desk.set_nonblocking(true)?;
+        Ok(desk)
     }
 
     /// Makes the spool directory of job `id`.

@@ -2,8 +2,8 @@
 
 use super::narrow::Narrow;
 use crate::{
+    commands::who,
     controller::api::Filter,
-    host::user,
     job::Job,
     slurm::{
         array::{JobIdSpec, TaskSel},
@@ -225,14 +225,13 @@ fn states(text: &str) -> Result<Vec<JobState>, Refusal> {
 
 /// `--user`, `--allusers`. Without either a user sees their own jobs, root and who asks for ids all.
 fn users(options: &Options, by_id: bool) -> Result<Vec<u32>, Refusal> {
-    let uid = user::uid();
+    let uid = who::me();
     let Some(text) = options.get("user").filter(|_| !options.is_set("allusers")) else {
         let all = options.is_set("allusers") || by_id || uid == 0;
         return Ok(if all { Vec::new() } else { vec![uid] });
     };
     let find = |word: &String| {
-        let found = user::by_name(word).or_else(|| user::by_uid(word.parse().ok()?));
-        found.map(|user| user.uid).ok_or_else(|| Refusal::error(Sacct, 1, format!("Invalid user id: {word}")))
+        who::by_name_or_uid(word).ok_or_else(|| Refusal::error(Sacct, 1, format!("Invalid user id: {word}")))
     };
     split(text).iter().map(find).collect()
 }

@@ -3,6 +3,7 @@
 use super::{Words, sentences};
 use crate::{
     agent::wire::{self, Steps},
+    commands::who,
     commands::{
         ask::{self, AskError, Said},
         srun::find,
@@ -11,7 +12,6 @@ use crate::{
         api::{Change, Filter, Setting},
         client::Client,
     },
-    host::user,
     job::{Job, JobId},
     report::clock::{Clock, local},
     slurm::{array::JobIdSpec, errno::Errno, hostlist, state::JobState, time::elapsed_sacct},
@@ -91,7 +91,7 @@ pub fn listpids(words: &Words) -> Result<Said, AskError> {
     let running = match id {
         Some(id) => vec![id],
         None => {
-            let filter = Filter { states: vec![JobState::Running], uids: vec![user::uid()], ..Filter::default() };
+            let filter = Filter { states: vec![JobState::Running], uids: vec![who::me()], ..Filter::default() };
             ask::jobs(&mut Client::connect()?, filter)?.iter().map(|job| job.id).collect()
         }
     };

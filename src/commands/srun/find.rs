@@ -20,6 +20,9 @@ use std::{
 /// So long a way to the nodes that is broken is waited for.
 const REOPENING: Duration = Duration::from_secs(20);
 
+/// So long the agent of a job that runs here may take to answer.
+const BEGINNING: Duration = Duration::from_secs(5);
+
 /// Why there is no agent of a job to be reached. The text is Slurm's of the nearest error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::commands) enum NotThere {
@@ -62,33 +65,39 @@ pub(in crate::commands) fn connect(id: JobId) -> Result<UnixStream, NotThere> {
     let layout = Layout::new(&directory::state().join("spool"), id);
     let mut indices = vec![own_index(id), 0];
     indices.dedup();
-    let until = Instant::now() + REOPENING;
+    let begun = Instant::now();
     loop {
         if let Some(stream) = indices.iter().find_map(|index| ipc::connect(&layout.socket(*index)).ok()) {
             return Ok(stream);
         }
-        match why_not(id) {
-            NotThere::Broken if Instant::now() < until => std::thread::sleep(Duration::from_millis(200)),
-            why => return Err(why),
+        let (why, most, pause) = match why_not(id) {
+            Some(NotThere::Broken) => (NotThere::Broken, REOPENING, Duration::from_millis(200)),
+            Some(why) => return Err(why),
+            None => (NotThere::Gone, BEGINNING, Duration::from_millis(5)),
+        };
+        if begun.elapsed() > most {
+            return Err(why);
         }
+        std::thread::sleep(pause);
     }
 }
 
-/// As far as a controller tells.
-fn why_not(id: JobId) -> NotThere {
+/// As far as a controller tells; `None`: it runs here, and its agent does not answer yet, or is just ending.
+fn why_not(id: JobId) -> Option<NotThere> {
     let filter = Filter { ids: vec![JobIdSpec::job(id)], ..Filter::default() };
     let asked = Client::running(&directory::state()).and_then(|mut client| client.ask(&Call::Jobs(filter)).ok());
     let job = match asked {
         Some(Reply::Jobs(jobs)) => jobs.into_jobs().into_iter().find(|job| job.id == id),
         _ => None,
     };
-    match job {
+    Some(match job {
         Some(job) if job.state == JobState::Pending => NotThere::Pending,
+        Some(job) if !job.leads() => NotThere::NotLeader,
         Some(job) if job.is_away() && !job.is_finished() && afar::is(id) => NotThere::Broken,
         Some(job) if job.is_away() && !job.is_finished() => NotThere::Away,
-        Some(job) if !job.leads() => NotThere::NotLeader,
+        Some(job) if job.state == JobState::Running => return None,
         _ => NotThere::Gone,
-    }
+    })
 }
 
 /// This node's place in the job, if we are in it. `SLURM_NODEID` would be its place in the step.

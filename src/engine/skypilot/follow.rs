@@ -1,13 +1,14 @@
 //! One handed job, from its submission to its end: what its log says goes into the output files and to the controller,
 //! what the controller wants goes to its agent or to the server.
 
+pub mod component;
 mod orders;
 mod reading;
 
 use super::{
     group::{Group, Stage, rank},
     output::{self, Output},
-    shared::Shared,
+    shared::{Meet, Shared},
     submit,
     vehicle::{Seen, Status, Vehicle, Watch},
     way_in::WayIn,
@@ -21,7 +22,10 @@ use crate::{
 use reading::{Attempt, next};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
-    sync::mpsc::{self, UnboundedReceiver},
+    sync::{
+        mpsc::{self, UnboundedReceiver},
+        watch,
+    },
     time::Instant,
 };
 
@@ -70,6 +74,8 @@ struct Follow {
     is_placed: bool,
     /// The agent has said how the job ended.
     is_over: bool,
+    /// That was for want of a node: what SkyPilot makes anew of that is not wanted.
+    has_lost: bool,
     /// What was seen of it last.
     seen: Option<Seen>,
     attempt: Option<Attempt>,
@@ -78,8 +84,10 @@ struct Follow {
     /// The state it is to end in, and when the agent has had its time.
     ending: Option<(JobState, Instant)>,
     is_cancelled: bool,
-    /// A new time limit, for when the agent runs.
-    limit: Option<Control>,
+    /// New time limits, of components too, for when the agent runs.
+    limits: Vec<Control>,
+    /// How far it is with meeting its other components.
+    meet: Option<watch::Receiver<Meet>>,
     /// How an allocation's steps get to its nodes.
     way_in: Option<WayIn>,
     /// The allocation is ready once there is a way in.
@@ -162,13 +170,15 @@ pub async fn adopted(
         lines: VecDeque::new(),
         events: Vec::new(),
         is_over: false,
+        has_lost: false,
         seen: None,
         attempt: None,
         tries: 0,
         retry_at: None,
         ending: None,
         is_cancelled: false,
-        limit: None,
+        limits: Vec::new(),
+        meet: job.het.map(|_| shared.meet(job.id)),
         way_in: None,
         ready: None,
         to_agent: None,
@@ -186,6 +196,17 @@ async fn is_open(way_in: &mut Option<WayIn>) -> Result<(), String> {
         Some(way_in) => way_in.ready().await,
         None => std::future::pending().await,
     }
+}
+
+/// What has become of a component that will never come.
+async fn never(meet: &mut Option<watch::Receiver<Meet>>) -> String {
+    if let Some(meet) = meet
+        && let Ok(meet) = meet.wait_for(|meet| matches!(meet, Meet::Never(_))).await
+        && let Meet::Never(why) = meet.clone()
+    {
+        return why;
+    }
+    std::future::pending().await
 }
 
 async fn missed(unreached: &mut Option<UnboundedReceiver<Control>>) -> Control {
@@ -226,7 +247,7 @@ impl Follow {
         }
         loop {
             let deadline = self.deadline();
-            let Self { watch, attempt, unreached, way_in, .. } = self;
+            let Self { watch, attempt, unreached, way_in, meet, .. } = self;
             let is_over = tokio::select! {
                 order = orders.recv() => match order {
                     None => return false,
@@ -246,6 +267,11 @@ impl Follow {
                     false
                 }
                 ready = is_open(way_in), if self.ready.is_some() => self.way_is_open(ready),
+                why = never(meet), if !self.is_placed => {
+                    self.never_began(why);
+                    self.cancel().await;
+                    true
+                }
                 () = tokio::time::sleep_until(deadline) => self.due().await,
             };
             if is_over {
@@ -262,7 +288,8 @@ impl Follow {
         // One that was cancelled before it had begun is ended already.
         let is_left = self.is_over || (self.vehicle.stays() && !self.is_cancelled);
         if is_over && is_left {
-            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared)));
+            let at_once = self.has_lost || self.vehicle.stays();
+            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared), at_once));
         }
     }
 
@@ -363,22 +390,21 @@ impl Follow {
                 detail: Some("cancelled in SkyPilot".into()),
             },
             _ if self.is_placed => gone(JobState::NodeFail, Some(why)),
-            _ => {
-                let mut text = format!("SkyPilot could not start the job: {why}");
-                for line in &self.lines {
-                    text.push_str("\n  ");
-                    text.push_str(line);
-                }
-                output::say(&self.job, &text);
-                News::Gone {
-                    state: JobState::Failed,
-                    reason: Reason::JobLaunchFailure,
-                    exit: NEVER_RAN,
-                    detail: Some(why),
-                }
-            }
+            _ => return self.never_began(why),
         };
         self.tell(news);
+    }
+
+    /// Nothing of the job has run, and nothing will.
+    fn never_began(&self, why: String) {
+        let mut text = format!("SkyPilot could not start the job: {why}");
+        for line in &self.lines {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+        output::say(&self.job, &text);
+        let (state, reason) = (JobState::Failed, Reason::JobLaunchFailure);
+        self.tell(News::Gone { state, reason, exit: NEVER_RAN, detail: Some(why) });
     }
 }
 

@@ -34,7 +34,7 @@ pub fn launch(shared: &Arc<Shared>, body: &Value, request: &str) -> Result<Value
         // One of this name that is there is made what it was.
         let known = of_name(s, name).map(|j| j.id);
         known.unwrap_or_else(|| {
-            let id = jobs::add(s, task, 0, 1, body, Some(blob));
+            let id = jobs::add(s, jobs::New { task, rank: 0, count: 1, blob: Some(blob), group: None }, body);
             s.jobs.get_mut(&id).into_iter().for_each(|j| j.status = QUEUED);
             id
         })
@@ -72,7 +72,7 @@ fn begin(shared: &Arc<Shared>, id: u32) -> Result<(), Refusal> {
         job.runs = 1;
         job.start_at = Some(now());
         let stamp = "2026-11-20-11-37-05-740348".into();
-        let facts = Facts { job: id, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
+        let facts = Facts { job: id, task: 0, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
         (job.task.clone(), job.blob.clone(), job.homes.clone(), facts)
     });
     let failed = |why: String| ("CommandError", why);

@@ -28,7 +28,11 @@ impl Follow {
                 false
             }
             Control::TimeLimit(_) if !self.is_placed => {
-                self.limit = Some(order);
+                self.limits.push(order);
+                false
+            }
+            Control::Component(_, of) if !self.is_placed && matches!(**of, Control::TimeLimit(_)) => {
+                self.limits.push(order);
                 false
             }
             _ => {

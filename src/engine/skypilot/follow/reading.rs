@@ -12,7 +12,7 @@ use crate::{
         skypilot::{
             client::LogOf,
             output::Output,
-            shared::Shared,
+            shared::{Meet, Shared},
             vehicle::Status,
             way_in::{Target, WayIn},
         },
@@ -160,6 +160,12 @@ impl Follow {
     pub(super) async fn event(&mut self, event: Event) {
         tracing::debug!(job = self.job.id, kind = ?event.kind, "event");
         match &event.kind {
+            // Of what is told of a further component nothing is to be done here.
+            _ if event.component > 0 => {}
+            EventKind::Awaits(meeting) => {
+                self.shared.note_meet(self.job.id, Meet::At(meeting.clone()));
+                return;
+            }
             EventKind::Placed { placement } => {
                 let node = placement.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
                 // After a restart of the controller it is heard of again.
@@ -168,7 +174,10 @@ impl Follow {
                     self.tell(News::Events(vec![event]));
                     return self.no_files(why).await;
                 }
-                if let Some(limit) = self.limit.take() {
+                if self.job.het.is_some() {
+                    self.shared.note_meet(self.job.id, Meet::Met);
+                }
+                for limit in std::mem::take(&mut self.limits) {
                     self.send(limit);
                 }
                 if let Some((state, _)) = self.ending.filter(|_| !is_known && !self.is_cancelled) {
@@ -187,7 +196,10 @@ impl Follow {
                 self.ready = Some(event);
                 return;
             }
-            EventKind::Ended { .. } => self.is_over = true,
+            EventKind::Ended { state, .. } => {
+                self.is_over = true;
+                self.has_lost = *state == JobState::NodeFail;
+            }
             _ => {}
         }
         self.tell(News::Events(vec![event]));

@@ -16,7 +16,7 @@ fn request(gpus_per_node: &str) -> Request {
 }
 
 fn sealed() -> Carrier<'static> {
-    Carrier::Sealed { name: "skyslurm-7f3a-12", payload: "c2VhbGVk", workdir: true }
+    Carrier::Sealed { name: "skyslurm-7f3a-12", payload: "c2VhbGVk", workdir: true, component: None }
 }
 
 /// The task of `request` in `partition`, with what the server offers there; or the error.
@@ -73,7 +73,7 @@ fn what_is_submitted() {
 
 #[test]
 fn without_a_work_directory_none_is_named() {
-    let carrier = Carrier::Sealed { name: "a", payload: "", workdir: false };
+    let carrier = Carrier::Sealed { name: "a", payload: "", workdir: false, component: None };
     let task = task(&request(""), &partition("infra = \"aws\""), &[], &carrier).unwrap();
     assert_eq!(task.workdir, None);
     assert_eq!(task.file_mounts_mapping.len(), 1);

@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 16] = [
+const CAPTURES: [&str; 17] = [
     "env",
     "sbatch",
     "directives",
@@ -30,6 +30,7 @@ const CAPTURES: [&str; 16] = [
     "dependency",
     "het",
     "reports",
+    "odd",
 ];
 
 /// What came of one capture.

@@ -338,7 +338,7 @@ impl Page<'_> {
             false => format!("Time reported in {}", self.format.words()),
         };
         let mut out = self.title("Job Sizes", true, &what);
-        usage::sizes(&jobs, &self.cluster.name, self.context, c.window, &of, self.head, &self.layout, &mut out);
+        usage::sizes(&jobs, self.context, c.window, &of, self.head, &self.layout, &mut out);
         out
     }
 }

@@ -208,7 +208,7 @@ mod tests {
 --------- --------- --------------- --------------- ----------------- ----------------- 
       lab     alice                        research          3(3.49%)          0(0.00%) 
 ";
-        assert_eq!(table(Report::UserByAccount, "hourper", &[alice.clone()], &Layout::Columns), expected);
+        assert_eq!(table(Report::UserByAccount, "hourper", std::slice::from_ref(&alice), &Layout::Columns), expected);
         let parsable = table(Report::AccountByUser, "percent", &[alice], &Layout::Parsable2("|".into()));
         assert_eq!(parsable, "\nCluster|Account|Login|Proper Name|Used|Energy\nlab|research|alice||3.49%|0.00%\n");
     }

@@ -27,7 +27,6 @@ pub struct Sizes<'a> {
 /// Appends the table.
 pub fn sizes(
     jobs: &[&Job],
-    cluster: &str,
     context: &Context,
     window: Window,
     of: &Sizes,
@@ -77,7 +76,7 @@ pub fn sizes(
                 false => of.format.show(jobs.map(|(.., time)| time).sum(), sum),
             }
         };
-        let mut values = vec![cluster.to_owned(), name.to_owned()];
+        let mut values = vec![context.cluster.to_owned(), name.to_owned()];
         values.extend((0..=of.groups.len()).map(group));
         values.push(format!("{:.2}%", sum as f64 / total.max(1) as f64 * 100.0));
         sacct_table::text_line(&widths, &values, layout, out);

@@ -1,3 +1,6 @@
+complete -c scrontab -s e -l edit -d 'edit crontab (no effect here)'
+complete -c scrontab -s l -l list -d 'list crontab (no effect here)'
+complete -c scrontab -s r -l remove -d 'remove crontab (no effect here)'
 complete -c scrontab -s V -l version -d 'display version number'
 complete -c scrontab -l help -d 'show this help message'
 complete -c scrontab -l usage -d 'display brief usage message'

@@ -1,4 +1,6 @@
 complete -c sdiag -s M -l clusters -l cluster -d 'direct the request to a specific cluster' -r
+complete -c sdiag -l json -d 'produce JSON output' -r
+complete -c sdiag -l yaml -d 'produce YAML output' -r
 complete -c sdiag -s a -l all -d 'all statistics (no effect here)'
 complete -c sdiag -s i -l sort-by-id -d 'sort RPCs by id (no effect here)'
 complete -c sdiag -s t -l sort-by-time -d 'sort RPCs by total run time (no effect here)'

@@ -6,7 +6,9 @@ complete -c strigger -s n -l node -d 'trigger related to specific node, all node
 complete -c strigger -s o -l offset -d 'trigger\'s offset time from event, negative to precede (no effect here)' -r
 complete -c strigger -s p -l program -d 'pathname of program to execute when triggered (no effect here)' -r
 complete -c strigger -l user -d 'user name or ID to filter by (no effect here)' -r
+complete -c strigger -l clear -d 'clear or delete a trigger'
 complete -c strigger -l get -d 'get trigger information'
+complete -c strigger -l set -d 'create a trigger (slurm_set_trigger: Access/permission denied; use `[hooks]` of the configuration)'
 complete -c strigger -l burst_buffer -d 'trigger event on burst buffer error (no effect here)'
 complete -c strigger -s D -l drained -d 'trigger event when node added to DRAINED state (no effect here)'
 complete -c strigger -s d -l down -d 'trigger event when node goes DOWN (no effect here)'

@@ -9,7 +9,7 @@ use super::{
     wire::{Answer, Control, Target},
 };
 use crate::{
-    job::StepId,
+    job::{Kind, StepId},
     slurm::{signal::WarnSignal, state::JobState},
 };
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
@@ -41,6 +41,10 @@ impl Agent {
                 }
                 Answer::Done
             }
+            Control::Notify(message) => {
+                self.notify(&message);
+                Answer::Done
+            }
             Control::Answer { number, answer } => {
                 self.on_answer(number, &answer);
                 Answer::Done
@@ -70,6 +74,15 @@ impl Agent {
             processes::signal(&script, SIGCONT);
             processes::signal(&script, SIGTERM);
         }
+    }
+
+    /// `scontrol notify`: into the output of a batch job; else salloc says it, or the srun that has the job for itself.
+    fn notify(&mut self, message: &str) {
+        if self.launch.job.request.kind == Kind::Batch {
+            return self.say(message);
+        }
+        self.tell_owner(&ToOwner::Message(message.to_owned()));
+        self.tell_own_steps(message);
     }
 
     /// `*** JOB 78 ON node1 CANCELLED AT 2026-11-20T11:36:47 ***`

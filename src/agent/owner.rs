@@ -32,6 +32,8 @@ pub enum ToOwner {
     Revoked(JobState),
     /// It is over. Nothing follows.
     Over,
+    /// Somebody has something to say (`scontrol notify`).
+    Message(String),
 }
 
 /// An allocation.

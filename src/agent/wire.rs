@@ -155,6 +155,8 @@ pub enum Control {
     },
     /// The same for one component of a heterogeneous job: of the first, the whole job's end and limit are meant.
     Component(u32, Box<Control>),
+    /// A message for who looks at its output, or waits for it at a terminal.
+    Notify(String),
 }
 
 impl Control {

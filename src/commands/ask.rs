@@ -9,12 +9,15 @@ use crate::{
         api::{Call, Cluster, Filter, Reply},
         client::{Client, ClientError},
     },
-    job::Job,
+    engine::Planned,
+    job::{Job, JobId},
     slurm::{
         errno::Errno,
         options::{Command, Options},
+        state::JobState,
     },
 };
+use std::collections::HashMap;
 
 /// Why a question went unanswered.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,22 @@ pub(crate) fn right_cluster(command: Command, options: &Options) -> Result<(), u
 /// Jobs in memory.
 pub fn jobs(client: &mut Client, filter: Filter) -> Result<Vec<Job>, AskError> {
     jobs_of(client.ask(&Call::Jobs(filter))?)
+}
+
+/// Puts into jobs that wait when and where they will probably start.
+pub fn plan(client: &mut Client, jobs: &mut [Job]) -> Result<(), AskError> {
+    let waits = |job: &Job| job.state == JobState::Pending && !job.is_away();
+    if !jobs.iter().any(waits) {
+        return Ok(());
+    }
+    let Reply::Planned(planned) = client.ask(&Call::Planned)? else { return Err(AskError::Other) };
+    let mut planned: HashMap<JobId, Planned> = planned.into_iter().map(|one| (one.job, one)).collect();
+    for job in jobs.iter_mut().filter(|job| waits(job)) {
+        if let Some(Planned { start, placement, .. }) = planned.remove(&job.id) {
+            (job.start_time, job.placement) = (Some(start), Some(placement));
+        }
+    }
+    Ok(())
 }
 
 /// Jobs on record.

@@ -20,15 +20,18 @@ pub mod scancel;
 pub mod scontrol;
 pub mod sdiag;
 pub mod seff;
+mod session;
 pub mod sinfo;
-pub mod small;
 pub mod squeue;
+pub mod sreport;
 pub mod srun;
 mod ssh_proxy;
 pub mod sshare;
 pub mod sstat;
+pub mod strigger;
 pub mod terminal;
 pub mod translate;
+pub mod unconfigured;
 mod who;
 
 pub(crate) use common::{asked_for, check_cluster, iterate, seconds};
@@ -103,6 +106,8 @@ fn run(command: Command, args: Vec<OsString>) -> u8 {
         Command::Sshare => sshare::run(args),
         Command::Sdiag => sdiag::run(args),
         Command::Seff => seff::run(args),
-        Command::Sprio | Command::Sreport | Command::Strigger | Command::Scrontab => small::run(command, args),
+        Command::Sreport => sreport::run(args),
+        Command::Strigger => strigger::run(args),
+        Command::Sprio | Command::Scrontab => unconfigured::run(command, args),
     }
 }

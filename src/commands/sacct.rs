@@ -138,6 +138,12 @@ fn listing(
     if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster.name) {
         return Ok(Err(refusal));
     }
+    if let Some(name) = query.qos.iter().find(|name| !cluster.qos.contains(name)) {
+        let bad = format!("You gave a bad qos '{name}'. Valid QOS's are {}", cluster.qos.join(","));
+        let mut refusal = Refusal::error(Sacct, 1, bad);
+        refusal.lines.push("sacct: fatal: problem processing qos list".to_owned());
+        return Ok(Err(refusal));
+    }
     ask::warn_of_age(Sacct, &cluster, &jobs);
     if let Some(kept) = kept(options) {
         return Ok(Ok(kept.print(&mut client, &shown(&jobs, query))?));

@@ -271,8 +271,10 @@ impl Session {
         let Some(link) = allocation.link.as_mut() else { return };
         link.fill();
         while let Some(said) = link.receive::<ToOwner>() {
-            if let ToOwner::Revoked(state) = said {
-                self.on_revoked(state, id, wanted);
+            match said {
+                ToOwner::Revoked(state) => self.on_revoked(state, id, wanted),
+                ToOwner::Message(text) => wanted.say(&text),
+                ToOwner::Yours(_) | ToOwner::Over => {}
             }
         }
         if link.closed && self.revoked.is_none() && is_afar {

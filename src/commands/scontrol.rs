@@ -1,12 +1,13 @@
 //! scontrol(1): show and change jobs, show nodes, partitions and the configuration.
 
+mod assoc_mgr;
 mod help;
 mod hosts;
 mod jobs;
 mod keyword;
+mod notify;
 mod ready;
 mod sentences;
-mod session;
 mod show;
 mod update;
 mod write;
@@ -14,6 +15,7 @@ mod write;
 use super::{
     ask::{self, AskError, Said},
     dump::{self, Dump},
+    session::{self, Carried},
     terminal::{eprint, refuse},
     who,
 };
@@ -23,6 +25,7 @@ use crate::{
         client::Client,
     },
     host::hardware,
+    report::dump::{Ping, Pings},
     slurm::{
         array::JobIdSpec,
         options::{self, Command::Scontrol, Place},
@@ -30,7 +33,7 @@ use crate::{
 };
 use jobs::Order;
 use keyword::{Keyword, row};
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Instant};
 
 /// A command as it was typed, and what the options say of its output.
 pub(crate) struct Words<'a> {
@@ -86,6 +89,7 @@ enum Means {
     ErrNumStr,
     ListPids,
     Top,
+    Notify,
     /// It changes how what follows is answered.
     Session(fn(&mut Session)),
     Unsupported(&'static str),
@@ -119,7 +123,7 @@ const KEYWORDS: &[Keyword<Means>] = &[
     row("suspend", 2, Means::Change(Order::Suspend)),
     row("resume", 3, Means::Change(Order::Resume)),
     row("top", 3, Means::Top),
-    row("notify", 1, Means::Unsupported("there is no way to talk to a running job yet")),
+    row("notify", 1, Means::Notify),
     row("wait_job", 2, Means::WaitJob),
     row("listpids", 1, Means::ListPids),
     row("pidinfo", 3, Means::Unsupported("use `scontrol listpids`")),
@@ -165,7 +169,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     let [oneliner, details, quiet] = ["oneliner", "details", "quiet"].map(|name| options.is_set(name));
     let mut session = Session { oneliner, details, quiet, dump, over: false };
     match operands.is_empty() {
-        true => session::run(session, &mut std::io::stdin().lock()),
+        true => session::run(Scontrol.name(), &mut std::io::stdin().lock(), |words| {
+            let exit = carry_out(&mut session, words);
+            Carried { exit, over: session.over }
+        }),
         false => carry_out(&mut session, &operands),
     }
 }
@@ -202,7 +209,7 @@ fn answer(words: &Words) -> Result<Said, AskError> {
         Means::Update => update::run(words),
         Means::Write => write::run(words),
         Means::Ping if !words.args.is_empty() => Ok(words.too_many()),
-        Means::Ping => Ok(ping()),
+        Means::Ping => Ok(ping(words.dump.as_ref())),
         Means::Version if !words.args.is_empty() => {
             Ok(Said::error(format!("too many arguments for {keyword} keyword")))
         }
@@ -213,6 +220,7 @@ fn answer(words: &Words) -> Result<Said, AskError> {
         Means::ErrNumStr => Ok(ready::errnumstr(words)),
         Means::ListPids => ready::listpids(words),
         Means::Top => ready::top(words),
+        Means::Notify => notify::run(words),
         Means::Session(_) => Ok(words.too_many()),
         Means::Unsupported(instead) => {
             Ok(Said::error(format!("scontrol: error: {keyword} is not supported: {instead}")))
@@ -225,15 +233,20 @@ fn version() -> String {
 }
 
 /// Whether the controller answers (it is started if none runs).
-fn ping() -> Said {
+fn ping(dump: Option<&Dump>) -> Said {
+    let begun = Instant::now();
     let status = Client::connect().and_then(|mut client| client.ask(&Call::Status));
-    let up = matches!(status, Ok(Reply::Status(_)));
-    let state = if up { "UP" } else { "DOWN" };
-    let err = status.err().map(|error| format!("scontrol: error: {error}"));
-    Said {
-        out: format!("Slurmctld(primary) at {} is {state}\n", hardware::host_name()),
-        err: err.into_iter().collect(),
-        exit: u8::from(!up),
+    let ping = Ping {
+        host: hardware::host_name(),
+        up: matches!(status, Ok(Reply::Status(_))),
+        latency: begun.elapsed().as_micros(),
+    };
+    let state = if ping.up { "UP" } else { "DOWN" };
+    let exit = u8::from(!ping.up);
+    let err = status.err().map(|error| format!("scontrol: error: {error}")).into_iter().collect();
+    match dump {
+        None => Said { out: format!("Slurmctld(primary) at {} is {state}\n", ping.host), err, exit },
+        Some(dump) => Said { exit: dump.print::<Pings>("pings", &[ping], &[], "").max(exit), err, ..Said::default() },
     }
 }
 
@@ -286,6 +299,10 @@ mod tests {
             ("errnumstr x", "numeric arguments required for keyword:errnumstr"),
             ("wait_job", "too few arguments for keyword:wait_job"),
             ("wait_job abc", "Invalid job_id abc"),
+            ("notify", "too few arguments for keyword:notify"),
+            ("notify 1", "too few arguments for keyword:notify"),
+            ("notify abc hi", "Invalid job_id abcjob notify failure: No error"),
+            ("notify 1.0 hi", "job notify failure: Invalid job id specified"),
             ("top", "too few arguments for keyword:top"),
         ] {
             assert_eq!(said(line), (answer.to_owned(), 1), "{line}");

@@ -1,7 +1,7 @@
 //! sdiag(1): what the controller has done since it began.
 
 use super::{
-    ask,
+    ask, dump,
     terminal::{eprint, print, refuse},
 };
 use crate::{
@@ -9,7 +9,10 @@ use crate::{
         api::{Call, Counts, Reply, Status},
         client::Client,
     },
-    report::clock::{Clock, local},
+    report::{
+        clock::{Clock, local},
+        dump::{Statistics, StatisticsRecord},
+    },
     slurm::{
         errno::Errno,
         options::{self, Command::Sdiag, Place, Refusal},
@@ -30,34 +33,61 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if let Err(exit) = ask::right_cluster(Sdiag, &parsed.options) {
         return exit;
     }
+    let dump = match dump::read(&parsed.options, Sdiag, &args) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
     match Client::connect().and_then(|mut client| client.ask(&Call::Status)) {
-        Ok(Reply::Status(status)) => print(&statistics(&status, |when| Clock::new(local, None, when).ctime())),
+        Ok(Reply::Status(status)) => match dump {
+            Some(dump) => dump.print::<StatisticsRecord>("statistics", &[counted(&status)], &[], ""),
+            None => print(&statistics(&counted(&status), |when| Clock::new(local, None, when).ctime())),
+        },
         Ok(_) => refuse(&Refusal { lines: vec![format!("slurm_get_statistics: {}", Errno::ConnectFailure)], exit: 1 }),
         Err(error) => refuse(&Refusal::error(Sdiag, 1, error.to_string())),
     }
 }
 
+fn counted(status: &Status) -> Statistics {
+    let Counts { submitted, started, completed, cancelled, failed, .. } = status.counts;
+    let Counts { cycles, last_cycle, max_cycle, sum_cycles, depth, queue, .. } = status.counts;
+    let Status { now, since, pending, running, .. } = *status;
+    Statistics {
+        now,
+        since,
+        cycles,
+        last_cycle,
+        max_cycle,
+        sum_cycles,
+        depth,
+        queue,
+        submitted,
+        started,
+        completed,
+        cancelled,
+        failed,
+        pending,
+        running,
+    }
+}
+
 /// What is printed. Of backfilling and of calls no statistics are kept, and so their sections are missing.
-fn statistics(status: &Status, time: impl Fn(i64) -> String) -> String {
-    let Status { counts: c, since, now, .. } = status;
+fn statistics(s: &Statistics, time: impl Fn(i64) -> String) -> String {
+    let Statistics { now, since, .. } = s;
     let line = "*".repeat(55);
-    let minutes = (now - since).max(60) as u64 / 60;
-    let mean = |sum: u64, of: u64| sum.checked_div(of).unwrap_or(0);
-    let Counts { cycles, last_cycle, max_cycle, .. } = c;
     let mut out = format!("{line}\nsdiag output at {} ({now})\n", time(*now));
     out.push_str(&format!("Data since      {} ({since})\n{line}\n", time(*since)));
     out.push_str("Server thread count:  1\nAgent queue size:     0\nAgent count:          0\n");
     out.push_str("Agent thread count:   0\nDBD Agent queue size: 0\n\n");
-    out.push_str(&format!("Jobs submitted: {}\nJobs started:   {}\n", c.submitted, c.started));
-    out.push_str(&format!("Jobs completed: {}\nJobs canceled:  {}\n", c.completed, c.cancelled));
-    out.push_str(&format!("Jobs failed:    {}\n\n", c.failed));
+    out.push_str(&format!("Jobs submitted: {}\nJobs started:   {}\n", s.submitted, s.started));
+    out.push_str(&format!("Jobs completed: {}\nJobs canceled:  {}\n", s.completed, s.cancelled));
+    out.push_str(&format!("Jobs failed:    {}\n\n", s.failed));
     out.push_str(&format!("Job states ts:  {} ({now})\n", time(*now)));
-    out.push_str(&format!("Jobs pending:   {}\nJobs running:   {}\n\n", status.pending, status.running));
+    out.push_str(&format!("Jobs pending:   {}\nJobs running:   {}\n\n", s.pending, s.running));
     out.push_str("Main schedule statistics (microseconds):\n");
-    out.push_str(&format!("\tLast cycle:   {last_cycle}\n\tMax cycle:    {max_cycle}\n\tTotal cycles: {cycles}\n"));
-    out.push_str(&format!("\tMean cycle:   {}\n", mean(c.sum_cycles, *cycles)));
-    out.push_str(&format!("\tMean depth cycle:  {}\n", mean(c.depth, *cycles)));
-    out.push_str(&format!("\tCycles per minute: {}\n\tLast queue length: {}\n", mean(*cycles, minutes), c.queue));
+    out.push_str(&format!("\tLast cycle:   {}\n\tMax cycle:    {}\n", s.last_cycle, s.max_cycle));
+    out.push_str(&format!("\tTotal cycles: {}\n\tMean cycle:   {}\n", s.cycles, s.mean(s.sum_cycles)));
+    out.push_str(&format!("\tMean depth cycle:  {}\n", s.mean(s.depth)));
+    out.push_str(&format!("\tCycles per minute: {}\n\tLast queue length: {}\n", s.per_minute(), s.queue));
     out
 }
 
@@ -79,7 +109,7 @@ mod tests {
             now: 1120,
             counts,
         };
-        let out = statistics(&status, |_| "Fri Nov 27 18:41:25 2026".into());
+        let out = statistics(&counted(&status), |_| "Fri Nov 27 18:41:25 2026".into());
         for line in [
             "sdiag output at Fri Nov 27 18:41:25 2026 (1120)",
             "Data since      Fri Nov 27 18:41:25 2026 (1000)",

@@ -36,13 +36,13 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.is_set("help") {
         return print(&options::help(Seff)).max(1);
     }
-    match told(&id.to_string_lossy()) {
+    match told(&id.to_string_lossy(), parsed.options.is_set("debug")) {
         Ok(said) => said.print(),
         Err(error) => Said::error(format!("seff: error: {error}")).print(),
     }
 }
 
-fn told(id: &str) -> Result<Said, AskError> {
+fn told(id: &str, debug: bool) -> Result<Said, AskError> {
     let not_found = Said { err: vec!["Job not found.".to_owned()], exit: 2, ..Said::default() };
     let Ok(id) = id.parse::<JobIdSpec>() else { return Ok(not_found) };
     let mut client = Client::connect()?;
@@ -61,5 +61,5 @@ fn told(id: &str) -> Result<Said, AskError> {
         noconvert: false,
         expand: false,
     };
-    Ok(Said::out(efficiency(job, &Context { jobs, units: Units::Best })))
+    Ok(Said::out(efficiency(job, &Context { jobs, units: Units::Best }, debug)))
 }

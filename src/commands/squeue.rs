@@ -2,6 +2,7 @@
 
 use crate::{
     commands::{
+        ask::{self, AskError},
         dump::{self, Dump},
         terminal::{eprint, print, refuse},
         who,
@@ -92,13 +93,20 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
         Ok(_) => return query.failed(Errno::ConnectFailure),
         Err(error) => return query.unreachable(&error),
     };
-    let jobs = match client.ask(&Call::Jobs(query.filter())) {
+    let mut jobs = match client.ask(&Call::Jobs(query.filter())) {
         Ok(Reply::Jobs(jobs)) => jobs.into_jobs(),
         Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Vec::new(),
         Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
         Ok(_) => return query.failed(Errno::ConnectFailure),
         Err(error) => return query.unreachable(&error),
     };
+    if dump.is_some() || query.tells_of_starts() {
+        match ask::plan(client, &mut jobs) {
+            Ok(()) => {}
+            Err(AskError::Client(error)) => return query.unreachable(&error),
+            Err(_) => return query.failed(Errno::ConnectFailure),
+        }
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
     let answer = match dump {
         Some(dump) => query.dump(&jobs, &cluster, now, dump),
@@ -106,7 +114,7 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
     };
     match answer {
         Ok(code) => {
-            super::ask::warn_of_age(Command::Squeue, &cluster, &jobs);
+            ask::warn_of_age(Command::Squeue, &cluster, &jobs);
             code
         }
         Err(refusal) => refuse(&refusal),
@@ -235,6 +243,16 @@ impl Query {
             verbose: options.is_set("verbose"),
             complaints,
         })
+    }
+
+    /// Whether it shows, or sorts by, when jobs will start.
+    fn tells_of_starts(&self) -> bool {
+        const FIELDS: [&str; 3] = ["starttime", "endtime", "schednodes"];
+        let shown = match &self.table {
+            Table::Jobs(layout) => layout.shows(&FIELDS),
+            Table::Steps(_) => false,
+        };
+        shown || self.sort.iter().any(|key| matches!(key.letter, 'S' | 'e'))
     }
 
     fn asks_for_one(&self) -> bool {

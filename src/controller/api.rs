@@ -8,7 +8,7 @@ pub use super::counts::Counts;
 pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
-    engine::Sending,
+    engine::{Planned, Sending},
     job::{Job, JobId, JobList, Request},
     slurm::{
         array::{ArraySpec, JobIdSpec},
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 8;
+pub const PROTOCOL: u16 = 10;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub enum Call {
     TestOnly(Box<Submission>),
     /// Jobs still in memory: pending, running, and for `MinJobAge` those that ended. Answer: [`Reply::Jobs`].
     Jobs(Filter),
+    /// When and where the jobs that wait will probably start. Answer: [`Reply::Planned`].
+    Planned,
     /// All jobs on record, steps included. Answer: [`Reply::Jobs`].
     Accounting(Filter),
     /// Partitions, nodes and settings. Answer: [`Reply::Cluster`].
@@ -144,6 +146,8 @@ pub enum Change {
     },
     /// Several settings at once: all or none.
     Update(Vec<Setting>),
+    /// Tell it something.
+    Notify(String),
 }
 
 /// One setting of `scontrol update`.
@@ -221,6 +225,8 @@ pub enum Reply<J = Job> {
     Forecast(Result<Vec<String>, String>),
     /// Jobs, oldest id first.
     Jobs(JobList<J>),
+    /// When and where jobs will probably start.
+    Planned(Vec<Planned>),
     /// The cluster.
     Cluster(Box<Cluster>),
     /// One result for each thing asked.

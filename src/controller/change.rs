@@ -6,6 +6,7 @@ use super::{
     submit::{exceeds, memory_of, priority},
 };
 use crate::{
+    agent::wire::Control,
     job::{Hold, JobId, Memory, Needs, Request, Requeue},
     slurm::{array::JobIdSpec, count::NodeCount, errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
@@ -20,6 +21,13 @@ impl Core {
         }
         let mut result = Err(Errno::InvalidJobId);
         for (id, task) in found {
+            if let Change::Notify(message) = change {
+                // Of an array without an index the record that has its number is meant.
+                if spec.tasks.is_some() || spec.het.is_some() || id == spec.job {
+                    result = result.or(self.notify(id, message));
+                }
+                continue;
+            }
             let id = match task {
                 Some(task) => self.single_out(id, task).ok_or(Errno::InvalidJobId)?,
                 None => id,
@@ -36,10 +44,24 @@ impl Core {
                 Change::Resume => self.resume(id, now),
                 Change::Requeue { hold } => self.requeue(id, *hold, uid, now),
                 Change::Update(settings) => self.update(id, settings, now),
+                Change::Notify(_) => continue,
             };
             result = result.or(one);
         }
         result
+    }
+
+    /// Has a message put into the output of a job that runs, or told to whoever waits for it at a terminal.
+    fn notify(&mut self, id: JobId, message: &str) -> Result<(), Errno> {
+        let job = self.table.get(id).ok_or(Errno::InvalidJobId)?;
+        match job.state {
+            JobState::Running | JobState::Suspended => {
+                self.engine.control(job.leader_id(), Control::Notify(message.to_owned()));
+                Ok(())
+            }
+            JobState::Pending => Err(Errno::Disabled),
+            _ => Err(Errno::AlreadyDone),
+        }
     }
 
     /// Gives one pending element a record of its own.

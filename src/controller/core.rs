@@ -244,6 +244,7 @@ impl Core {
                 }
             },
             Call::Jobs(filter) => return respond(answer, &Reply::Jobs(JobList::new(self.jobs(&filter)))),
+            Call::Planned => Reply::Planned(self.planned(now)),
             Call::Accounting(filter) => match self.accounting(&filter) {
                 Ok(jobs) => Reply::Jobs(JobList::new(jobs)),
                 Err(error) => refused_by_store(&error),

@@ -3,18 +3,33 @@
 use super::{
     api::{Cluster, Filter, Reply},
     core::{Core, refused_by_store},
+    het::whole_candidate,
+    queue::elements_left,
     store::StoreError,
 };
 use crate::{
-    engine::Sending,
-    job::{Job, JobId},
+    config::LimitsConfig,
+    engine::{Candidate, Planned, Sending},
+    job::{Job, JobId, Limits},
     slurm::{array::TaskSel, errno::Errno},
 };
+use std::collections::BTreeMap;
 
 /// A time as scontrol shows it.
 fn local_time(time: i64) -> String {
     let time = chrono::DateTime::from_timestamp(time, 0).unwrap_or_default().with_timezone(&chrono::Local);
     time.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// Limits as they are told.
+fn limits(configured: &BTreeMap<String, LimitsConfig>) -> BTreeMap<String, Limits> {
+    let told = |limits: &LimitsConfig| Limits {
+        max_jobs: limits.max_jobs,
+        max_submit_jobs: limits.max_submit_jobs,
+        max_gpus: limits.max_gpus,
+        max_wall: limits.max_wall.as_ref().map(|limit| limit.0),
+    };
+    configured.iter().map(|(name, limits)| (name.clone(), told(limits))).collect()
 }
 
 impl Filter {
@@ -62,6 +77,21 @@ impl Core {
         self.table.jobs().filter(|job| filter.takes(job)).collect()
     }
 
+    /// When those who could start, were there room, probably will.
+    pub(super) fn planned(&self, now: i64) -> Vec<Planned> {
+        let table = &self.table;
+        let mut queue = table.queue().filter_map(|(job, _)| {
+            let all: Vec<_> = table
+                .components(job.id)
+                .into_iter()
+                .filter_map(|id| Some((table.get(id)?, table.needs(id)?.clone())))
+                .collect();
+            let count = elements_left(table, job);
+            whole_candidate(&all).map(|whole| Candidate { count, ..whole }).filter(|_| count > 0)
+        });
+        self.engine.plan(&mut queue, now)
+    }
+
     /// Jobs on record.
     pub(super) fn accounting(&mut self, filter: &Filter) -> Result<Vec<Job>, StoreError> {
         let ids: Vec<JobId> = filter.ids.iter().map(|spec| spec.job).collect();
@@ -99,6 +129,8 @@ impl Core {
             accounts: settings.accounts.clone(),
             default_account: settings.account.clone(),
             qos,
+            qos_limits: limits(&self.config.qos),
+            account_limits: limits(&self.config.account),
             now,
             out_of_reach: self.engine.out_of_reach(),
         }

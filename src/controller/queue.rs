@@ -4,10 +4,11 @@ use super::{
     core::Core,
     deadline::limit_from,
     submit::{as_candidate, exceeds},
+    table::Table,
 };
 use crate::{
     engine::Candidate,
-    job::{Hold, Job, JobId, Placement, Remote},
+    job::{ArrayRef, Hold, Job, JobId, Placement, Remote},
     slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
 use std::time::Instant;
@@ -124,21 +125,11 @@ impl Core {
             let table = &self.table;
             let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
             let mut queue = table.queue().filter_map(|(job, needs)| {
-                let count = match &job.array {
-                    Some(array) => {
-                        let room = match array.throttle {
-                            Some(most) => most.saturating_sub(table.running_elements(array.job_id)),
-                            None => u32::MAX,
-                        };
-                        let count = room.min(job.count());
-                        if count == 0 {
-                            limited.push((job.id, Reason::JobArrayTaskLimit));
-                            return None;
-                        }
-                        count
-                    }
-                    None => 1,
-                };
+                let count = elements_left(table, job);
+                if count == 0 {
+                    limited.push((job.id, Reason::JobArrayTaskLimit));
+                    return None;
+                }
                 let others = job.het.into_iter().flat_map(|het| het.ids().skip(1));
                 let others: Vec<_> = others.filter_map(|id| Some((table.get(id)?, table.needs(id)?))).collect();
                 let count = match &mut room {
@@ -252,4 +243,11 @@ impl Core {
         self.table.insert_shared(element, needs);
         Some(new)
     }
+}
+
+/// How many elements of an array its throttle lets start; of another job, it.
+pub(super) fn elements_left(table: &Table, job: &Job) -> u32 {
+    let running = |array: &ArrayRef| table.running_elements(array.job_id);
+    let room = job.array.as_ref().and_then(|array| Some(array.throttle?.saturating_sub(running(array))));
+    room.unwrap_or(u32::MAX).min(job.count())
 }

@@ -1,6 +1,6 @@
 //! Several engines as one: each has its own partitions, and a job belongs to the engine that has its first one.
 
-use super::{Candidate, Engine, Forecast, Given, Opening, Schedule, Sending, Start, Unfit};
+use super::{Candidate, Engine, Forecast, Given, Opening, Planned, Schedule, Sending, Start, Unfit};
 use crate::{
     agent::wire::Control,
     job::{Job, JobId, Needs, Node, Partition, Request},
@@ -149,6 +149,13 @@ impl Engine for Engines {
 
     fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)> {
         self.of(candidate.partitions.first()?)?.would_start(candidate, now)
+    }
+
+    fn plan(&self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Vec<Planned> {
+        let queue: Vec<Candidate> = queue.collect();
+        let owner = |c: &Candidate| c.partitions.first().and_then(|name| self.index(name));
+        let of = |i: usize| queue.iter().filter(move |c| owner(c) == Some(i)).cloned();
+        self.engines.iter().enumerate().flat_map(|(i, engine)| engine.plan(&mut of(i), now)).collect()
     }
 
     fn start(&mut self, start: Start) -> io::Result<()> {

@@ -38,6 +38,17 @@ pub struct Candidate {
 /// What a job is given: its record, partition, placement.
 pub type Given = (JobId, String, Placement);
 
+/// When and where a job that waits will probably start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Which record.
+    pub job: JobId,
+    /// Epoch seconds.
+    pub start: i64,
+    /// On what.
+    pub placement: Placement,
+}
+
 /// What an engine makes of the queue.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
@@ -203,6 +214,12 @@ pub trait Engine {
 
     /// When and where a job, with all its components, would start, if only those that run now stood before it.
     fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)>;
+
+    /// When and where the jobs in `queue`, best first, will probably start; nothing of those of which nobody can know.
+    fn plan(&self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Vec<Planned> {
+        let _ = (queue, now);
+        Vec::new()
+    }
 
     /// Starts a job on the placement it was given.
     ///

@@ -50,6 +50,13 @@ pub fn name_of(uid: u32) -> String {
     by_uid(uid).map_or_else(|| uid.to_string(), |p| p.name)
 }
 
+/// A user's own name, as the user database has it (the first part of GECOS); empty if it has none.
+pub fn proper_name(name: &str) -> String {
+    let line = lookup("passwd", "/etc/passwd", |f| f.first() == Some(&name), name).unwrap_or_default();
+    let gecos = line.split(':').nth(4).unwrap_or_default();
+    gecos.split(',').next().unwrap_or_default().to_owned()
+}
+
 /// The real user id of this process.
 pub fn uid() -> u32 {
     nix::unistd::getuid().as_raw()

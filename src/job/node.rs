@@ -3,6 +3,7 @@
 use crate::slurm::gres::Gres;
 use crate::slurm::time::TimeLimit;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Whether a node takes work. `NODE STATE CODES` of sinfo(1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,19 @@ pub struct Partition {
     pub up: bool,
 }
 
+/// What the jobs of a QOS or an account may have together; all of them are one user's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Running at a time.
+    pub max_jobs: Option<u32>,
+    /// In the queue or running.
+    pub max_submit_jobs: Option<u32>,
+    /// GPUs at a time.
+    pub max_gpus: Option<u32>,
+    /// The longest time limit.
+    pub max_wall: Option<TimeLimit>,
+}
+
 /// The cluster as `sinfo` and `scontrol show` tell it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Cluster {
@@ -91,6 +105,10 @@ pub struct Cluster {
     pub default_account: Option<String>,
     /// The QOS there are, that of jobs that name none first.
     pub qos: Vec<String>,
+    /// What the jobs of a QOS may have together.
+    pub qos_limits: BTreeMap<String, Limits>,
+    /// What the jobs of an account may have together.
+    pub account_limits: BTreeMap<String, Limits>,
     /// The controller's clock, epoch seconds.
     pub now: i64,
     /// Since when a system that jobs were handed to cannot be reached, and why: epoch seconds, words.

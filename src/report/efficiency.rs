@@ -32,12 +32,42 @@ fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole * 100.0 } else { 0.0 }
 }
 
-/// The whole text about a job.
-pub fn efficiency(job: &Job, context: &Context) -> String {
+/// What is counted with, as `-d` shows it: 15 names and 14 values, as in seff itself.
+fn raw(job: &Job, context: &Context) -> String {
+    let row = Row { job, step: None, element: None, context };
+    let array = job.array.as_ref().and_then(|array| Some(format!("{}_{}", array.job_id, array.task_id?)));
+    let (user, group) = (&job.request.user.name, &job.request.user.group);
+    let asked = values::requested_tres(job, &context.jobs).mem.0.saturating_mul(1024);
+    let per_node = u8::from(!values::memory(job, &context.jobs).1);
+    let most = job.steps.iter().map(memory).max().unwrap_or((0, true)).0;
+    format!(
+        "Slurm data: JobID ArrayJobID User Group State Clustername Ncpus Nnodes Ntasks Reqmem PerNode Cput Walltime Mem \
+         ExitStatus\nSlurm data: {} {} {user} {group} {} {} {} {} {asked} {per_node} {} {} {most} {}\n\n",
+        job.id,
+        array.unwrap_or_default(),
+        job.state.name(),
+        context.jobs.cluster,
+        values::cpus(job).max(1),
+        values::nodes(job).max(1),
+        cpu_seconds(&row),
+        sacct_values::elapsed(&row),
+        job.exit.code(),
+    )
+}
+
+/// Seconds of CPUs that were used.
+fn cpu_seconds(row: &Row) -> i64 {
+    let (in_user, in_system) = sacct_values::cpu_used(row);
+    (in_user.saturating_add(in_system).saturating_add(500_000) / 1_000_000) as i64
+}
+
+/// The whole text about a job; with `debug` what is counted with stands before it.
+pub fn efficiency(job: &Job, context: &Context, debug: bool) -> String {
     let row = Row { job, step: None, element: None, context };
     let (user, state) = (&job.request.user, job.state);
     let (cpus, nodes) = (u64::from(values::cpus(job).max(1)), u64::from(values::nodes(job).max(1)));
-    let mut out = format!("Job ID: {}\n", job.id);
+    let mut out = if debug { raw(job, context) } else { String::new() };
+    out.push_str(&format!("Job ID: {}\n", job.id));
     if let Some((array, task)) = job.array.as_ref().and_then(|array| Some((array.job_id, array.task_id?))) {
         out.push_str(&format!("Array Job ID: {array}_{task}\n"));
     }
@@ -61,8 +91,7 @@ pub fn efficiency(job: &Job, context: &Context) -> String {
     }
     let wall = sacct_values::elapsed(&row);
     let of_cores = wall.saturating_mul(cpus as i64);
-    let (in_user, in_system) = sacct_values::cpu_used(&row);
-    let used = (in_user.saturating_add(in_system).saturating_add(500_000) / 1_000_000) as i64;
+    let used = cpu_seconds(&row);
     out.push_str(&format!("CPU Utilized: {}\n", elapsed_sacct(used)));
     let share = percent(used as f64, of_cores as f64);
     out.push_str(&format!("CPU Efficiency: {share:.2}% of {} core-walltime\n", elapsed_sacct(of_cores)));
@@ -131,7 +160,7 @@ mod tests {
         };
         let context = Context { jobs, units: sacct_values::Units::Best };
         let wall = end - job.start_time.unwrap();
-        let out = efficiency(&job, &context);
+        let out = efficiency(&job, &context, false);
         for line in [
             "Job ID: 7".to_owned(),
             "Cluster: lab".into(),
@@ -143,10 +172,16 @@ mod tests {
         ] {
             assert!(out.lines().any(|l| l == line), "{line:?} in\n{out}");
         }
+        let debug = efficiency(&job, &context, true);
+        let [names, data, blank] = debug.lines().take(3).collect::<Vec<_>>()[..] else { panic!("{debug}") };
+        assert!(names.ends_with(" Cput Walltime Mem ExitStatus") && blank.is_empty(), "{names}");
+        assert!(data.ends_with(&format!(" 2 1 4096000 0 2 {wall} 524288 0")), "{data}");
         job.steps[0].tasks = 3;
-        assert!(efficiency(&job, &context).contains("Memory Utilized: 1.50 GB (estimated maximum)\n"));
+        assert!(efficiency(&job, &context, false).contains("Memory Utilized: 1.50 GB (estimated maximum)\n"));
         job.state = JobState::Pending;
-        assert!(efficiency(&job, &context).ends_with("Efficiency not available for jobs in the PENDING state.\n"));
+        assert!(
+            efficiency(&job, &context, false).ends_with("Efficiency not available for jobs in the PENDING state.\n")
+        );
         assert_eq!((size(0.0), size(1023.0), size(1024.0)), ("0.00 MB".into(), "1023.00 KB".into(), "1.00 MB".into()));
     }
 }

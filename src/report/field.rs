@@ -138,6 +138,12 @@ impl<K: Kind> Layout<K> {
         })
     }
 
+    /// Whether one of these fields, named as for `-O`, is among the columns.
+    pub fn shows(&self, names: &[&str]) -> bool {
+        let fields = self.columns.iter().filter_map(|column| column.field);
+        fields.flat_map(|field| field.names).any(|name| names.contains(name))
+    }
+
     /// Appends the header line.
     pub fn header(&self, out: &mut String) {
         for column in &self.columns {

@@ -307,7 +307,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('r'), &["reason"], "REASON", |r, o| r.write_reason(o)),
     uncut('R', &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes),
     none!(Some('s'), &["selectjobinfo"], "", ""),
-    row(Some('S'), &["starttime"], "START_TIME", |r, o| r.context.clock.write_or(r.job.start_time, "N/A", o)),
+    row(Some('S'), &["starttime"], "START_TIME", |r, o| r.context.clock.write_or(values::start_time(r.job), "N/A", o)),
     row(Some('t'), &["statecompact"], "ST", |r, o| o.push_str(r.job.shown_state().code())),
     row(Some('T'), &["state"], "STATE", |r, o| o.push_str(r.job.shown_state().name())),
     row(Some('u'), &["username"], "USER", |r, o| o.push_str(&r.job.request.user.name)),

@@ -88,11 +88,16 @@ pub fn write_memory(mib: u64, context: &Context, out: &mut String) {
     }
 }
 
+/// When a job started or, as far as that is known, will; the earliest there is if it must not before (`--begin`).
+pub fn start_time(job: &Job) -> Option<i64> {
+    job.start_time.or_else(|| job.request.begin.filter(|_| job.state == JobState::Pending))
+}
+
 /// When a running job reaches its limit, a waiting one would, or a finished one ended.
 pub fn end_time(job: &Job) -> Option<i64> {
     match job.end_time {
         Some(end) => Some(end),
-        None => Some(job.start_time? + i64::try_from(job.time_limit.seconds()?).ok()?),
+        None => Some(start_time(job)? + i64::try_from(job.time_limit.seconds()?).ok()?),
     }
 }
 

@@ -31,3 +31,4 @@ pub mod sort;
 pub mod sstat_fields;
 pub mod step_fields;
 pub mod table;
+pub mod usage;

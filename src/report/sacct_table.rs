@@ -88,7 +88,7 @@ pub fn columns<K: Kind>(text: &str) -> Result<Vec<Column<K>>, UnknownField> {
 }
 
 /// What C's atoi makes of it: `x` is 0.
-fn number(text: &str) -> i32 {
+pub fn number(text: &str) -> i32 {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -139,6 +139,40 @@ fn line<K: Kind>(
                 value(column, out);
             }
         }
+    }
+    out.push('\n');
+}
+
+/// Appends a header for columns whose names are made, not fixed; widths as in a [`Field`].
+pub fn text_header(widths: &[i32], names: &[String], layout: &Layout, out: &mut String) {
+    texts(widths, names, layout, false, out);
+    if *layout == Layout::Columns {
+        for width in widths {
+            out.extend(std::iter::repeat_n('-', width.unsigned_abs() as usize));
+            out.push(' ');
+        }
+        out.push('\n');
+    }
+}
+
+/// Appends a line of such columns.
+pub fn text_line(widths: &[i32], values: &[String], layout: &Layout, out: &mut String) {
+    texts(widths, values, layout, true, out);
+}
+
+fn texts(widths: &[i32], values: &[String], layout: &Layout, mark: bool, out: &mut String) {
+    match layout {
+        Layout::Columns => {
+            for (width, value) in widths.iter().zip(values) {
+                cell(out, width.unsigned_abs() as usize, *width < 0, mark, |out| out.push_str(value));
+                out.push(' ');
+            }
+        }
+        Layout::Parsable(delimiter) => values.iter().for_each(|value| {
+            out.push_str(value);
+            out.push_str(delimiter);
+        }),
+        Layout::Parsable2(delimiter) => out.push_str(&values.join(delimiter)),
     }
     out.push('\n');
 }

@@ -1,13 +1,13 @@
 //! The fields of `sacctmgr show`, one row a field; all entities share them, as in Slurm.
 //!
-//! Names, headers and widths were asked of a real sacctmgr. A limit that nobody set is empty there, too.
+//! Names, headers and widths were asked of a real sacctmgr. A limit that nobody set is empty, as there.
 
 use super::{
     associations::{self, Association},
     sacct_table::{self, Kind},
     table::number,
 };
-use crate::job::Cluster;
+use crate::job::{Cluster, Limits};
 
 /// What sacctmgr lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +169,29 @@ fn cluster(row: &Row, out: &mut String) {
     of_association(row, &row.cluster.name, out);
 }
 
+/// What the jobs of an account may have together, in the account's own line.
+fn of_account<'a>(row: &'a Row) -> Option<&'a Limits> {
+    let association = row.association.as_ref().filter(|a| a.user.is_none())?;
+    row.cluster.account_limits.get(association.account)
+}
+
+fn of_qos<'a>(row: &'a Row) -> Option<&'a Limits> {
+    row.cluster.qos_limits.get(row.name).filter(|_| row.entity == Entity::Qos)
+}
+
+fn limit(limit: Option<u32>, kind: &str, out: &mut String) {
+    if let Some(limit) = limit {
+        out.push_str(kind);
+        number(out, limit);
+    }
+}
+
+fn max_wall(row: &Row, out: &mut String) {
+    if let Some(limit) = of_account(row).or(of_qos(row)).and_then(|limits| limits.max_wall) {
+        out.push_str(&limit.scontrol());
+    }
+}
+
 /// All fields. Beginnings of names are looked for in this order.
 #[rustfmt::skip]
 const FIELDS: &[Field] = &[
@@ -201,7 +224,7 @@ const FIELDS: &[Field] = &[
     unset("GrpMem", "GrpMem", 7),
     unset("GrpNodes", "GrpNodes", 8),
     unset("GrpSubmitJobs", "GrpSubmit", 9),
-    unset("GrpTRES", "GrpTRES", 13),
+    row("GrpTRES", "GrpTRES", 13, |r, o| limit(of_account(r).and_then(|l| l.max_gpus), "gres/gpu=", o)),
     unset("GrpTRESMins", "GrpTRESMins", 13),
     unset("GrpTRESRunMins", "GrpTRESRunMins", 13),
     unset("GrpWall", "GrpWall", 11),
@@ -210,25 +233,25 @@ const FIELDS: &[Field] = &[
     unset("MaxCPUMinsPerJob", "MaxCPUMins", 11),
     unset("MaxCPURunMins", "MaxCPURunMins", 15),
     unset("MaxCPUsPerJob", "MaxCPUs", 8),
-    unset("MaxJobs", "MaxJobs", 7),
+    row("MaxJobs", "MaxJobs", 7, |r, o| limit(of_account(r).and_then(|l| l.max_jobs), "", o)),
     unset("MaxJobsAccrue", "MaxJobsAccrue", 13),
-    unset("MaxJobsPerUser", "MaxJobsPU", 9),
-    unset("MaxJobsPU", "MaxJobsPU", 9),
+    row("MaxJobsPerUser", "MaxJobsPU", 9, |r, o| limit(of_qos(r).and_then(|l| l.max_jobs), "", o)),
+    row("MaxJobsPU", "MaxJobsPU", 9, |r, o| limit(of_qos(r).and_then(|l| l.max_jobs), "", o)),
     unset("MaxJobsPA", "MaxJobsPA", 9),
     unset("MaxNodesPerJob", "MaxNodes", 8),
-    unset("MaxSubmitJobs", "MaxSubmit", 9),
-    unset("MaxSubmitJobsPerUser", "MaxSubmitPU", 11),
-    unset("MaxSubmitPU", "MaxSubmitPU", 11),
+    row("MaxSubmitJobs", "MaxSubmit", 9, |r, o| limit(of_account(r).and_then(|l| l.max_submit_jobs), "", o)),
+    row("MaxSubmitJobsPerUser", "MaxSubmitPU", 11, |r, o| limit(of_qos(r).and_then(|l| l.max_submit_jobs), "", o)),
+    row("MaxSubmitPU", "MaxSubmitPU", 11, |r, o| limit(of_qos(r).and_then(|l| l.max_submit_jobs), "", o)),
     unset("MaxSubmitPA", "MaxSubmitPA", 11),
     unset("MaxTRES", "MaxTRES", 13),
     unset("MaxTRESMins", "MaxTRESMins", 13),
     unset("MaxTRESPerJob", "MaxTRES", 13),
     unset("MaxTRESPerNode", "MaxTRESPerNode", 14),
-    unset("MaxTRESPerUser", "MaxTRESPU", 13),
-    unset("MaxTRESPU", "MaxTRESPU", 13),
+    row("MaxTRESPerUser", "MaxTRESPU", 13, |r, o| limit(of_qos(r).and_then(|l| l.max_gpus), "gres/gpu=", o)),
+    row("MaxTRESPU", "MaxTRESPU", 13, |r, o| limit(of_qos(r).and_then(|l| l.max_gpus), "gres/gpu=", o)),
     unset("MaxTRESPA", "MaxTRESPA", 13),
     unset("MaxTRESRunMins", "MaxTRESRunMins", 15),
-    unset("MaxWallDurationPerJob", "MaxWall", 11),
+    row("MaxWallDurationPerJob", "MaxWall", 11, max_wall),
     unset("MinPrioThres", "MinPrioThres", 12),
     unset("MinTRESPerJob", "MinTRES", 13),
     row("Name", "Name", 10, |r, o| if matches!(r.entity, Entity::Qos | Entity::Tres) { o.push_str(r.name) }),

@@ -57,6 +57,8 @@ pub fn cluster() -> Cluster {
         default_account: Some("research".into()),
         qos: vec!["normal".into()],
         now: NOW,
+        qos_limits: Default::default(),
+        account_limits: Default::default(),
         out_of_reach: None,
     }
 }

@@ -94,7 +94,7 @@ fn compare_jobs(letter: char, a: &JobRow, b: &JobRow) -> Ordering {
         'N' => first_node(x).cmp(&first_node(y)),
         'p' | 'Q' => x.priority.cmp(&y.priority),
         'P' => compare_partitions(a, b),
-        'S' => late(x.start_time).cmp(&late(y.start_time)),
+        'S' => late(values::start_time(x)).cmp(&late(values::start_time(y))),
         't' => x.shown_state().code().cmp(y.shown_state().code()),
         'T' => x.shown_state().name().cmp(y.shown_state().name()),
         'u' => ask.user.name.cmp(&bsk.user.name),
@@ -126,7 +126,8 @@ fn partition<'a>(row: &JobRow<'a>) -> &'a str {
 
 fn compare_steps(letter: char, a: &StepRow, b: &StepRow) -> Ordering {
     match letter {
-        'i' => compare_jobs('i', &a.job, &b.job).then_with(|| step_number(a.step.id).cmp(&step_number(b.step.id))),
+        // By the job's own id, whatever array it is of (squeue.txt).
+        'i' => (a.job.job.id, step_number(a.step.id)).cmp(&(b.job.job.id, step_number(b.step.id))),
         'j' => a.step.name.cmp(&b.step.name),
         'M' => a.elapsed().cmp(&b.elapsed()),
         'N' => a.step.nodes.cmp(&b.step.nodes),

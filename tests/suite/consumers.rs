@@ -32,7 +32,9 @@ fn programs() -> Option<PathBuf> {
     match std::env::var_os("SKYSLURM_CONSUMERS") {
         Some(venv) => Some(Path::new(&venv).canonicalize().unwrap().join("bin")),
         None => {
-            skip("SKYSLURM_CONSUMERS names no Python environment with submitit, dask-jobqueue, snakemake and parsl");
+            skip(
+                "SKYSLURM_CONSUMERS names no Python environment with submitit, dask-jobqueue, snakemake, parsl and torchx",
+            );
             None
         }
     }
@@ -60,6 +62,13 @@ fn said(programs: &Path, file: &str, content: &str, line: &str) -> String {
     lab.sh("scancel -u $USER").ok();
     lab.until("squeue -h", "");
     text
+}
+
+#[test]
+fn torchx_runs_as_it_is() {
+    let Some(programs) = programs() else { return };
+    let out = said(&programs, "x.py", include_str!("consumers/uses_torchx.py"), "python x.py");
+    assert_eq!(out, "state: SUCCEEDED\nsaid: ['one of 2', 'one of 2']\nruns: RUNNING\n");
 }
 
 #[test]

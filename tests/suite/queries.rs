@@ -37,6 +37,30 @@ fn squeue_s_other_options() {
 }
 
 #[test]
+fn squeue_and_scontrol_tell_when_jobs_will_start() {
+    let lab = two_jobs();
+    lab.sh("sbatch -Q -J hog -N4 --mem=490G -t 60 --wrap 'sleep 3600'; sbatch -Q -J next -N4 --exclusive -t 10 --wrap true").ok();
+    lab.sh("sbatch -Q -J later -t 5 --begin=now+2hours --wrap true").ok();
+    lab.until("squeue -h -n hog -t R -o %j", "hog");
+    lab.until("squeue -h -n next -o %r", "Resources");
+    // At the end of what runs, by its limit, and in the order of the queue.
+    expect(
+        &lab,
+        &[
+            ("test $(squeue -h -n runs -o %e) = $(squeue --start -h -n next -o %S)", ""),
+            ("squeue --start -h -o '%j %Y'", "later (null)\nnext node[1-4]\nheld (null)\n"),
+            ("squeue -h -n held -o '%S %e'", "N/A N/A\n"),
+            ("squeue --json | grep -c '\"job_id\": 4,'", "1\n"),
+        ],
+    );
+    assert!(lab.sh("scontrol show job 4").ok().contains(" SchedNodeList=node[1-4]\n"));
+    let [start, end] =
+        ["%S", "%e"].map(|field| lab.sh(&format!("date -d $(squeue -h -j 5 -o {field}) +%s")).ok().to_owned());
+    let [start, end]: [i64; 2] = [start, end].map(|time| time.trim().parse().unwrap());
+    assert_eq!(end - start, 300);
+}
+
+#[test]
 fn sacct_s_other_options() {
     let lab = two_jobs();
     expect(
@@ -265,7 +289,17 @@ fn accounts_shares_and_diagnostics_are_told() {
                 )
                 .as_str(),
             ),
+            (
+                "seff -d 3 | sed -n '2{s/ [0-9]* 0$/ MEM 0/;s/ [0-9]* [0-9]* MEM/ MEM/;p}' | cut -d' ' -f3,4,7-",
+                "3  COMPLETED lab 1 1 2048000 0 MEM 0\n",
+            ),
             ("strigger --get", ""),
+            (
+                "sdiag --json | grep -A1 -e '\"jobs_completed\"'",
+                "    \"jobs_completed\": 1,\n    \"jobs_canceled\": 1,\n",
+            ),
+            ("sdiag --yaml | grep '  jobs_submitted:'", "  jobs_submitted: 3\n"),
+            ("scontrol ping --json | grep -c '\"pinged\": \"UP\"'", "1\n"),
             ("sreport version", "slurm 24.11.5\n"),
         ],
     );
@@ -275,19 +309,82 @@ fn accounts_shares_and_diagnostics_are_told() {
             1,
             "You are not running a supported priority plugin\n(priority/basic).\nOnly 'priority/multifactor' is supported.\n",
         ),
-        ("scrontab -l", 1, "scrontab: error: scrontab is disabled on this cluster\n"),
-        (
-            "strigger --set --fini -j 2 -p /bin/true",
-            1,
-            "strigger: error: slurm_set_trigger: Access/permission denied\n",
-        ),
+        ("scrontab -l", 1, "scrontab: fatal: scrontab is disabled on this cluster\n"),
+        ("strigger --set --fini -j 2 -p /bin/true", 1, "slurm_set_trigger: Access/permission denied\n"),
         ("seff 99", 2, "Job not found.\n"),
         (
-            "sreport cluster utilization",
+            "sreport cluster userutilizationbywckey",
             1,
-            "sreport: error: cluster: usage is not rolled up here; add up what sacct tells\n",
+            "sreport: error: userutilizationbywckey is not supported: workload keys are not recorded\n",
         ),
     ] {
         assert_eq!(lab.sh(line).fails(code), stderr, "{line}");
     }
+}
+
+/// From the accounting, over whole hours.
+#[test]
+fn sreport_counts_what_jobs_had() {
+    let lab = Lab::new(RECORDED);
+    lab.sh(
+        "sbatch -Q --wait -n4 -o /dev/null --wrap 'sleep 2'; sbatch -Q --wait --gpus=1 -o /dev/null --wrap 'sleep 1'",
+    )
+    .ok();
+    // A time is rounded to the hour it is nearest to: in a zone where that one is to come, all of it is in the window.
+    let minute: u32 = lab.sh("date -u +%M").ok().trim().parse().unwrap();
+    let zone = if minute < 30 { "XXX-0:30" } else { "UTC" };
+    let time = format!("start=$(TZ={zone} date -d '1 hour ago' +%FT%H:00) end=now");
+    let sreport = |what: &str| lab.sh(&format!("TZ={zone} sreport -nP {what} {time}")).ok().to_owned();
+    let report = |what: &str| sreport(&format!("-t seconds {what}"));
+    let seconds = |text: &str, at: usize| text.trim().split('|').nth(at).unwrap().parse::<u64>().unwrap();
+    let by_user = report("user topusage");
+    assert!((8..200).contains(&seconds(&by_user, 4)), "{by_user}");
+    let by_account = report("cluster accountutilizationbyuser tree");
+    let accounts: Vec<&str> = by_account.lines().map(|line| line.split('|').nth(1).unwrap()).collect();
+    assert_eq!(accounts, ["root", " research", "  research"]);
+    let cluster = report("cluster utilization");
+    let [allocated, idle, planned, reported] = [1, 4, 5, 6].map(|at| seconds(&cluster, at));
+    assert_eq!(allocated + idle + planned, reported, "{cluster}");
+    let gpus = report("-T gres/gpu user topusage");
+    assert!((1..60).contains(&seconds(&gpus, 5)), "{gpus}");
+    let sizes =
+        lab.sh(&format!("sreport -nP job sizesbyaccount flatview printjobcount grouping=2,100 {time}")).ok().to_owned();
+    assert_eq!(sizes, "lab|research|1|1|0|100.00%\n");
+}
+
+#[test]
+fn a_job_is_told_what_somebody_has_to_say() {
+    let lab = Lab::new(RECORDED);
+    let job = lab.submit("-o told.out --wrap 'sleep 3600'");
+    lab.until(&format!("squeue -h -j {job} -o %t"), "R");
+    assert_eq!(lab.sh(&format!("scontrol notify {job} 'two  blanks' are kept")).ok(), "");
+    lab.until("cat told.out", "slurmstepd: error: two  blanks are kept");
+    let said = lab.sh("salloc bash -c 'scontrol notify $SLURM_JOB_ID hi there; sleep 1'").stderr;
+    assert!(said.contains("salloc: hi there\n"), "{said}");
+    let said = lab.sh("srun bash -c 'scontrol notify $SLURM_JOB_ID hi there; sleep 1'").stderr;
+    assert_eq!(said, "srun: hi there\n");
+    lab.sh("sbatch -Q -H -J held --wrap true").ok();
+    let held = lab.sh("scontrol notify $(squeue -h -n held -o %i) x").fails(1).to_owned();
+    assert_eq!(held, "job notify failure: Requested operation is presently disabled\n");
+    assert_eq!(lab.sh("scontrol notify 999 x").fails(1), "job notify failure: Invalid job id specified\n");
+}
+
+/// What is configured is shown wherever Slurm shows it.
+#[test]
+fn limits_are_told() {
+    let limits =
+        "[qos.normal]\nmax_jobs = 4\nmax_wall = \"2:00:00\"\n[account.research]\nmax_gpus = 8\nmax_submit_jobs = 9\n";
+    let lab = Lab::new(&RECORDED.replace("[controller]", &format!("{limits}[controller]")));
+    expect(
+        &lab,
+        &[
+            ("sacctmgr -nP show qos format=name,maxwall,maxjobspu,maxtrespu", "normal|02:00:00|4|\n"),
+            (
+                "sacctmgr -nP show assoc account=research format=account,grptres,maxsubmit | head -1",
+                "research|gres/gpu=8|9\n",
+            ),
+            ("scontrol show assoc_mgr flags=qos | grep -c 'MaxWallPJ=120$'", "1\n"),
+            ("scontrol show assoc_mgr flags=assoc accounts=research | grep -c 'MaxSubmitJobs=9(0)'", "1\n"),
+        ],
+    );
 }

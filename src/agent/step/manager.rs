@@ -71,6 +71,8 @@ struct Group {
 /// A running step.
 struct Running {
     client: Option<u64>,
+    /// Whether the job is its srun's own.
+    own_job: bool,
     /// All of it.
     plan: Plan,
     parts: Vec<PartState>,

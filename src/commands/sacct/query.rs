@@ -101,14 +101,15 @@ impl Query {
     }
 
     /// Whether a job is to be shown. One that was never eligible is not in the accounting,
-    /// unless it is over and asked for by its id (extra.txt) or by how it ended (sacct.txt); or waits for another job and
-    /// is asked for by its id (squeue.txt).
+    /// unless it is over and asked for by its id (extra.txt), by how it ended or as running (sacct.txt); or waits for
+    /// another job and is asked for by its id (squeue.txt).
     pub fn matches(&self, job: &Job) -> bool {
         let any = |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w == has);
         let eligible = job.eligible_time.is_some()
             || (!job.dependency.is_empty() && !self.ids.is_empty())
             || (job.end_time.is_some()
-                && (!self.ids.is_empty() || self.states.iter().any(|state| state.is_finished())));
+                && (!self.ids.is_empty()
+                    || self.states.iter().any(|state| state.is_finished() || *state == JobState::Running)));
         let on_nodes =
             |nodes: &Vec<String>| job.placement.as_ref().is_some_and(|p| p.names().any(|n| any_of(nodes, n)));
         let request = &job.request;

@@ -1,6 +1,6 @@
 //! `scontrol show ENTITY [ID]`.
 
-use super::{Words, hosts, keyword, keyword::Keyword, keyword::row};
+use super::{Words, assoc_mgr, hosts, keyword, keyword::Keyword, keyword::row};
 use crate::{
     commands::ask::{self, AskError, Said},
     controller::{
@@ -28,6 +28,7 @@ use crate::{
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Entity {
+    AssocMgr,
     Config,
     HostNames,
     HostList {
@@ -62,6 +63,8 @@ const ENTITIES: &[Keyword<Entity>] = &[
     row("licenses", 2, Entity::License),
     row("frontend", 2, Entity::None("No frontend nodes in the system")),
     row("aliases", 1, Entity::None("")),
+    row("assoc_mgr", 2, Entity::AssocMgr),
+    row("cache", 2, Entity::AssocMgr),
     row("burstbuffer", 2, Entity::None("")),
     row("daemons", 1, Entity::None("slurmctld ")),
     row("dwstat", 2, Entity::None("")),
@@ -72,6 +75,11 @@ const ENTITIES: &[Keyword<Entity>] = &[
 /// Shows something.
 pub fn run(words: &Words) -> Result<Said, AskError> {
     let [word, rest @ ..] = words.args else { return Ok(words.too_few()) };
+    if keyword::find(ENTITIES, word) == Some(Entity::AssocMgr) {
+        // Its old name takes one condition.
+        let several = rest.len() > 1 && word.to_ascii_lowercase().starts_with('c');
+        return if several { Ok(words.too_many()) } else { assoc_mgr::show(words, rest) };
+    }
     let (name, id) = match (word.split_once('='), rest) {
         (_, [_, _, ..]) => return Ok(words.too_many()),
         (Some((name, id)), []) => (name, Some(id)),
@@ -84,9 +92,13 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
     match entity {
         Entity::HostNames => Ok(hosts::names(id, ask::env("SLURM_NODELIST").as_deref())),
         Entity::HostList { sorted } => Ok(hosts::list(id, sorted)),
-        Entity::None("") => Ok(Said::default()),
+        Entity::None("") | Entity::AssocMgr => Ok(Said::default()),
         Entity::Topology => {
-            let err = vec!["scontrol: error: No topology information available".to_owned()];
+            let text = match id {
+                None => "No topology information available".to_owned(),
+                Some(name) => format!("Topology information contains no switch or node named {name}"),
+            };
+            let err = vec![format!("scontrol: error: {text}")];
             Ok(Said { err, ..Said::default() })
         }
         Entity::None(sentence) => Ok(Said::out(format!("{sentence}\n"))),
@@ -144,10 +156,11 @@ type Loaded = (Vec<Job>, Cluster, Clock);
 /// Asks for jobs; the controller's refusal is for the caller to word.
 fn load(filter: Filter) -> Result<Result<Loaded, Errno>, AskError> {
     let mut client = Client::connect()?;
-    let jobs = match ask::jobs(&mut client, filter) {
+    let mut jobs = match ask::jobs(&mut client, filter) {
         Err(AskError::Refused(errno)) => return Ok(Err(errno)),
         other => other?,
     };
+    ask::plan(&mut client, &mut jobs)?;
     let cluster = ask::cluster(&mut client)?;
     let clock = clock(&cluster);
     Ok(Ok((jobs, cluster, clock)))

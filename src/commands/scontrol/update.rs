@@ -73,6 +73,9 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
         Jobs::Ids(ids) => ids.clone(),
         Jobs::Named(name) => jobs_named(&mut client, name)?,
     };
+    if let (Jobs::Named(name), []) = (&plan.jobs, ids.as_slice()) {
+        return Ok(Said::error(format!("scontrol: error: No jobs with name '{name}'")));
+    }
     if ids.is_empty() {
         return Ok(Said::error(Errno::InvalidJobId.to_string()));
     }

@@ -5,11 +5,12 @@ use super::{
     inventory::{Inventory, Slot},
     launch::Launcher,
     place::place,
+    plan,
 };
 use crate::{
     agent::wire::Control,
     config::Config,
-    engine::{Candidate, Engine, Given, Report, Schedule, Start, Unfit},
+    engine::{Candidate, Engine, Given, Planned, Report, Schedule, Start, Unfit},
     job::{Gpus, Job, JobId, Memory, Needs, Node, Partition},
     slurm::{errno::Errno, time::TimeLimit},
 };
@@ -170,6 +171,10 @@ impl Engine for Local {
 
     fn would_start(&self, candidate: &Candidate, now: i64) -> Option<(i64, Vec<Given>)> {
         backfill::earliest(candidate, &self.inventory, self.running.values(), &self.partitions, now)
+    }
+
+    fn plan(&self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Vec<Planned> {
+        plan::plan(queue, &self.inventory, &self.running, &self.partitions, now)
     }
 
     fn start(&mut self, start: Start) -> io::Result<()> {

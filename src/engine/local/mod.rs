@@ -4,6 +4,7 @@ mod backfill;
 mod inventory;
 mod launch;
 mod place;
+mod plan;
 #[cfg(test)]
 mod tests;
 mod together;

@@ -5,6 +5,7 @@ use super::{
     backfill::{self, Running},
     inventory::Inventory,
     place::place,
+    plan,
 };
 use crate::{
     config::Config,
@@ -214,4 +215,20 @@ fn a_start_is_foretold_by_the_limits_of_what_runs() {
     let running = [Running { until: 3600, placement }];
     let found = backfill::earliest(&candidate(2, 1, 10), &lab, running.iter(), &[partition()], 100);
     assert_eq!(found.map(|(at, ..)| at), Some(3600));
+}
+
+#[test]
+fn those_who_wait_are_planned_in_their_order() {
+    let mut lab = lab();
+    let slots: Vec<_> = lab.slots.iter().collect();
+    let placement = place(&candidate(1, 4, 60).needs, &slots).unwrap();
+    lab.take(&placement);
+    let running = [(1, Running { until: 3600, placement })].into();
+    let array = Candidate { count: 5, ..candidate(4, 1, 10) };
+    let queue = vec![candidate(2, 3, 10), candidate(3, 5, 10), array, candidate(5, 1, 10)];
+    let planned = plan::plan(&mut queue.into_iter(), &lab, &running, &[partition()], 100);
+    let planned: Vec<_> = planned.iter().map(|p| (p.job, p.start, p.placement.names().collect::<Vec<_>>())).collect();
+    // Job 3 wants more nodes than there are. Of the array one element starts beside job 2, the others with what it leaves.
+    let three = vec!["node1", "node2", "node3"];
+    assert_eq!(planned, [(2, 3600, three), (4, 3600, vec!["node4"]), (5, 4800, vec!["node1"])]);
 }

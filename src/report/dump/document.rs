@@ -75,7 +75,10 @@ impl<K: Records> Serialize for Document<'_, '_, K> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let complex = self.complex;
         let mut map = to.serialize_map(Some(4 + self.times.len()))?;
-        map.serialize_entry(self.name, &Rows::<K> { rows: self.rows, complex })?;
+        match self.rows {
+            [row] if K::SINGLE => map.serialize_entry(self.name, &Tree::<K>::new().record(row, complex))?,
+            rows => map.serialize_entry(self.name, &Rows::<K> { rows, complex })?,
+        }
         for (name, seconds) in self.times {
             map.serialize_entry(name, &Shown { value: &time(Some(*seconds)), complex })?;
         }

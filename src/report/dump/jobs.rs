@@ -319,7 +319,7 @@ const FIELDS: &[Field<QueueJobs>] = &[
     row("shared", |r| shared(r.job.request.exclusive)),
     row("sockets_per_board", |_| int(0)),
     unset("sockets_per_node"),
-    row("start_time", |r| time(r.job.start_time)),
+    row("start_time", |r| time(values::start_time(r.job))),
     row("state_description", |r| description(r.job)),
     row("state_reason", |r| text(reason(r.job))),
     row("standard_error", |r| file(r, r.job.request.error.as_deref().or(r.job.request.output.as_deref()))),

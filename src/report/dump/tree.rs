@@ -9,6 +9,8 @@ pub trait Records: 'static {
     type Row<'a>;
     /// All fields.
     const FIELDS: &'static [Field<Self>];
+    /// Whether there is always one, which then stands for the list of them.
+    const SINGLE: bool = false;
 }
 
 /// A field.

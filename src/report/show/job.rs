@@ -85,7 +85,7 @@ fn times(record: &mut Record, job: &Job, context: &Context) {
     record.line();
     time(record, "AccrueTime", job.eligible_time);
     record.line();
-    time(record, "StartTime", job.start_time);
+    time(record, "StartTime", values::start_time(job));
     time(record, "EndTime", values::end_time(job));
     record.with("Deadline", |out| clock.write_or(job.request.deadline, "N/A", out)).line();
     record.with("SuspendTime", |out| clock.write_or(job.suspension.time, "None", out));

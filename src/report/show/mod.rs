@@ -1,6 +1,7 @@
 //! The records of `scontrol show`, one file an entity. The layout is that of Slurm 24.11 where it is known
 //! to differ from the recorded 22.05 (squeue.txt, sinfo.txt).
 
+mod assoc_mgr;
 mod config;
 mod job;
 mod license;
@@ -8,6 +9,7 @@ mod node;
 mod partition;
 mod step;
 
+pub use assoc_mgr::{Wanted, assoc_mgr};
 pub use config::config;
 pub use job::job;
 pub use license::license;

@@ -1,4 +1,4 @@
-//! What is known of the captures: exceptions, open differences, and how many commands agree.
+//! What is known of the captures: exceptions, and how many commands agree.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -29,11 +29,6 @@ pub fn exceptions() -> Vec<Exception> {
     };
     let here = |e: &Exception| !e.reason.starts_with("as root:") || crate::harness::is_root();
     rows("EXCEPTIONS").into_iter().map(one).filter(here).collect()
-}
-
-/// `OPEN`: capture and command, differences that are neither explained nor fixed.
-pub fn open() -> Vec<(String, String)> {
-    rows("OPEN").into_iter().map(|r| (r[0].clone(), r.get(1).cloned().unwrap_or_default())).collect()
 }
 
 /// `AGREED`: how many commands of each capture agree.

@@ -72,6 +72,16 @@ fn since_24_05(text: &str) -> String {
     text.replace(" ReqTRES=", " TRES=")
 }
 
+/// With its lines in their alphabetical order.
+pub fn sorted(printed: Printed) -> Printed {
+    let side = |text: &str| {
+        let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+        lines.sort_unstable();
+        lines.concat()
+    };
+    Printed { stdout: side(&printed.stdout), stderr: side(&printed.stderr), ..printed }
+}
+
 /// The line of shell as this user would type it; one that never ended was ended when it was recorded, too.
 pub fn command(line: &str, code: i32) -> String {
     let line = if code == 124 { &format!("timeout 3 {line}") } else { line };

@@ -119,9 +119,25 @@ pub const REPLACED_IN: &[(&str, &str, &str, &str)] = &[
         "127_2 RUNNING\n127_3 RUNNING\n",
         "no order is promised among equals",
     ),
+    (
+        "scancel",
+        "127_[3-4%2]               CANCELLED by 2001 \n",
+        "127_3                     CANCELLED by 2001 \n127_4                     CANCELLED by 2001 \n",
+        "accounting does not lag here: it knows that element 3 had begun",
+    ),
+    (
+        "enforced",
+        "   TRES=cpu=1,mem=500G,node=1,billing=1\n",
+        "   TRES=cpu=1,node=1,billing=1\n",
+        "where no memory is the default, a job that asks for none shares the node's with others: as with CR_Core",
+    ),
     ("squeue", "PD None\n", "PD BeginTime\n", "the reason is told at once"),
     ("squeue", "PENDING None aftercorr:", "PENDING Dependency aftercorr:", "the same"),
 ];
+
+/// Commands whose lines may stand in any order: capture, pattern, reason.
+pub const UNORDERED: &[(&str, &str, &str)] =
+    &[("scancel", "*trap * > id; sleep 3; scancel $(cat id); *", "the script, srun and the task write to one file")];
 
 /// Lines of two programs that write to one file, in no order that could be relied on.
 pub const WRITERS: [&str; 2] = ["srun: ", "slurmstepd: "];

@@ -90,6 +90,14 @@ impl Agent {
         }
     }
 
+    /// Tells the steps whose srun has the job for itself; that of another is told by the job's owner.
+    pub(in crate::agent) fn tell_own_steps(&mut self, message: &str) {
+        let own: Vec<u32> = self.manager.steps.iter().filter(|(_, step)| step.own_job).map(|(n, _)| *n).collect();
+        for step in own {
+            self.tell_client(step, &ToClient::Warning(message.to_owned()));
+        }
+    }
+
     /// Sends a signal to all steps.
     pub(in crate::agent) fn signal_steps(&mut self, signal: i32) {
         for step in self.all_steps() {

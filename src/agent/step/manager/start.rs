@@ -75,6 +75,7 @@ impl Agent {
             requests.iter().any(|request| request.mpi == Mpi::Pmi2).then(|| Box::new(Exchange::new(&plan.layout)));
         let running = Running {
             client: Some(client),
+            own_job: requests.iter().any(|request| request.own_job),
             plan,
             parts,
             groups,

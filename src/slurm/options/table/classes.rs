@@ -13,11 +13,8 @@ pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail
 pub(super) const NO_SELINUX: Class = Class::Inert("there is no SELinux plugin");
 /// The nodes of this machine; `parse.rs` refuses it where there is no display.
 pub(super) const DISPLAY: Class = Class::Inert("the tasks run on this machine, where the display is");
-/// Not there yet.
-pub(super) const NOT_YET: Class = Class::Refused("not supported yet");
-/// Tasks go to the nodes in order.
-pub(super) const SPREAD: Class =
-    Class::Refused("a job is given as few nodes as hold it; say on how many it is to be: --nodes");
+/// Fewest nodes that do are given.
+pub(super) const SPREAD: Class = Class::Refused("jobs are put on as few nodes as will do; ask for more with --nodes");
 /// Of a command that only shows.
 pub(super) const NOTHING_CHANGES: Class = Class::Inert("nothing is changed by this command here");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.

@@ -1,12 +1,12 @@
 //! scrontab: as in Slurm where it is not enabled.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Class::Refused, Command::Scrontab, Row};
+use crate::slurm::options::{Class, Class::Inert, Command::Scrontab, Row};
 
 const NONE: &[&str] = &[];
 
-/// `ScronParameters=enable` is not set.
-const DISABLED: Class = Refused("=scrontab is disabled on this cluster");
+/// `ScronParameters=enable` is not set: whatever is asked for, the answer is one.
+const DISABLED: Class = Inert("scrontab is disabled on this cluster");
 
 const fn flag(name: &'static str, class: Class, help: &'static str) -> Row {
     Row::flag(name, help).takes(Scrontab, class, NONE)

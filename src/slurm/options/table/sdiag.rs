@@ -27,6 +27,8 @@ pub(super) static ROWS: &[Row] = &[
     flag("sort-by-id", NO_RPCS, "sort RPCs by id").short('i'),
     flag("sort-by-time", NO_RPCS, "sort RPCs by total run time").short('t'),
     flag("sort-by-time2", NO_RPCS, "sort RPCs by average run time").short('T'),
+    Row::optional("json", Text, "data_parser", "produce JSON output").takes(Sdiag, HONOURED, NONE),
+    Row::optional("yaml", Text, "data_parser", "produce YAML output").takes(Sdiag, HONOURED, NONE),
     flag("version", HONOURED, "display current version number").short('V'),
     flag("help", HONOURED, "show this help message").short('h'),
     flag("usage", HONOURED, "display brief usage message"),

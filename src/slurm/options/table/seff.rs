@@ -1,7 +1,7 @@
 //! seff. Slurm's own has the letters only.
 
 use super::classes::*;
-use crate::slurm::options::{Class, Command::Seff, Row};
+use crate::slurm::options::{Class, Class::Refused, Command::Seff, Row};
 
 const NONE: &[&str] = &[];
 
@@ -11,7 +11,7 @@ const fn flag(name: &'static str, class: Class, help: &'static str) -> Row {
 
 pub(super) static ROWS: &[Row] = &[
     flag("help", HONOURED, "print this description of use").short('h'),
-    flag("full", NOT_YET, "show all the information of the job's record").short('f'),
-    flag("debug", NOT_YET, "show the raw values that are counted with").short('d'),
+    flag("full", Refused("use sacct --long --jobs="), "show all the information of the job's record").short('f'),
+    flag("debug", HONOURED, "show the raw values that are counted with").short('d'),
     flag("version", HONOURED, "print version").short('v'),
 ];

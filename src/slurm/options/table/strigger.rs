@@ -1,9 +1,9 @@
-//! strigger: there are no triggers, and none can be set.
+//! strigger: there are no triggers, and none may be set.
 
 use super::classes::*;
 use crate::slurm::options::{
     Class,
-    Class::{Inert, Refused},
+    Class::{Approximated, Inert},
     Command::Strigger,
     Kind::*,
     Row,
@@ -11,8 +11,8 @@ use crate::slurm::options::{
 
 const NONE: &[&str] = &[];
 
-/// What Slurm says to whom they are not allowed.
-const NO_TRIGGER: Class = Refused("=slurm_set_trigger: Access/permission denied");
+/// As to a user who may not.
+const MAY_NOT: Class = Approximated("slurm_set_trigger: Access/permission denied; use `[hooks]` of the configuration");
 /// Of triggers that there are not.
 const NO_CHOICE: Class = Inert("there are no triggers to choose from");
 
@@ -26,9 +26,9 @@ const fn value(name: &'static str, metavar: &'static str, help: &'static str) ->
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Row] = &[
-    flag("clear", NO_TRIGGER, "clear or delete a trigger"),
+    flag("clear", HONOURED, "clear or delete a trigger"),
     flag("get", HONOURED, "get trigger information"),
-    flag("set", NO_TRIGGER, "create a trigger"),
+    flag("set", MAY_NOT, "create a trigger"),
     flag("burst_buffer", NO_CHOICE, "trigger event on burst buffer error"),
     flag("drained", NO_CHOICE, "trigger event when node added to DRAINED state").short('D'),
     flag("down", NO_CHOICE, "trigger event when node goes DOWN").short('d'),

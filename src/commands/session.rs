@@ -1,19 +1,24 @@
-//! scontrol without a command: commands are read from stdin, one a line.
+//! scontrol and sreport without a command: commands are read from stdin, one a line.
 
-use super::{Session, carry_out};
-use crate::commands::terminal::print;
+use super::terminal::print;
 use std::io::{BufRead, IsTerminal};
 
-const PROMPT: &str = "scontrol: ";
+/// What a command has come to: its exit code, and whether it was the last.
+pub struct Carried {
+    /// Its exit code.
+    pub exit: u8,
+    /// `exit`, `quit`
+    pub over: bool,
+}
 
 /// Carries out what is read until `exit` or the end; the exit code: 1 if one of them failed, as in Slurm.
-pub fn run(mut session: Session, lines: &mut impl BufRead) -> u8 {
+pub fn run(name: &str, lines: &mut impl BufRead, mut carry_out: impl FnMut(&[String]) -> Carried) -> u8 {
     // What is typed stands on the terminal already; what comes from elsewhere Slurm repeats.
     let echo = !std::io::stdin().is_terminal();
     let mut exit = 0;
     let mut last: Option<String> = None;
     loop {
-        print(PROMPT);
+        print(&format!("{name}: "));
         let mut line = String::new();
         if !lines.read_line(&mut line).is_ok_and(|read| read > 0) {
             print("\n");
@@ -31,9 +36,10 @@ pub fn run(mut session: Session, lines: &mut impl BufRead) -> u8 {
         if words.is_empty() || words == ["!!"] {
             continue;
         }
-        exit = exit.max(carry_out(&mut session, &words));
+        let carried = carry_out(&words);
+        exit = exit.max(carried.exit);
         last = Some(line);
-        if session.over {
+        if carried.over {
             return exit;
         }
     }

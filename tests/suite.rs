@@ -28,6 +28,8 @@ mod controller;
 mod dependencies;
 #[path = "suite/faults.rs"]
 mod faults;
+#[path = "suite/fuzz/mod.rs"]
+mod fuzz;
 #[path = "suite/het.rs"]
 mod het;
 #[path = "suite/install.rs"]

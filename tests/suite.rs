@@ -42,6 +42,8 @@ mod job_dependencies;
 mod job_steps;
 #[path = "suite/limits.rs"]
 mod limits;
+#[path = "suite/lost.rs"]
+mod lost;
 #[path = "suite/mpi.rs"]
 mod mpi;
 #[path = "suite/notify.rs"]

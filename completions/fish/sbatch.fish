@@ -101,6 +101,7 @@ complete -c sbatch -s s -l oversubscribe -d 'over subscribe resources with other
 complete -c sbatch -l parsable -d 'outputs only the jobid and cluster name (if present), separated by semicolon, only on successful submission'
 complete -c sbatch -s Q -l quiet -d 'quiet mode (suppress informational messages)'
 complete -c sbatch -l requeue -d 'if set, permit the job to be requeued'
+complete -c sbatch -l spread-job -d 'spread job across as many nodes as possible (on SkyPilot: refused)'
 complete -c sbatch -l stepmgr -d 'let the job\'s first node manage its steps (no effect here)'
 complete -c sbatch -l test-only -d 'validate the request and estimate when it would start, but do not submit (on SkyPilot: the job is checked; when it would start cannot be told)'
 complete -c sbatch -l use-min-nodes -d 'if a range of node counts is given, prefer the smaller count (on SkyPilot: no effect here)'

@@ -22,6 +22,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    io::ErrorKind,
     path::PathBuf,
     sync::Weak,
     time::{SystemTime, UNIX_EPOCH},
@@ -53,6 +54,8 @@ pub struct Core {
     pub(super) dirty: BTreeSet<JobId>,
     /// Steps that changed since: job and place in its list.
     dirty_steps: BTreeSet<(JobId, usize)>,
+    /// Runs of jobs that were put back since.
+    pub(super) earlier_runs: Vec<Job>,
     /// Jobs that have nodes and are started after the next commit.
     unlaunched: Vec<JobId>,
     /// Jobs that are to be started.
@@ -128,6 +131,7 @@ impl Core {
             since,
             dirty: BTreeSet::new(),
             dirty_steps: BTreeSet::new(),
+            earlier_runs: Vec::new(),
             unlaunched: Vec::new(),
             launching: VecDeque::new(),
             again: HashSet::new(),
@@ -359,6 +363,9 @@ impl Core {
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
+        for run in &self.earlier_runs {
+            self.store.put_earlier_run(run)?;
+        }
         for id in &self.dirty {
             if let Some(job) = self.table.get(*id) {
                 self.store.put_job(job)?;
@@ -372,6 +379,7 @@ impl Core {
         self.store.commit()?;
         self.dirty.clear();
         self.dirty_steps.clear();
+        self.earlier_runs.clear();
         Ok(())
     }
 
@@ -382,15 +390,21 @@ impl Core {
         let components = self.table.components(id);
         let others =
             components.iter().filter(|other| **other != id).filter_map(|id| self.table.get(*id)).cloned().collect();
-        let started = files.and_then(|(script, environment)| {
-            self.engine.start(Start { job, others, script, environment, again }).map_err(|e| e.to_string())
-        });
+        let started = files
+            .and_then(|(script, environment)| self.engine.start(Start { job, others, script, environment, again }));
         match started {
             Ok(()) if again => self.end_again(id),
             Ok(()) => {}
+            // It starts when there is space again.
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                tracing::error!(job = id, %error, "not started yet");
+                self.launch(id);
+                self.retry = true;
+                self.again.extend(again.then_some(id));
+            }
             Err(error) => {
-                tracing::error!(job = id, error, "not started");
-                self.fail_to_start(id, &error);
+                tracing::error!(job = id, %error, "not started");
+                self.fail_to_start(id, &error.to_string());
             }
         }
     }

@@ -74,6 +74,7 @@ impl Core {
         jobs.extend(self.table.jobs().cloned());
         if filter.duplicates {
             jobs.extend(self.store.earlier_runs()?);
+            jobs.extend(self.earlier_runs.iter().cloned());
         }
         let in_window = |job: &Job| {
             let began = job.eligible_time.unwrap_or(job.submit_time).min(job.start_time.unwrap_or(i64::MAX));

@@ -231,6 +231,7 @@ pub(super) fn as_candidate(job: &Job, needs: &Arc<Needs>, count: u32) -> Candida
         needs: Arc::clone(needs),
         partitions: job.partition.split(',').map(str::to_owned).collect(),
         time_limit: job.time_limit,
+        time_min: job.request.time_min,
         others: Vec::new(),
     }
 }

@@ -23,6 +23,10 @@ pub enum Reason {
     JobHeldUser,
     /// Held by an administrator.
     JobHeldAdmin,
+    /// Put back into the queue by its user, and held.
+    RequeuedHeld,
+    /// Held because it has lost its nodes too often.
+    JobHoldMaxRequeue,
     /// The array's throttle (`%N`) is reached.
     JobArrayTaskLimit,
     /// It asks for more nodes than its partition has.
@@ -71,7 +75,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 32] = [
         Reason::None,
         Reason::Resources,
         Reason::Priority,
@@ -80,6 +84,8 @@ impl Reason {
         Reason::BeginTime,
         Reason::JobHeldUser,
         Reason::JobHeldAdmin,
+        Reason::RequeuedHeld,
+        Reason::JobHoldMaxRequeue,
         Reason::JobArrayTaskLimit,
         Reason::PartitionNodeLimit,
         Reason::PartitionTimeLimit,
@@ -104,7 +110,7 @@ impl Reason {
         Reason::SystemFailure,
     ];
 
-    /// The word (or, for [`Reason::NodesUnavailable`], the sentence) squeue prints.
+    /// The word (or, for [`Reason::NodesUnavailable`] and [`Reason::RequeuedHeld`], the sentence) squeue prints.
     pub fn text(self) -> &'static str {
         match self {
             Reason::None => "None",
@@ -115,6 +121,8 @@ impl Reason {
             Reason::BeginTime => "BeginTime",
             Reason::JobHeldUser => "JobHeldUser",
             Reason::JobHeldAdmin => "JobHeldAdmin",
+            Reason::RequeuedHeld => "job requeued in held state",
+            Reason::JobHoldMaxRequeue => "JobHoldMaxRequeue",
             Reason::JobArrayTaskLimit => "JobArrayTaskLimit",
             Reason::PartitionNodeLimit => "PartitionNodeLimit",
             Reason::PartitionTimeLimit => "PartitionTimeLimit",

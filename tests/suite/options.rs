@@ -57,7 +57,7 @@ const SBATCH: &[(&str, &[&str])] = &[
     ("queue::gpus_are_given_once", &["gpus", "gpus-per-node", "gpus-per-task", "gres"]),
     (
         "queue::nodes_are_chosen_and_left_out",
-        &["exclude", "nodefile", "nodelist", "ntasks-per-node", "use-min-nodes", "wait-all-nodes"],
+        &["exclude", "nodefile", "nodelist", "ntasks-per-node", "spread-job", "use-min-nodes", "wait-all-nodes"],
     ),
     ("queue::an_exclusive_job_has_its_node_alone", &["exclusive"]),
     ("queue::nice_and_priority_change_the_order", &["priority"]),
@@ -194,6 +194,7 @@ const SALLOC: &[(&str, &[&str])] = &[
             "priority",
             "qos",
             "quiet",
+            "spread-job",
             "time",
             "time-min",
             "tres-per-task",

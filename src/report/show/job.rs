@@ -238,6 +238,9 @@ fn extras(record: &mut Record, job: &Job) {
     if let Some(kill) = request.kill_on_invalid_dep {
         record.put("KillOInInvalidDependent", if kill { "Yes" } else { "No" }).line();
     }
+    if request.spread_job {
+        record.put("SpreadJob", "Yes").line();
+    }
 }
 
 /// `ALL` and its kin written out, as Slurm keeps them.

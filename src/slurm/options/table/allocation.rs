@@ -153,7 +153,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::value("signal", Signal, "[[R][B]:]num[@time]", "send signal when time limit within time seconds").sbatch(HONOURED, &["SBATCH_SIGNAL"]).srun(ALLOCATIONS, &["SLURM_SIGNAL"]).salloc(HONOURED, &["SALLOC_SIGNAL"]),
     Row::value("slurmd-debug", Text, "level", "slurmd debug level").srun(Inert("there is no slurmd that could say more; what fails is said in any case"), NONE),
     Row::value("sockets-per-node", Count, "S", "number of sockets per node to allocate").section(Affinity).sbatch(TOPOLOGY, NONE).srun(TOPOLOGY, NONE).salloc(TOPOLOGY, NONE),
-    Row::flag("spread-job", "spread job across as many nodes as possible").sbatch(NOT_YET, &["SBATCH_SPREAD_JOB"]).srun(ALLOCATIONS, &["SLURM_SPREAD_JOB"]).salloc(NOT_YET, &["SALLOC_SPREAD_JOB"]),
+    Row::flag("spread-job", "spread job across as many nodes as possible").sbatch(HONOURED, &["SBATCH_SPREAD_JOB"]).srun(ALLOCATIONS, &["SLURM_SPREAD_JOB"]).salloc(HONOURED, &["SALLOC_SPREAD_JOB"]),
     Row::flag("stepmgr", "let the job's first node manage its steps").sbatch(Inert("the job's first node always manages its steps"), NONE).srun(ALLOCATIONS, NONE).salloc(Inert("the job's first node always manages its steps"), NONE),
     Row::value("switches", Switches, "max-switches{@max-time-to-wait}", "optimum switches and max time to wait for optimum").sbatch(NETWORK, &["SBATCH_REQ_SWITCH"]).srun(NETWORK, &["SLURM_REQ_SWITCH"]).salloc(NETWORK, &["SALLOC_REQ_SWITCH"]),
     Row::value("task-epilog", Path, "program", "run \"program\" after each task of the step").srun(HONOURED, &["SLURM_TASK_EPILOG"]),

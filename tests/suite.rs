@@ -58,6 +58,8 @@ mod queries;
 mod queue;
 #[path = "suite/remote.rs"]
 mod remote;
+#[path = "suite/reservations.rs"]
+mod reservations;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
 #[path = "suite/sstat.rs"]

@@ -70,6 +70,7 @@ complete -c sbatch -l priority -d 'set the priority of the job to value (on SkyP
 complete -c sbatch -l profile -d 'enable acct_gather_profile for detailed data (no effect here)' -r
 complete -c sbatch -l propagate -d 'propagate all [or specific list of] rlimits (on SkyPilot: limits are raised as far as the node allows)' -r
 complete -c sbatch -s q -l qos -d 'quality of service (on SkyPilot: its priority and class are what the configuration says)' -r
+complete -c sbatch -l reservation -d 'allocate resources from named reservation (on SkyPilot: refused)' -r
 complete -c sbatch -l segment -d 'segment size of a block topology (no effect here)' -r
 complete -c sbatch -l signal -d 'send signal when time limit within time seconds' -r
 complete -c sbatch -l sockets-per-node -d 'number of sockets per node to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r

@@ -15,6 +15,7 @@ use crate::{
         errno::Errno,
         hostlist,
         options::{Place, Refusal},
+        reservation::Asked,
         state::JobState,
         time::TimeLimit,
     },
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 7;
+pub const PROTOCOL: u16 = 8;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,12 @@ pub enum Call {
     Signal(Vec<SignalJob>),
     /// Change jobs. Answer: [`Reply::Done`], one result for each id.
     Change(Vec<JobIdSpec>, Change),
+    /// Make a reservation. Answer: [`Reply::Reserved`], [`Reply::Refused`].
+    Reserve(Box<Asked>),
+    /// Change a reservation. Answer: [`Reply::Done`], [`Reply::Refused`].
+    ChangeReservation(Box<Asked>),
+    /// Take a reservation away. Answer: [`Reply::Done`], [`Reply::Refused`].
+    DeleteReservation(String),
     /// Wait until the job (or the whole array) is over. Answer: [`Reply::Jobs`] with all its records.
     Wait(JobId),
     /// Wait until an interactive allocation has its nodes and its agent answers, or it is over; or, unless `knows`, until
@@ -210,6 +217,8 @@ pub enum Reply<J = Job> {
     /// `--test-only` of a job that would be handed to another system: what that would make of it, line by line; or
     /// why not.
     Forecast(Result<Vec<String>, String>),
+    /// The reservation of this name is on disk.
+    Reserved(String),
     /// Jobs, oldest id first.
     Jobs(JobList<J>),
     /// The cluster.

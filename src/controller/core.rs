@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
-    job::{Job, JobId, JobList, Request},
+    job::{Job, JobId, JobList, Request, Reservation},
     slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
 use std::{
@@ -88,6 +88,12 @@ pub struct Core {
     pub(super) news_told: HashSet<JobId>,
     /// Runs what tells of it.
     pub(super) messenger: Messenger,
+    /// The reservations.
+    pub(super) reservations: Vec<Reservation>,
+    /// They are to be written.
+    pub(super) reservations_changed: bool,
+    /// Up to when it was seen to what begins and ends of them, epoch seconds.
+    pub(super) reservations_seen: i64,
     /// When old jobs are looked for, epoch seconds.
     pub(super) purge_due: i64,
     /// Whether the queue must be looked at.
@@ -122,6 +128,7 @@ impl Core {
         let known = store.unfinished()?;
         let lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
         let table = Table::new(store.last_id()?);
+        let reservations = store.reservations()?;
         let mut core = Self {
             config,
             state_dir,
@@ -148,6 +155,9 @@ impl Core {
             news: Vec::new(),
             news_told: HashSet::new(),
             messenger: Messenger::new(),
+            reservations,
+            reservations_changed: false,
+            reservations_seen: since,
             purge_due: since,
             reschedule: true,
             files: HashSet::new(),
@@ -159,6 +169,7 @@ impl Core {
         // All of them first: some wait for others.
         let jobs: Vec<JobId> = lately.into_iter().chain(known).map(|job| core.insert(job)).collect();
         jobs.into_iter().for_each(|id| core.remember(id));
+        core.look_at_reservations(since);
         Ok(core)
     }
 
@@ -166,7 +177,7 @@ impl Core {
     pub fn next_due(&self) -> Option<i64> {
         let retry = self.retry.then(|| now() + 1);
         let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.purge_due);
-        self.due.keys().next().copied().into_iter().chain(retry).chain(purge).min()
+        self.due.keys().next().copied().into_iter().chain(retry).chain(purge).chain(self.reservation_due()).min()
     }
 
     /// Something about `id` is due at `time`.
@@ -204,7 +215,7 @@ impl Core {
 
     /// Whether there is something to commit, or to tell of.
     fn has_changes(&self) -> bool {
-        !self.dirty.is_empty() || !self.news.is_empty()
+        !self.dirty.is_empty() || !self.news.is_empty() || self.reservations_changed
     }
 
     /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
@@ -247,6 +258,9 @@ impl Core {
                 Ok(jobs) => Reply::Jobs(JobList::new(jobs)),
                 Err(error) => refused_by_store(&error),
             },
+            Call::Reserve(asked) => self.reserve(*asked, now),
+            Call::ChangeReservation(asked) => self.change_reservation(*asked, now),
+            Call::DeleteReservation(name) => self.delete_reservation(&name, now),
             Call::Cluster => Reply::Cluster(Box::new(self.cluster(now))),
             Call::Signal(list) => Reply::Done(list.iter().map(|one| self.signal(one, uid, now)).collect()),
             Call::Change(ids, change) => Reply::Done(ids.iter().map(|id| self.change(id, &change, uid, now)).collect()),
@@ -274,7 +288,7 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
         };
-        if self.dirty.is_empty() && !self.store.has_changes() && !self.stopping {
+        if self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes() && !self.stopping {
             return respond::<Job>(answer, &reply);
         }
         self.answers.push((answer, reply));
@@ -376,7 +390,11 @@ impl Core {
                 self.store.put_step(*id, *index, step)?;
             }
         }
+        if self.reservations_changed {
+            self.store.put_reservations(&self.reservations)?;
+        }
         self.store.commit()?;
+        self.reservations_changed = false;
         self.dirty.clear();
         self.dirty_steps.clear();
         self.earlier_runs.clear();
@@ -412,6 +430,9 @@ impl Core {
     /// What is due by now: begin times, and the end of `MinJobAge`.
     fn expire(&mut self, now: i64) {
         self.retry = false;
+        if self.reservation_due().is_some_and(|due| due <= now) {
+            self.look_at_reservations(now);
+        }
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
             let due = *entry.key();
             for id in entry.remove() {

@@ -97,6 +97,7 @@ impl Core {
             nodes: self.engine.nodes(),
             config: self.settings(),
             licenses: self.licenses(),
+            reservations: self.reservations.clone(),
             accounts: settings.accounts.clone(),
             default_account: settings.account.clone(),
             qos,

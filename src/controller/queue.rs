@@ -78,7 +78,7 @@ impl Core {
             (Hold::TooOften, _) => Some(Reason::JobHoldMaxRequeue),
             (Hold::None, _) if !job.dependency.is_empty() => Some(Reason::Dependency),
             (Hold::None, Some(_)) => Some(Reason::BeginTime),
-            (Hold::None, None) => self.obstacle(job),
+            (Hold::None, None) => self.waits_for_reservation(job, now).or_else(|| self.obstacle(job)),
         }
     }
 
@@ -125,7 +125,17 @@ impl Core {
         let schedule = {
             let table = &self.table;
             let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
+            // What nobody has reserved, worked out before: the engine is at work meanwhile.
+            let around = self.around(now);
             let mut queue = table.queue().filter_map(|(job, needs)| {
+                let needs = match around.get(&job.id) {
+                    Some(Some(around)) => around,
+                    Some(None) => {
+                        limited.push((job.id, Reason::MayBeReserved));
+                        return None;
+                    }
+                    None => needs,
+                };
                 let count = match &job.array {
                     Some(array) => {
                         let room = match array.throttle {

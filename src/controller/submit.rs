@@ -151,6 +151,7 @@ impl Core {
         let default = settings.default_memory_per_cpu.as_ref().map(|m| m.0.0);
         request.memory = request.memory.or(first.default_memory_per_cpu.or(default).map(Memory::PerCpu));
         let needs = Needs::of(&request, memory_of(first));
+        self.admit_reservation(&request, &needs)?;
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);
         let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {

@@ -218,6 +218,9 @@ pub struct Request {
     /// `--spread-job`: its tasks on as many nodes as there are, if no number is given
     #[serde(default)]
     pub spread_job: bool,
+    /// `--reservation`
+    #[serde(default)]
+    pub reservation: Option<String>,
     /// `--constraint`
     pub constraint: Option<String>,
     /// `--nodelist`, expanded

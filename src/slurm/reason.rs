@@ -39,6 +39,12 @@ pub enum Reason {
     PartitionDown,
     /// Nodes it asks for do not exist or may not be used now.
     ReqNodeNotAvail,
+    /// Its reservation has not begun.
+    Reservation,
+    /// Its reservation is over or was taken away.
+    ReservationDeleted,
+    /// All nodes that could hold it are reserved for others.
+    MayBeReserved,
     /// No set of nodes can hold it as the partition is now.
     NodesUnavailable,
     /// It ended with a non-zero exit code.
@@ -75,7 +81,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 32] = [
+    pub const ALL: [Reason; 35] = [
         Reason::None,
         Reason::Resources,
         Reason::Priority,
@@ -92,6 +98,9 @@ impl Reason {
         Reason::PartitionConfig,
         Reason::PartitionDown,
         Reason::ReqNodeNotAvail,
+        Reason::Reservation,
+        Reason::ReservationDeleted,
+        Reason::MayBeReserved,
         Reason::NodesUnavailable,
         Reason::NonZeroExitCode,
         Reason::RaisedSignal,
@@ -129,6 +138,9 @@ impl Reason {
             Reason::PartitionConfig => "PartitionConfig",
             Reason::PartitionDown => "PartitionDown",
             Reason::ReqNodeNotAvail => "ReqNodeNotAvail",
+            Reason::Reservation => "Reservation",
+            Reason::ReservationDeleted => "ReservationDeleted",
+            Reason::MayBeReserved => "ReqNodeNotAvail, May be reserved for other job",
             Reason::NodesUnavailable => {
                 "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
             }

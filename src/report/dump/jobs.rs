@@ -144,6 +144,7 @@ fn reason(job: &Job) -> &'static str {
     match job.reason {
         Reason::NodesUnavailable => Reason::Resources.text(),
         Reason::RequeuedHeld => Reason::JobHeldUser.text(),
+        Reason::MayBeReserved => Reason::ReqNodeNotAvail.text(),
         reason => reason.text(),
     }
 }
@@ -151,7 +152,7 @@ fn reason(job: &Job) -> &'static str {
 fn description(job: &Job) -> Value<'_> {
     match (job.reason, &job.detail) {
         (_, Some(detail)) => text(detail),
-        (Reason::NodesUnavailable | Reason::RequeuedHeld, None) => text(job.reason.text()),
+        (Reason::NodesUnavailable | Reason::RequeuedHeld | Reason::MayBeReserved, None) => text(job.reason.text()),
         (_, None) => text(""),
     }
 }

@@ -6,6 +6,7 @@ mod job;
 mod license;
 mod node;
 mod partition;
+mod reservation;
 mod step;
 
 pub use config::config;
@@ -13,6 +14,7 @@ pub use job::job;
 pub use license::license;
 pub use node::node;
 pub use partition::partition;
+pub use reservation::{reservation, table as reservations};
 pub use step::step;
 
 /// How records are printed.

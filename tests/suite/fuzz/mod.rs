@@ -97,3 +97,14 @@ fn nothing_from_outside_makes_a_parser_panic() {
     let shown: Vec<_> = failed.iter().map(|(name, input)| (name, String::from_utf8_lossy(input))).collect();
     assert!(failed.is_empty(), "{shown:#?}");
 }
+
+/// What took long once, in fifty minutes of it: it was the machine, and not the parser.
+#[test]
+fn what_took_long_once_does_not() {
+    let long = format!("--dependency={}", "'foo:1'".repeat(2000));
+    let begun = Instant::now();
+    for target in TARGETS {
+        (target.parse)(long.as_bytes());
+    }
+    assert!(begun.elapsed() < HANGS, "{:?}", begun.elapsed());
+}

@@ -146,7 +146,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::flag("reboot", "reboot compute nodes before starting job").sbatch(Refused("nodes cannot be rebooted; leave the option out"), NONE).srun(Refused("nodes cannot be rebooted; leave the option out"), NONE).salloc(Refused("nodes cannot be rebooted; leave the option out"), NONE),
     Row::value("relative", CountOrZero, "n", "run job step relative to node n of allocation").short('r').srun(HONOURED, NONE),
     Row::flag("requeue", "if set, permit the job to be requeued").sbatch(HONOURED, &["SBATCH_REQUEUE"]),
-    Row::value("reservation", Text, "name", "allocate resources from named reservation").section(Constraint).sbatch(RESERVATION, &["SBATCH_RESERVATION"]).srun(ALLOCATIONS, &["SLURM_RESERVATION"]).salloc(RESERVATION, &["SALLOC_RESERVATION"]),
+    Row::value("reservation", Text, "name", "allocate resources from named reservation").section(Constraint).sbatch(HONOURED, &["SBATCH_RESERVATION"]).srun(ALLOCATIONS, &["SLURM_RESERVATION"]).salloc(HONOURED, &["SALLOC_RESERVATION"]),
     Row::optional("resv-ports", CountOrZero, "count", "reserve communication ports").srun(HONOURED, &["SLURM_RESV_PORTS"]),
     Row::value("segment", Count, "n", "segment size of a block topology").sbatch(Inert("nodes have no block topology"), &["SBATCH_SEGMENT_SIZE"]).srun(ALLOCATIONS, &["SLURM_SEGMENT_SIZE"]).salloc(Inert("nodes have no block topology"), &["SALLOC_SEGMENT_SIZE"]),
     Row::optional("send-libs", Text, "yes|no", "autodetect and broadcast shared objects").srun(HONOURED, &["SLURM_SEND_LIBS"]),

@@ -44,5 +44,3 @@ pub(super) const STEP_CONTAINER: Class =
     Class::Refused("OCI bundles are not started here; name an image: --container-image, or run runc in the step");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
-/// Behind `=` stand Slurm's own words, which are then the whole message.
-pub(super) const RESERVATION: Class = Class::Refused("=Batch job submission failed: Requested reservation is invalid");

@@ -26,6 +26,8 @@ mod consumers;
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/disk.rs"]
+mod disk;
 #[path = "suite/faults.rs"]
 mod faults;
 #[path = "suite/fuzz/mod.rs"]
@@ -46,6 +48,8 @@ mod limits;
 mod lost;
 #[path = "suite/mpi.rs"]
 mod mpi;
+#[path = "suite/neighbours.rs"]
+mod neighbours;
 #[path = "suite/notify.rs"]
 mod notify;
 #[path = "suite/oom.rs"]

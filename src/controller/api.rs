@@ -73,6 +73,14 @@ pub enum Call {
     Stop,
 }
 
+impl Call {
+    /// Whether it changes nothing.
+    pub fn is_question(&self) -> bool {
+        use Call::{Accounting, Cluster, Environment, Jobs, Script, Sending, Status};
+        matches!(self, Jobs(_) | Accounting(_) | Cluster | Sending(_) | Script(_) | Environment(_) | Status)
+    }
+}
+
 /// A job to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Submission {

@@ -241,6 +241,8 @@ impl Core {
 
     fn handle(&mut self, message: Message, now: i64) {
         let Message { call, uid, answer } = message;
+        // Who only asks need not wait for a commit, which may fail.
+        let asks = call.is_question();
         let reply = match call {
             Call::Submit(submission) => match self.submit(*submission, now) {
                 Ok(id) => return self.submitted.push((id, answer)),
@@ -288,7 +290,8 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
         };
-        if self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes() && !self.stopping {
+        let nothing_changed = self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes();
+        if asks || (nothing_changed && !self.stopping) {
             return respond::<Job>(answer, &reply);
         }
         self.answers.push((answer, reply));

@@ -105,7 +105,7 @@ fn a_long_queue_with_dependencies_is_asked_about() {
     // The first's end decides nothing for those that wait for elements, too; the array's end decides all.
     let begun = Instant::now();
     lab.sh(&format!("scancel {array}")).ok();
-    lab.until(&format!("squeue -h -t PD -o %r | sort | uniq -c | tr -s ' ' | grep -c Never"), "1");
+    lab.until("squeue -h -t PD -o %r | sort | uniq -c | tr -s ' ' | grep -c Never", "1");
     let decided = begun.elapsed();
     say(&format!(
         "{many} dependent jobs submitted in {submitted:?}; squeue of one p50 {} us p99 {} us, of all p50 {} us p99 {} us; controller at most {peak} KiB; all decided in {decided:?}",

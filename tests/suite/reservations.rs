@@ -123,10 +123,8 @@ fn what_cannot_be_reserved_is_refused_as_slurm_does() {
         "delete_reservation reservationname=nope: Requested reservation is invalid\n"
     );
     assert_eq!(lab.sh("scontrol create bogus").fails(1), "scontrol: error: Invalid creation entity: bogus\n");
-    lab.sh(&format!(
-        "scontrol create reservation reservationname=theirs starttime=now duration=60 accounts=others nodes=node3"
-    ))
-    .ok();
+    lab.sh("scontrol create reservation reservationname=theirs starttime=now duration=60 accounts=others nodes=node3")
+        .ok();
     assert_eq!(
         lab.sh("sbatch --reservation=theirs --wrap true").fails(1),
         "sbatch: error: Batch job submission failed: Access denied to requested reservation\n"

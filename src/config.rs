@@ -299,6 +299,12 @@ pub struct SkypilotConfig {
     /// Whether `ssh NODE` gets to the nodes of interactive allocations, by entries that `~/.ssh/config` includes; default:
     /// yes.
     pub ssh_config: Option<bool>,
+    /// Whether the nodes of a running managed job are tried at their own addresses, before ssh is asked to get there (default:
+    /// true).
+    pub direct: Option<bool>,
+    /// Whether a small cluster may be made where it takes one to get to the nodes of running managed jobs (default: true). It
+    /// goes some minutes after it was needed.
+    pub gate: Option<bool>,
 }
 
 /// `[skypilot.qos.NAME]`

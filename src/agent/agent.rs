@@ -10,6 +10,7 @@ pub(super) use signals::take_signals;
 
 use super::{
     Launch, Layout,
+    asking::Asking,
     batch::{self, Output, Script, Start},
     broadcast::{Broadcast, Receiving},
     component::Component,
@@ -91,10 +92,15 @@ fn run(args: &[OsString]) -> io::Result<u8> {
 pub(super) struct Elsewhere {
     /// How the first node's agent is reached; its own, on the first node.
     pub first: Address,
-    /// Where other nodes' agents come to, on the first node of several.
-    pub listener: Option<(TcpListener, Key)>,
+    /// Where who is elsewhere comes to, on the first node: the other nodes' agents, where there are any, and the user's
+    /// own programs. Each has a key of its own.
+    pub doors: Vec<(TcpListener, Key)>,
     /// Connections that are there already.
     pub links: Vec<(Role, Link)>,
+    /// Where commands ask the controller.
+    pub desk: Option<UnixListener>,
+    /// What they ask, on the first node.
+    pub asking: Option<Asking>,
     /// stdout, on the first node.
     pub log: Option<Log>,
     /// Where the script's output goes.
@@ -103,6 +109,8 @@ pub(super) struct Elsewhere {
     pub inbox: Option<Inbox>,
     /// This node's address for the world, where it is known.
     pub public: Option<String>,
+    /// The port of the door that the user's own programs come to.
+    pub door: Option<u16>,
     /// What is to be removed when the job is over.
     pub litter: Option<Litter>,
 }
@@ -156,7 +164,7 @@ pub(super) struct Agent {
     retry_first: Option<Duration>,
     /// The way to the first node's agent.
     pub first: Address,
-    elsewhere: Option<Elsewhere>,
+    pub elsewhere: Option<Elsewhere>,
     /// What this process ends with.
     code: u8,
 }
@@ -289,6 +297,7 @@ impl Agent {
             self.drop_stuck_watchers();
             self.answer_overdue();
             self.watch_memory();
+            self.ask_again();
             self.settle();
             if let Some(events) = &mut self.events {
                 events.tell();
@@ -310,11 +319,15 @@ impl Agent {
     }
 
     fn start_job(&mut self) {
-        if let Some(placement) = self.launch.job.placement.clone().filter(|_| self.elsewhere.is_some()) {
-            self.note(EventKind::Placed { placement });
+        if self.elsewhere.is_some() {
+            let placements: Vec<_> = self.launch.jobs().map(|job| job.placement.clone().unwrap_or_default()).collect();
+            for (component, placement) in (0..).zip(placements) {
+                self.note_of(component, EventKind::Placed { placement });
+            }
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
-            let public = self.elsewhere.as_ref().and_then(|e| e.public.clone());
-            self.note(EventKind::Reachable(Reach { socket, hosts, public }));
+            let around = self.elsewhere.as_ref();
+            let (public, door) = (around.and_then(|e| e.public.clone()), around.and_then(|e| e.door));
+            self.note(EventKind::Reachable(Reach { socket, hosts, public, door }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

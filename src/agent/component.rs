@@ -101,8 +101,8 @@ impl Agent {
                     self.signal_component_of(step, component, signal);
                 }
             }
-            // It is the whole job that is suspended.
-            Control::Component(..) | Control::Suspend | Control::Resume => {}
+            // It is the whole job that is suspended, and that asks.
+            Control::Component(..) | Control::Answer { .. } | Control::Suspend | Control::Resume => {}
         }
         Answer::Done
     }

@@ -41,6 +41,10 @@ impl Agent {
                 }
                 Answer::Done
             }
+            Control::Answer { number, answer } => {
+                self.on_answer(number, &answer);
+                Answer::Done
+            }
             Control::Component(component, control) => self.on_component(component, *control),
         }
     }

@@ -32,6 +32,9 @@ pub struct Reach {
     /// The first node's address for the world, where its cloud told it one.
     #[serde(default)]
     pub public: Option<String>,
+    /// The port on its own address at which the first node's agent lets in who has [`super::remote::door_key`].
+    #[serde(default)]
+    pub door: Option<u16>,
 }
 
 impl Reach {
@@ -42,6 +45,17 @@ impl Reach {
     }
 }
 
+/// Where the first node of a heterogeneous job waits for the nodes of its other components, which SkyPilot tells nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meeting {
+    /// Its address.
+    pub address: String,
+    /// The addresses of its component's nodes, as they were told there (`SKYPILOT_NODE_IPS`).
+    pub listed: String,
+    /// The name of its run there (`SKYPILOT_TASK_ID`).
+    pub task: String,
+}
+
 fn is_first(component: &u32) -> bool {
     *component == 0
 }
@@ -49,11 +63,24 @@ fn is_first(component: &u32) -> bool {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
-    /// The agent runs, on nodes that were made for the job: its run has begun. Always the first event there; nodes
+    /// The first node's agent waits for the nodes of other components. Before anything else.
+    Awaits(Meeting),
+    /// The agent runs, on nodes that were made for the job: its run has begun. Before any that follow; nodes
     /// that the engine itself chose need none.
     Placed {
         /// Its nodes.
         placement: Placement,
+    },
+    /// A command on nodes that were made for the job asks the controller ([`super::asking`]). Asked again while there is no answer.
+    Asked {
+        /// The agent's run: numbers are of it.
+        run: u32,
+        /// Higher than those before it.
+        number: u64,
+        /// What is asked, as it would be on the controller's socket; sealed.
+        question: String,
+        /// What the job's work directory is called there, if it is a copy.
+        copies: Vec<PathBuf>,
     },
     /// How one gets to an agent on nodes that were made for the job, once one is on its first node.
     Reachable(Reach),

@@ -11,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    ops::Range,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
         unix::net::UnixStream,
@@ -195,14 +196,28 @@ impl Link {
 
     /// The next frame that is there in full. One that says nothing sensible closes the connection.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let body = self.next_frame()?;
+        let value = ipc::parse(self.input.get(body).unwrap_or_default());
+        if value.is_err() {
+            self.fail();
+        }
+        value.ok()
+    }
+
+    /// The body of the next frame, for one who does not know what it says.
+    pub fn receive_unread(&mut self) -> Option<Vec<u8>> {
+        self.next_frame().map(|body| self.input.get(body).unwrap_or_default().to_vec())
+    }
+
+    /// Where in the input the body of the next frame is; it counts as read.
+    fn next_frame(&mut self) -> Option<Range<usize>> {
         let rest = self.input.get(self.read..).unwrap_or_default();
         let length = rest.get(..4).and_then(|l| l.try_into().ok()).map(u32::from_be_bytes);
         if length.is_some_and(|l| l > ipc::MAX_FRAME) {
             self.fail();
             return None;
         }
-        let body = length.and_then(|l| rest.get(4..4 + l as usize));
-        let Some(body) = body else {
+        let Some(length) = length.map(|l| l as usize).filter(|l| rest.len() >= 4 + l) else {
             // What was read is dropped once for all frames that came together.
             self.input.drain(..self.read);
             self.read = 0;
@@ -211,12 +226,9 @@ impl Link {
             }
             return None;
         };
-        let value = ipc::parse(body);
-        self.read += 4 + body.len();
-        if value.is_err() {
-            self.fail();
-        }
-        value.ok()
+        let body = self.read + 4..self.read + 4 + length;
+        self.read = body.end;
+        Some(body)
     }
 
     /// Everything that has arrived, for one who hands it on unread.

@@ -9,6 +9,7 @@
 
 #[expect(clippy::module_inception, reason = "the agent itself")]
 mod agent;
+pub mod asking;
 mod batch;
 pub mod broadcast;
 mod clock;
@@ -32,6 +33,7 @@ mod output;
 pub mod owner;
 mod path;
 mod processes;
+pub mod relay;
 pub mod remote;
 mod spawn;
 pub mod step;
@@ -39,7 +41,7 @@ pub mod submitter;
 pub mod wire;
 
 pub use agent::main;
-pub use event::{Event, EventKind, Reach};
+pub use event::{Event, EventKind, Meeting, Reach};
 pub use launch::{Host, Launch, Layout, Made};
 pub use processes::kill_orphans;
 pub use spawn::LIMITS;

@@ -17,9 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The same where a way to the nodes has to be opened first.
 const PATIENCE_AFAR: Duration = Duration::from_secs(300);
 
-/// So long a client whose connection over a network has broken may take to come back. It cannot be told from one that was
-/// killed.
+/// So long a client whose connection over a network has broken may take to come back.
 pub const ABSENCE: Duration = Duration::from_secs(60);
+
+/// A network that has broken has broken for the witness, too, within this time.
+const DOUBT: Duration = Duration::from_secs(2);
 
 /// What an allocation's client is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +61,8 @@ pub enum FromOwner {
 pub(super) struct Owner {
     connection: Option<u64>,
     due: Option<Instant>,
+    /// It was gone while the witness was there: most likely it was killed.
+    is_doubtful: bool,
 }
 
 impl Owner {
@@ -66,7 +70,7 @@ impl Owner {
     pub fn of(job: &Job, from_afar: bool) -> Self {
         let patience = if from_afar { PATIENCE_AFAR } else { PATIENCE };
         let due = (job.request.kind == Kind::Interactive).then(|| Instant::now() + patience);
-        Self { connection: None, due }
+        Self { connection: None, due, is_doubtful: false }
     }
 
     /// How long the owner is still waited for.
@@ -80,7 +84,7 @@ impl Agent {
     pub(super) fn on_own(&mut self, connection: u64) {
         if self.launch.job.request.kind == Kind::Interactive {
             self.set_role(connection, Role::Owner);
-            self.owner = Owner { connection: Some(connection), due: None };
+            self.owner = Owner { connection: Some(connection), ..Owner::default() };
         }
         let yours = Yours {
             job: self.launch.job.clone(),
@@ -100,13 +104,21 @@ impl Agent {
         }
     }
 
-    /// A connection of the owner's is gone without a word. Over a network it may be the connection alone.
+    /// Whether somebody beside the owner has a connection that tells whether the way there is open.
+    fn has_witness(&self) -> bool {
+        self.connections.values().any(|c| matches!(c.role, Role::Witness))
+    }
+
+    /// A connection of the owner's is gone without a word. Over a network it may be the connection alone; but if the witness's
+    /// stays, which goes the same way, it was the owner.
     pub(super) fn owner_gone(&mut self, connection: u64) {
         if self.owner.connection != Some(connection) {
             return; // it has come back before this was noticed
         }
         if self.is_elsewhere() && !self.closing && self.ending.is_none() {
-            self.owner = Owner { connection: None, due: Some(Instant::now() + ABSENCE) };
+            let is_doubtful = self.has_witness();
+            let patience = if is_doubtful { DOUBT } else { ABSENCE };
+            self.owner = Owner { connection: None, due: Some(Instant::now() + patience), is_doubtful };
         } else {
             self.owner_lost();
         }
@@ -121,7 +133,12 @@ impl Agent {
 
     /// Waits no longer for an owner who does not come.
     pub(super) fn miss_owner(&mut self) {
-        if self.owner.wait() == Some(Duration::ZERO) {
+        if self.owner.wait() != Some(Duration::ZERO) {
+            return;
+        }
+        if std::mem::take(&mut self.owner.is_doubtful) && !self.has_witness() {
+            self.owner.due = Some(Instant::now() + ABSENCE);
+        } else {
             self.owner_lost();
         }
     }

@@ -20,6 +20,8 @@ pub enum Request {
     Control(Control),
     /// The client of an interactive allocation. Answers: [`super::owner::ToOwner`].
     Own,
+    /// A command asks the controller, which cannot be reached from here. On from here: frames as on the controller's socket.
+    Ask,
     /// srun asks for a step: for one request, or one for each component of it, in their order. Answers: [`super::step::ToClient`].
     Step(Vec<StepRequest>),
     /// sbcast or srun brings a file. On from here: [`broadcast::Piece`], [`broadcast::ToSender`].
@@ -52,6 +54,8 @@ pub enum Request {
         /// Which node of the step.
         node: usize,
     },
+    /// Somebody keeps a connection open that says nothing: while it stands, so does the way from an allocation's client.
+    Witness,
     /// sstat asks what running steps use. Answer: their [`StepUsage`], within a good second.
     Usage(Steps),
 }
@@ -142,6 +146,13 @@ pub enum Control {
     Resume,
     /// The job's time limit is now this many minutes after its start; `None`: unlimited.
     TimeLimit(Option<u32>),
+    /// The controller's answer to a question ([`super::EventKind::Asked`]).
+    Answer {
+        /// The question's number.
+        number: u64,
+        /// What it answered, sealed.
+        answer: String,
+    },
     /// The same for one component of a heterogeneous job: of the first, the whole job's end and limit are meant.
     Component(u32, Box<Control>),
 }

@@ -8,6 +8,7 @@ use crate::{
         wire::Request,
     },
     host::ipc,
+    slurm::options,
 };
 use std::{
     ffi::OsStr,
@@ -77,7 +78,7 @@ pub fn bring((mut file, about): (fs::File, fs::Metadata), wanted: &Wanted) -> Re
     let job = wanted.job;
     let lookup = |why| Failure::new(format!("Slurm job {job} lookup error: {why}"));
     let gone = |_: io::Error| Failure::new("The agent of the job is gone");
-    let mut agent = find::connect(job).map_err(lookup)?;
+    let mut agent = find::connect(options::Command::Sbcast, job).map_err(lookup)?;
     let times = [(about.atime(), about.atime_nsec()), (about.mtime(), about.mtime_nsec())];
     let request = Request::Broadcast(Box::new(About {
         job,

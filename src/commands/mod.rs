@@ -9,6 +9,7 @@ pub mod doctor;
 mod dump;
 pub mod explain;
 pub mod install;
+mod relay;
 pub mod sacct;
 pub mod sacctmgr;
 pub mod salloc;
@@ -28,6 +29,7 @@ pub mod sshare;
 pub mod sstat;
 pub mod terminal;
 pub mod translate;
+mod who;
 
 pub(crate) use common::{asked_for, check_cluster, iterate, seconds};
 
@@ -67,6 +69,7 @@ pub fn dispatch(name: &OsStr, mut args: Vec<OsString>) -> u8 {
         Some("doctor") => doctor::run(args),
         Some("explain") => explain::run(args),
         Some("install") => install::run(args),
+        Some("relay") => relay::run(&args),
         Some("ssh-proxy") => ssh_proxy::run(&args),
         Some("translate") => translate::run(args),
         Some("uninstall") => install::remove(args),

@@ -183,7 +183,7 @@ fn records<'a>(shown: &[&'a Job], query: &Query, context: &'a Context<'a>) -> Ve
     let record = |job: &&'a Job| {
         let job = *job;
         let row = |step| Row { job, step, element: None, context };
-        let steps = job.steps.iter().filter(|step| query.shows_step(job, &step.id.to_string()));
+        let steps = job.steps.iter().filter(|step| query.shows_step(job, step.id));
         (row(None), steps.map(|step| StepRow { row: row(Some(step)), step }).collect())
     };
     shown.iter().map(record).collect()
@@ -212,7 +212,7 @@ fn rows(
             }
         }
         for step in &job.steps {
-            if query.shows_step(job, &step.id.to_string()) {
+            if query.shows_step(job, step.id) {
                 sacct_table::row(columns, layout, &Row { job, step: Some(step), element: None, context }, out);
             }
         }

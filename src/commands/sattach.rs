@@ -46,7 +46,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         eprint(USAGE);
         return 1;
     };
-    let link = find::connect(job).and_then(|stream| Link::new(stream).map_err(|_| NotThere::Gone));
+    let link = find::connect(Command::Sattach, job).and_then(|stream| Link::new(stream).map_err(|_| NotThere::Gone));
     let mut link = match link {
         Ok(link) => link,
         Err(why) => return refused(&format!("Could not get job step info: {why}")),

@@ -2,6 +2,7 @@
 
 mod plan;
 mod select;
+mod young;
 
 use super::{
     ask::{self, AskError, Said},
@@ -88,7 +89,9 @@ fn carry_out(plan: &Plan, answers: &mut impl BufRead) -> Result<u8, AskError> {
     let call = Call::Signal(orders.iter_mut().map(|(_, order)| order.clone()).collect());
     let results = ask::done(&mut client, &call)?;
     for ((shown, order), result) in orders.iter().zip(results) {
-        if let Err(errno) = result {
+        if let Err(errno) = result
+            && !(errno == Errno::InvalidJobId && young::signal(order))
+        {
             let (exit, line) = failure(plan, shown, order.id.step.is_some(), errno);
             line.iter().for_each(|line| eprint(line));
             worst = worst.max(exit);

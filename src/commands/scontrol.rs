@@ -16,13 +16,14 @@ use super::{
     ask::{self, AskError, Said},
     dump::{self, Dump},
     terminal::{eprint, refuse},
+    who,
 };
 use crate::{
     controller::{
         api::{Call, Filter, Reply},
         client::Client,
     },
-    host::{hardware, user},
+    host::hardware,
     slurm::{
         array::JobIdSpec,
         options::{self, Command::Scontrol, Place},
@@ -244,7 +245,7 @@ fn ping() -> Said {
 
 /// This user's jobs of a name.
 fn jobs_named(client: &mut Client, name: &str) -> Result<Vec<JobIdSpec>, AskError> {
-    let filter = Filter { names: vec![name.to_owned()], uids: vec![user::uid()], ..Filter::default() };
+    let filter = Filter { names: vec![name.to_owned()], uids: vec![who::me()], ..Filter::default() };
     let mut ids: Vec<u32> = ask::jobs(client, filter)?.iter().map(|job| job.id).collect();
     ids.dedup();
     Ok(ids.into_iter().map(JobIdSpec::job).collect())

@@ -4,6 +4,7 @@ use crate::{
     commands::{
         dump::{self, Dump},
         terminal::{eprint, print, refuse},
+        who,
     },
     controller::{
         api::{Call, Cluster, Filter, Reply},
@@ -66,11 +67,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return print(&text);
     }
     parsed.options.warnings(Place::Here).iter().for_each(|line| eprint(line));
-    let users = Users {
-        me: crate::host::user::uid(),
-        by_name: |name| crate::host::user::by_name(name).map(|u| u.uid),
-        by_uid: |uid| crate::host::user::by_uid(uid).is_some(),
-    };
+    let users = Users { me: who::me(), by_name: who::by_name, by_uid: who::is_known };
     let dump = match dump::read(&parsed.options, Command::Squeue, &args) {
         Ok(dump) => dump,
         Err(stop) => return stop.say(),

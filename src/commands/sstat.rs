@@ -128,7 +128,7 @@ impl Listing<'_> {
             None if self.options.is_set("allsteps") => Steps::All,
             None => Steps::Lowest,
         };
-        let asked = find::connect(job).and_then(|agent| wire::usage(agent, steps).map_err(|_| NotThere::Gone));
+        let asked = find::connect(Sstat, job).and_then(|agent| wire::usage(agent, steps).map_err(|_| NotThere::Gone));
         let found = match asked {
             Ok(found) => found,
             Err(why) => return self.said.err.extend(complaint(job, steps, why)),
@@ -155,14 +155,15 @@ impl Listing<'_> {
 
 /// What is said of a job of which nothing can be told. Of a numbered step that is not there sstat says nothing.
 fn complaint(job: JobId, steps: Steps, why: NotThere) -> Option<String> {
-    let text = match (why, steps) {
-        (NotThere::Away | NotThere::Broken, _) => format!("couldn't get steps for job {job}: {why}"),
+    let text = match (&why, steps) {
+        (NotThere::Away(_) | NotThere::Broken, _) => format!("couldn't get steps for job {job}: {why}"),
         (NotThere::Pending, Steps::Lowest) => format!("No steps running for job {job}"),
         (NotThere::Gone, Steps::Lowest | Steps::All) => format!("couldn't get steps for job {job}"),
         (NotThere::Gone, Steps::One(StepId::Batch | StepId::Extern | StepId::Interactive)) => {
             format!("couldn't get info for job {job}")
         }
-        (NotThere::Pending | NotThere::NotLeader, _) | (NotThere::Gone, Steps::One(StepId::Number(_))) => return None,
+        (NotThere::Pending | NotThere::NotLeader, _)
+        | (NotThere::Gone, Steps::One(StepId::Number(_) | StepId::Component(..))) => return None,
     };
     Some(format!("sstat: error: {text}"))
 }
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(of(Steps::One(StepId::Batch), NotThere::Gone), "sstat: error: couldn't get info for job 9");
         assert_eq!(of(Steps::Lowest, NotThere::Pending), "sstat: error: No steps running for job 9");
         assert_eq!(of(Steps::One(StepId::Number(1)), NotThere::Gone) + &of(Steps::All, NotThere::Pending), "");
-        assert!(of(Steps::All, NotThere::Away).contains("no connection leads to the nodes of a job on SkyPilot"));
+        assert!(of(Steps::All, NotThere::Away("no".into())).ends_with("no connection leads to the job's nodes: no"));
     }
 
     proptest! {

@@ -87,7 +87,8 @@ fn page(
         return Err(Refusal::error(
             Command::Sbatch,
             1,
-            "a heterogeneous job cannot run on SkyPilot yet: submit each component as a job of its own",
+            "the components of a heterogeneous job find each other through the controller, which a task kept by hand does not have: \
+             submit it with sbatch, or translate each component as a job of its own",
         ));
     }
     // What is no option stands at the end.

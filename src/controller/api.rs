@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 8;
+pub const PROTOCOL: u16 = 9;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ pub enum Call {
     GiveUp(JobId),
     /// How far a handed job's files are on their way. Answer: [`Reply::Sending`].
     Sending(JobId),
+    /// Have a way opened to the agent of a job that runs elsewhere. Answer: [`Reply::WayIn`], which may take a while.
+    WayIn(JobId),
     /// A job's script. Answer: [`Reply::Script`].
     Script(JobId),
     /// The environment a job was submitted with. Answer: [`Reply::Script`].
@@ -78,6 +80,11 @@ impl Call {
     pub fn is_question(&self) -> bool {
         use Call::{Accounting, Cluster, Environment, Jobs, Script, Sending, Status};
         matches!(self, Jobs(_) | Accounting(_) | Cluster | Sending(_) | Script(_) | Environment(_) | Status)
+    }
+
+    /// Whether the answer may be a long time in coming, and comes of something that was there before.
+    pub fn may_wait(&self) -> bool {
+        matches!(self, Self::Wait(_) | Self::Granted { .. })
     }
 }
 
@@ -235,6 +242,8 @@ pub enum Reply<J = Job> {
     Done(Vec<Result<(), Errno>>),
     /// How far files are on their way.
     Sending(Sending),
+    /// Its socket is in the job's spool directory; or why not.
+    WayIn(Result<(), String>),
     /// A script, or an environment: `NAME=value`, each ended by NUL.
     Script(Vec<u8>),
     /// Who answers.

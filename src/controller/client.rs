@@ -9,7 +9,11 @@ use std::{
         unix::net::UnixStream,
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// How long an answer from afar is waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Why the controller could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +24,9 @@ pub enum ClientError {
     /// It could not be started.
     #[error("the controller could not be started: {0}")]
     Start(String),
+    /// It is asked from a node of a job elsewhere, and nothing has come back.
+    #[error("the controller has not answered within three minutes; what was asked of it may still be done")]
+    Silent,
     /// It is of another version.
     #[error(
         "a controller of another version of skyslurm is running: `skyslurm controller restart` replaces it; jobs go on"
@@ -39,6 +46,8 @@ pub enum ClientError {
 pub struct Client {
     stream: UnixStream,
     path: PathBuf,
+    /// What is asked goes a long way: by the job's log, if the controller hears of it at all.
+    is_far: bool,
 }
 
 impl AsFd for Client {
@@ -63,12 +72,16 @@ impl Client {
     pub fn connect_at(state: &Path) -> Result<Self, ClientError> {
         match Self::running(state) {
             Some(client) => Ok(client),
-            None if !directory::has_controller(state) => Err(ClientError::Elsewhere),
+            None if !directory::has_controller(state) => {
+                let path = directory::desk(state);
+                let stream = ipc::connect(&path).map_err(|_| ClientError::Elsewhere)?;
+                Ok(Self { stream, path, is_far: true })
+            }
             None => {
                 super::start::start(state).map_err(ClientError::Start)?;
                 let path = socket_path(state);
                 let stream = ipc::connect(&path).map_err(|source| ClientError::Talk { path: path.clone(), source })?;
-                Ok(Self { stream, path })
+                Ok(Self { stream, path, is_far: false })
             }
         }
     }
@@ -76,7 +89,7 @@ impl Client {
     /// Connects if a controller is running.
     pub fn running(state: &Path) -> Option<Self> {
         let path = socket_path(state);
-        ipc::connect(&path).ok().map(|stream| Self { stream, path })
+        ipc::connect(&path).ok().map(|stream| Self { stream, path, is_far: false })
     }
 
     /// Asks one thing.
@@ -88,6 +101,10 @@ impl Client {
     /// Asks one thing, whose answer may take a while.
     pub fn pose(&mut self, call: &Call) -> Result<(), ClientError> {
         let talk = |source| ClientError::Talk { path: self.path.clone(), source };
+        if self.is_far {
+            let patience = (!call.may_wait()).then_some(PATIENCE);
+            self.stream.set_read_timeout(patience).map_err(talk)?;
+        }
         ipc::send(&mut self.stream, &(PROTOCOL, call)).map_err(talk)
     }
 
@@ -97,6 +114,7 @@ impl Client {
             Ok((PROTOCOL, Some(reply))) => Ok(reply),
             Ok(_) => Err(ClientError::Version),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(ClientError::Version),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(ClientError::Silent),
             Err(source) => Err(ClientError::Talk { path: self.path.clone(), source }),
         }
     }

@@ -72,6 +72,8 @@ pub struct Core {
     pub(super) submitted: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
     /// Who waits for the end of a job or an array.
     pub(super) waiting: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
+    /// Questions from inside jobs that wait for something.
+    pub(super) waiting_afar: HashSet<(JobId, u64)>,
     /// Who waits for an interactive allocation.
     pub(super) granting: Vec<Waiter>,
     /// Interactive allocations whose agents answer.
@@ -126,7 +128,9 @@ impl Core {
     ) -> Result<Self, StoreError> {
         let since = now();
         let known = store.unfinished()?;
-        let lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
+        let mut lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
+        let of_known: HashSet<JobId> = known.iter().map(|job| job.id).collect();
+        lately.retain(|job| !of_known.contains(&job.id));
         let table = Table::new(store.last_id()?);
         let reservations = store.reservations()?;
         let mut core = Self {
@@ -147,6 +151,7 @@ impl Core {
             answers: Vec::new(),
             submitted: Vec::new(),
             waiting: Vec::new(),
+            waiting_afar: HashSet::new(),
             granting: Vec::new(),
             ready: HashSet::new(),
             orphans: HashMap::new(),
@@ -239,7 +244,7 @@ impl Core {
         self.tell_granted();
     }
 
-    fn handle(&mut self, message: Message, now: i64) {
+    pub(super) fn handle(&mut self, message: Message, now: i64) {
         let Message { call, uid, answer } = message;
         // Who only asks need not wait for a commit, which may fail.
         let asks = call.is_question();
@@ -273,6 +278,13 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
             Call::Sending(id) => Reply::Sending(self.sending(id)),
+            Call::WayIn(id) => match self.engine.way_in(id) {
+                None => Reply::WayIn(Ok(())),
+                Some(opening) => {
+                    tokio::spawn(async move { respond::<Job>(answer, &Reply::WayIn(opening.await)) });
+                    return;
+                }
+            },
             Call::Script(id) => self.kept(id, |job| job.script),
             Call::Environment(id) => self.kept(id, |job| job.environment),
             Call::Status => Reply::Status(Box::new(Status {
@@ -443,6 +455,10 @@ impl Core {
                 self.miss_owner(id, now);
                 let age = i64::from(self.config.controller.min_job_age);
                 match self.table.get(id) {
+                    // If the whole is requeued it is, too.
+                    Some(job) if job.is_finished() && !job.leads() && self.goes_on(job.leader_id()) => {
+                        self.due_at(now + age.max(1), id);
+                    }
                     Some(job)
                         if job.is_finished() && job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) =>
                     {

@@ -63,20 +63,12 @@ impl Core {
         Ok(jobs)
     }
 
-    /// All components have to be where their agents can meet: SkyPilot (0.14) tells the tasks of a job group each other's
-    /// names on Kubernetes only, and elsewhere nothing.
+    /// All components have to be where their agents can meet.
     fn is_of_one_place(&self, jobs: &[Job]) -> Result<(), Reply> {
-        let place = |job: &&Job| self.place_of(job);
-        let Some(away) = jobs.iter().find(|job| place(job) == Place::SkyPilot) else { return Ok(()) };
-        let words = "a heterogeneous job cannot run on SkyPilot yet: its components have to find each other, and SkyPilot tells \
-                     them how on Kubernetes only";
+        let Err(why) = self.engine.accepts_together(jobs) else { return Ok(()) };
         let hint = "submit each component as a job of its own, or all to partitions on this machine".to_owned();
-        let refused = Reply::Refused {
-            errno: Errno::NotSupported,
-            before: vec![format!("partition {}: {words}", away.partition)],
-            hint: Some(hint),
-        };
-        Err(refused.at(Place::SkyPilot))
+        let before = vec![format!("skyslurm: {why}")];
+        Err(Reply::Refused { errno: Errno::NotSupported, before, hint: Some(hint) }.at(Place::SkyPilot))
     }
 
     /// Whether nothing keeps the other components of a job from starting.
@@ -92,6 +84,11 @@ impl Core {
             })
     }
 
+    /// Whether a job is not over.
+    pub(super) fn goes_on(&self, id: JobId) -> bool {
+        self.table.get(id).is_some_and(|job| !job.is_finished())
+    }
+
     /// The component of `leader`'s job of which its agents tell.
     pub(super) fn component(&self, leader: JobId, component: u32) -> Option<JobId> {
         let size = self.table.get(leader)?.het.map_or(1, |het| het.size);
@@ -103,6 +100,11 @@ impl Core {
         let Some(job) = self.table.get(id) else { return };
         if job.het.is_some() && job.leads() {
             for other in self.table.components(id).into_iter().filter(|other| *other != id) {
+                // One that had ended before is part of the whole again.
+                if end.state == JobState::Pending && self.table.get(other).is_some_and(Job::is_finished) {
+                    self.put_back(other);
+                    continue;
+                }
                 let derived_exit = self.table.get(other).map(derived_exit).unwrap_or_default();
                 self.end_one(other, End { derived_exit, ..end.of_component() });
             }

@@ -3,6 +3,7 @@
 use super::{
     api::Reply,
     core::{Core, respond},
+    inside::Asked,
 };
 use crate::{
     agent::{Event, EventKind, wire::Control},
@@ -29,16 +30,19 @@ impl Core {
     pub(super) fn hear(&mut self, report: Report, now: i64) {
         let id = report.job;
         match report.news {
-            News::Events(events) => events.into_iter().for_each(|event| self.event(id, event)),
+            News::Events(events) => events.into_iter().for_each(|event| self.event(id, event, now)),
             News::Lost => {
                 tracing::warn!(job = id, "agent lost");
                 self.nodes_lost(id, now);
             }
             News::NeverStarted => self.take_back(id, now),
+            // The components of a heterogeneous job are one there.
             News::Taken(number) => {
-                if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
-                    remote.id = Some(number);
-                    self.save(id);
+                for id in self.table.components(id) {
+                    if let Some(remote) = self.table.get_mut(id).and_then(|j| j.remote.as_mut()) {
+                        remote.id = Some(number);
+                        self.save(id);
+                    }
                 }
             }
             News::Waits { reason, detail, configuring } => self.waits(id, reason, detail, configuring),
@@ -61,7 +65,7 @@ impl Core {
         }
     }
 
-    fn event(&mut self, leader: JobId, event: Event) {
+    fn event(&mut self, leader: JobId, event: Event, now: i64) {
         let Some(id) = self.component(leader, event.component) else { return };
         let Some(job) = self.table.get_mut(id) else { return };
         // After a restart the file is read anew: what is known already changes nothing.
@@ -85,7 +89,10 @@ impl Core {
                     self.happened(id, Occasion::Begin);
                 }
             }
-            EventKind::Reachable(_) => {} // the engine's business
+            EventKind::Asked { run, number, question, copies } => {
+                self.asked(leader, Asked { time: event.time, run, number, sealed: question, copies }, now);
+            }
+            EventKind::Awaits(_) | EventKind::Reachable(_) => {} // the engine's business
             EventKind::Started { .. } => {
                 if job.request.kind != Kind::Batch {
                     self.ready.insert(id);
@@ -118,6 +125,10 @@ impl Core {
                 step.cancelled_by = cancelled_by;
                 step.end = Some(event.time);
                 self.save_step(id, index);
+            }
+            // As when the other system tells of it first. One that never began is not tried again and again.
+            EventKind::Ended { state: JobState::NodeFail, .. } if job.is_away() && !job.steps.is_empty() => {
+                self.preempted(id, event.time);
             }
             EventKind::Ended { state, exit, derived_exit, cancelled_by } => {
                 let reason = match state {

@@ -13,6 +13,7 @@ mod deadline;
 mod dependency;
 mod grant;
 mod het;
+mod inside;
 mod lifecycle;
 mod limits;
 mod notify;

@@ -225,11 +225,15 @@ impl Core {
             job.partition = partition.to_owned();
             job.reason = Reason::Priority;
             job.detail = None;
-            job.remote = Some(Remote { name: name.clone(), rank, count, id: None });
+            job.remote = Some(Remote { name: name.clone(), rank, count, ..Remote::default() });
+            let leads = job.leads();
             if let Some(array) = job.array.as_ref().map(|a| a.job_id) {
                 self.table.count_running(array, 1);
             }
-            self.launch(id);
+            match leads {
+                true => self.launch(id),
+                false => self.save(id), // it goes with the first component
+            }
         }
     }
 

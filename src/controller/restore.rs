@@ -38,6 +38,9 @@ impl Core {
                     self.table.count_running(array, 1);
                 }
                 let Some(job) = self.table.get(id) else { return };
+                if untold && !job.leads() {
+                    return; // it goes with the first component
+                }
                 if untold {
                     if job.request.kind == Kind::Interactive {
                         self.await_owner(id, self.since);

@@ -48,7 +48,7 @@ impl Core {
 
     fn signal_step(&mut self, id: JobId, step: StepId, signal: Option<i32>, uid: u32) -> Result<(), Errno> {
         let job = self.table.get(id).ok_or(Errno::InvalidJobId)?;
-        if job.state != JobState::Running || !job.steps.iter().any(|s| s.id == step && s.end.is_none()) {
+        if job.state != JobState::Running || !job.steps.iter().any(|s| is_of(s.id, step) && s.end.is_none()) {
             return Err(Errno::InvalidJobId);
         }
         let signal = signal.unwrap_or(SIGKILL);
@@ -144,6 +144,11 @@ impl Core {
         }
         self.signal_record(id, asked, uid, now)
     }
+}
+
+/// Whether this is the step, or a component of it.
+fn is_of(id: StepId, step: StepId) -> bool {
+    id == step || (id.is_numbered() && id.number() == step.number())
 }
 
 /// `0`, `batch`, ... as a step.

@@ -288,9 +288,11 @@ impl Store {
         kept.map_or(Ok(Vec::new()), |text| parse(&text).map_err(|what| self.damaged(what)))
     }
 
-    /// The jobs that are not over, with their steps.
+    /// The jobs that are not over, with their steps; and components that are over of those.
     pub fn unfinished(&mut self) -> Result<Vec<Job>, StoreError> {
-        self.jobs("j.state IN ('PENDING', 'RUNNING', 'SUSPENDED') OR j.flag IS NOT NULL", params![])
+        let goes_on = "state IN ('PENDING', 'RUNNING', 'SUSPENDED')";
+        let of_whole = format!("j.het_leader IN (SELECT id FROM job WHERE het_leader IS NOT NULL AND {goes_on})");
+        self.jobs(&format!("j.{goes_on} OR j.flag IS NOT NULL OR {of_whole}"), params![])
     }
 
     /// Jobs that ended at `since` or later.

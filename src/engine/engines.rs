@@ -1,12 +1,13 @@
 //! Several engines as one: each has its own partitions, and a job belongs to the engine that has its first one.
 
-use super::{Candidate, Engine, Forecast, Given, Schedule, Sending, Start, Unfit};
+use super::{Candidate, Engine, Forecast, Given, Opening, Schedule, Sending, Start, Unfit};
 use crate::{
     agent::wire::Control,
     job::{Job, JobId, Needs, Node, Partition, Request},
     slurm::errno::Errno,
 };
 use std::{collections::HashMap, io};
+use tokio::sync::oneshot;
 
 /// Engines side by side.
 pub struct Engines {
@@ -71,6 +72,18 @@ impl Engine for Engines {
 
     fn accepts(&self, request: &Request, partition: &str) -> Result<(), String> {
         self.of(partition).map_or(Ok(()), |e| e.accepts(request, partition))
+    }
+
+    fn accepts_together(&self, jobs: &[Job]) -> Result<(), String> {
+        let Some(first) = jobs.first() else { return Ok(()) };
+        let index = self.index(&first.partition);
+        match jobs.iter().find(|job| self.index(&job.partition) != index) {
+            Some(other) => Err(format!(
+                "the nodes of partitions {} and {} do not reach each other: only one of them is on SkyPilot",
+                first.partition, other.partition
+            )),
+            None => self.of(&first.partition).map_or(Ok(()), |engine| engine.accepts_together(jobs)),
+        }
     }
 
     fn remote_name(&self, job: &Job) -> String {
@@ -176,6 +189,20 @@ impl Engine for Engines {
     fn resumed(&mut self, job: &Job) {
         if let Some(engine) = self.home(job.id) {
             engine.resumed(job);
+        }
+    }
+
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        self.home(job)?.way_in(job)
+    }
+
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        self.engines.get(*self.home.get(&job)?)?.question(job, number, sealed)
+    }
+
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        if let Some(engine) = self.home(job) {
+            engine.answer(job, number, answer);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, io, path::PathBuf, pin::Pin, sync::Arc};
+use tokio::sync::oneshot;
 
 /// A job that may start, as the controller puts it before an engine.
 #[derive(Clone, Debug)]
@@ -137,6 +138,9 @@ pub enum Sending {
 /// What `--test-only` says of a job that would be handed to another system; or why it cannot be had, in words.
 pub type Forecast = Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>>;
 
+/// The opening of a way to the agent of a job elsewhere; or why there is none, in words.
+pub type Opening = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
 /// What gives jobs nodes and runs them there.
 pub trait Engine {
     /// Its partitions, in the configuration's order.
@@ -158,6 +162,15 @@ pub trait Engine {
     /// What not, and what to do instead, in words.
     fn accepts(&self, request: &Request, partition: &str) -> Result<(), String> {
         let _ = (request, partition);
+        Ok(())
+    }
+
+    /// Whether these can be the components of one heterogeneous job; each is accepted by itself.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn accepts_together(&self, jobs: &[Job]) -> Result<(), String> {
+        let _ = jobs;
         Ok(())
     }
 
@@ -218,6 +231,24 @@ pub trait Engine {
     /// A suspended job goes on, on its own CPUs, whoever has them meanwhile.
     fn resumed(&mut self, job: &Job) {
         let _ = job;
+    }
+
+    /// Has a way opened to the agent of a job that runs elsewhere: its socket appears in the job's spool directory. `None`:
+    /// there is nothing to open.
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        let _ = job;
+        None
+    }
+
+    /// What a command asks on a node that was made for the job; `None`: what came is no question of the job's.
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        let _ = (job, number, sealed);
+        None
+    }
+
+    /// Answers the question with the frame that will come.
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        let _ = (job, number, answer);
     }
 
     /// The job's time limit was changed.

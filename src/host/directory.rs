@@ -47,6 +47,11 @@ pub fn has_controller(state: &Path) -> bool {
     text.lines().nth(1) != Some(NO_CONTROLLER)
 }
 
+/// The socket in such a node's state directory that takes what is to be asked to the controller. It is there where that can be.
+pub fn desk(state: &Path) -> PathBuf {
+    state.join("desk.sock")
+}
+
 fn xdg(variable: &str, below_home: &str) -> PathBuf {
     match env::var_os(variable).map(PathBuf::from) {
         Some(path) if path.is_absolute() => path,

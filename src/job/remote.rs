@@ -15,4 +15,6 @@ pub struct Remote {
     pub count: u32,
     /// Its number there, once it is known.
     pub id: Option<u32>,
+    /// What of its commands' questions was answered last, and is not answered twice: the run of its agent, the number.
+    pub heard: Option<(u32, u64)>,
 }

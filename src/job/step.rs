@@ -16,12 +16,28 @@ pub enum StepId {
     Interactive,
     /// The steps srun made, from `.0`.
     Number(u32),
+    /// One component of a step that has several in an ordinary job: `.0+1`. (In a heterogeneous job each component of the job
+    /// has the part of the step that is its.)
+    Component(u32, u32),
 }
 
 impl StepId {
     /// Whether srun made it.
     pub fn is_numbered(self) -> bool {
-        matches!(self, StepId::Number(_))
+        self.number().is_some()
+    }
+
+    /// The number that srun gave it.
+    pub fn number(self) -> Option<u32> {
+        match self {
+            StepId::Number(number) | StepId::Component(number, _) => Some(number),
+            StepId::Batch | StepId::Extern | StepId::Interactive => None,
+        }
+    }
+
+    /// Whether it is meant by `text`: itself, or the step it is a component of.
+    pub fn answers_to(self, text: &str) -> bool {
+        self.to_string() == text || self.number().is_some_and(|number| number.to_string() == text)
     }
 }
 
@@ -32,6 +48,7 @@ impl fmt::Display for StepId {
             StepId::Extern => f.write_str("extern"),
             StepId::Interactive => f.write_str("interactive"),
             StepId::Number(n) => write!(f, "{n}"),
+            StepId::Component(n, component) => write!(f, "{n}+{component}"),
         }
     }
 }

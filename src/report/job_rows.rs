@@ -192,7 +192,7 @@ fn names_step(id: &JobIdSpec, job: &Job, step: StepId) -> bool {
         (Some(tasks), Some(task)) => tasks.contains(task),
         (Some(_), None) => false,
     };
-    job.answers_to(id) && tasks && id.step.as_deref().is_none_or(|wanted| wanted == step.to_string())
+    job.answers_to(id) && tasks && id.step.as_deref().is_none_or(|wanted| step.answers_to(wanted))
 }
 
 /// A waiting element or elements: they share a line with the others of their array.

@@ -79,6 +79,12 @@ impl Row<'_> {
                 out.push('.');
                 number(out, n);
             }
+            Some(StepId::Component(n, component)) => {
+                out.push('.');
+                number(out, n);
+                out.push('+');
+                number(out, component);
+            }
         }
     }
 }
@@ -181,7 +187,7 @@ fn write_usage(row: &Row, out: &mut String, unmeasured: &str) {
 /// Nothing sets a frequency; the script has 0 where the others are not known.
 fn write_frequency(row: &Row, out: &mut String) {
     out.push_str(match row.step.map(|step| step.id) {
-        None | Some(StepId::Number(_)) => "Unknown",
+        None | Some(StepId::Number(_) | StepId::Component(..)) => "Unknown",
         Some(_) => "0",
     });
 }

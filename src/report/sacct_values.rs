@@ -175,10 +175,10 @@ pub fn waited_for(job: &Job) -> &'static str {
 
 /// `Block` or `Cyclic`, as srun lays tasks out when nobody says.
 pub fn layout(step: &Step) -> &'static str {
-    match step.id {
-        crate::job::StepId::Number(_) if step.tasks as usize > step.nodes.len() => "Block",
-        crate::job::StepId::Number(_) => "Cyclic",
-        _ => "Unknown",
+    match step.id.is_numbered() {
+        true if step.tasks as usize > step.nodes.len() => "Block",
+        true => "Cyclic",
+        false => "Unknown",
     }
 }
 

@@ -173,7 +173,7 @@ fn first_node(job: &Job) -> Option<&str> {
 /// Slurm numbers the special steps from the top down: they come behind the others, batch before extern.
 fn step_number(id: StepId) -> u32 {
     match id {
-        StepId::Number(number) => number,
+        StepId::Number(number) | StepId::Component(number, _) => number,
         StepId::Interactive => u32::MAX - 5,
         StepId::Batch => u32::MAX - 4,
         StepId::Extern => u32::MAX - 3,

@@ -49,6 +49,18 @@ fn a_step_goes_and_the_job_stays() {
 }
 
 #[test]
+fn a_step_may_be_cancelled_as_soon_as_it_has_a_number() {
+    let lab = Lab::new(ONE);
+    let step = "srun bash -c 'scancel $SLURM_JOB_ID.$SLURM_STEP_ID; sleep 1000'";
+    let script = format!("#!/bin/bash\nfor i in 1 2 3 4 5; do {step}; done\ntrue\n");
+    lab.file("job.sh", script);
+    let id = lab.submit("-o out job.sh");
+    lab.until_accounted(id, "COMPLETED|0:0");
+    let out = lab.read("out");
+    assert!(!out.contains("Kill job error") && out.matches(&format!("*** STEP {id}.")).count() == 5, "{out}");
+}
+
+#[test]
 fn signals_reach_whom_they_are_for() {
     let lab = Lab::new(ONE);
     let id = lab.submit("-o out --wrap 'trap \"echo batch got it\" USR1; echo up; while :; do sleep 0.05; done'");

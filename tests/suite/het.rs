@@ -106,6 +106,23 @@ fn the_whole_is_cancelled_requeued_and_outlives_its_controller() {
 }
 
 #[test]
+fn a_component_that_had_ended_is_requeued_with_the_whole() {
+    let lab = Lab::new(&FOUR.replacen("[controller]", "[controller]\nmin_job_age = 1", 1));
+    let whole = lab.submit("-n1 -o out : -n1 --wrap 'srun --het-group=0,1 -l echo run $SLURM_RESTART_COUNT | sort; until [ -e go ]; do sleep 0.05; done'");
+    lab.until_file("out", "1: run\n");
+    lab.sh(&format!("scancel {whole}+1")).ok();
+    lab.until(&format!("sacct -X -n -P -j {whole} -o state | sed 's/ by .*//'"), "RUNNING\nCANCELLED");
+    // Its record is kept, by the next controller as well.
+    lab.until(&format!("squeue -h -t all -j {whole} -o %i | wc -l"), "2");
+    lab.kill_controller();
+    lab.sh(&format!("scontrol requeue {whole}")).ok();
+    lab.until_file("out", "1: run 1\n");
+    lab.file("go", "");
+    lab.until_accounted(whole, "COMPLETED|0:0\nCOMPLETED|0:0");
+    assert_eq!(lab.read("out"), "0: run 1\n1: run 1\n");
+}
+
+#[test]
 fn a_node_that_is_lost_ends_the_whole() {
     let lab = Lab::new(FOUR);
     let whole = lab.submit("-n1 -o out : -N2 --wrap 'srun --het-group=0,1 sleep 3600'");
@@ -146,4 +163,26 @@ fn what_is_said_of_files_and_prologs_is_said_of_a_component() {
     assert_eq!(lab.sh("sort one").ok(), "0: node1\n1: node2\n");
     let env = lab.sh("salloc -Q -n1 : -n1 bash -c 'sbatch --wait -o e --wrap \"env | grep -c HET_\"'; cat e");
     assert_eq!(env.stdout.lines().last(), Some("0"), "{env:?}");
+}
+
+/// As Slurm 22.05 shows them.
+#[test]
+fn components_of_a_step_in_an_ordinary_job_are_steps() {
+    let lab = Lab::new(FOUR);
+    let id = lab.submit("-N2 -n2 -o out --wrap 'srun -n1 sleep 1000 : -n1 sleep 1001; true'");
+    let running = |job: &str| lab.sh(&format!("squeue -h -s -j {job} -o '%i %N' | sort")).stdout;
+    lab.until_true("the step", || running(&id.to_string()).contains(&format!("{id}.0+1 ")));
+    assert_eq!(running(&id.to_string()), format!("{id}.0+0 node1\n{id}.0+1 node2\n{id}.batch node1\n"));
+    let shown = lab.sh(&format!("scontrol show step {id}.0 | grep -o 'StepId=[^ ]*\\|Tasks=1'")).stdout;
+    assert_eq!(shown, format!("StepId={id}.0+0\nTasks=1\nStepId={id}.0+1\nTasks=1\n"));
+    lab.sh(&format!("scancel {id}.0")).ok();
+    lab.until_accounted(id, "COMPLETED|0:0");
+    let uid = nix::unistd::geteuid();
+    let step = |n: u32| format!("{id}.0+{n}|sleep|CANCELLED by {uid}|1|0:9\n");
+    let kept = lab.sh(&format!("sacct -n -P -j {id}.0 -o jobid,jobname,state,ntasks,exitcode")).stdout;
+    assert_eq!(kept, step(0) + &step(1));
+    let said = lab.read("out");
+    for (n, node) in [(0, "node1"), (1, "node2")] {
+        assert!(said.contains(&format!("*** STEP {id}.0+{n} ON {node} CANCELLED AT ")), "{said}");
+    }
 }

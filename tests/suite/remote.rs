@@ -11,13 +11,14 @@ use nix::{
 };
 use skyslurm::{
     agent::{
-        Event, EventKind,
+        Event, EventKind, asking,
         frame::{Found, Kind, Reader},
-        remote::{Delivery, KEY, Payload, VARIABLE},
+        remote::{Delivery, KEY, Payload, VARIABLE, seal},
         wire::{Control, Target},
     },
+    controller::api::{Call, PROTOCOL, Reply},
     job::{ArrayRef, ExportEnv, Job, Remote, Request, Shape, StepId, User},
-    slurm::{array::ArraySpec, idset::IdSet, state::JobState, time::TimeLimit},
+    slurm::{array::ArraySpec, errno::Errno, idset::IdSet, state::JobState, time::TimeLimit},
 };
 use std::{
     fs,
@@ -96,7 +97,8 @@ impl Run {
         let payload = Payload {
             job,
             elements: Vec::new(),
-            shape: Shape { tasks: vec![1], cpus: Some(1), ..Shape::default() },
+            others: Vec::new(),
+            shapes: vec![Shape { tasks: vec![1], cpus: Some(1), ..Shape::default() }],
             script: Vec::new(),
             environment: b"BAR=fromshell\0".to_vec(),
             cluster: "lab".into(),
@@ -130,7 +132,7 @@ impl Run {
 
     /// So many nodes with a task each, each with a home of its own.
     fn on(mut self, nodes: usize) -> Self {
-        self.payload.shape.tasks = vec![1; nodes];
+        self.payload.shapes[0].tasks = vec![1; nodes];
         for node in 0..nodes {
             fs::create_dir_all(self.workdir(node)).unwrap();
         }
@@ -157,7 +159,7 @@ impl Run {
     }
 
     fn addresses(&self) -> Vec<String> {
-        (1..=self.payload.shape.tasks.len()).map(|n| format!("127.0.0.{n}")).collect()
+        (1..=self.payload.shapes[0].tasks.len()).map(|n| format!("127.0.0.{n}")).collect()
     }
 
     /// Starts node `index` as SkyPilot does.
@@ -199,7 +201,7 @@ impl Run {
     }
 
     fn start(mut self) -> Self {
-        for node in (0..self.payload.shape.tasks.len()).rev() {
+        for node in (0..self.payload.shapes[0].tasks.len()).rev() {
             self.start_node(node);
         }
         self
@@ -501,6 +503,20 @@ fn a_node_that_does_not_come_fails_the_job() {
 }
 
 #[test]
+fn a_component_that_does_not_come_fails_the_job() {
+    let mut run = Run::new("echo never").variable("SKYSLURM_WAIT_FOR_NODES", "1").with(|payload| {
+        payload.others = vec![Job { id: 8, ..payload.job.clone() }];
+        payload.shapes.push(Shape { tasks: vec![1, 1], ..Shape::default() });
+    });
+    run.start_node(0);
+    let outcome = run.finish();
+    assert_eq!(outcome.text(), "slurmstepd: error: nodes that did not join the job: 2 of component 1 (2)\n");
+    assert!(matches!(&outcome.events[0], EventKind::Awaits(at) if at.address == "127.0.0.1"), "{:?}", outcome.events);
+    assert_eq!((ended(&outcome.events).0, outcome.codes), (JobState::NodeFail, vec![Some(1)]));
+    run.is_tidy();
+}
+
+#[test]
 fn a_job_can_be_cancelled_while_it_waits_for_nodes() {
     let mut run = Run::new("echo never").on(2);
     run.start_node(0);
@@ -583,10 +599,12 @@ fn a_module_is_what_the_configuration_says() {
 }
 
 #[test]
-fn commands_that_need_the_controller_say_that_it_is_elsewhere() {
-    let script = "for c in squeue sacct sinfo 'scancel 7' 'scontrol show job 7'; do $c; echo $?; done; sbatch --wrap true; echo $?; \
+fn where_no_controller_hears_of_the_job_its_commands_say_so() {
+    let script = "exec > $HOME/sky_workdir/said 2>&1\nfor c in squeue sacct sinfo 'scancel 7' 'scontrol show job 7'; do $c; echo $?; done; sbatch --wrap true; echo $?; \
         scontrol show hostnames 'a[1-2]'; srun --version | cut -d. -f1; ls -A $HOME";
-    let text = Run::new(script).run().text();
+    let mut run = Run::new(script).with(|p| p.delivery = Delivery::Plain).start();
+    run.finish();
+    let text = fs::read_to_string(run.workdir(0).join("said")).unwrap();
     let says = |c: &&str| format!("{c}: error: this node cannot reach the controller: ask where the job was submitted");
     let expected: Vec<String> =
         ["squeue", "sacct", "sinfo", "scancel", "scontrol", "sbatch"].iter().map(says).collect();
@@ -595,6 +613,43 @@ fn commands_that_need_the_controller_say_that_it_is_elsewhere() {
     assert!(!text.contains("Unable to contact"), "{text}");
     assert_eq!(text.lines().filter(|l| *l == "1").count(), 6, "{text}");
     assert!(text.ends_with("1\na1\na2\nslurm 24\nsky_workdir\n"), "{text}");
+}
+
+#[test]
+fn what_commands_ask_goes_sealed_into_the_log_and_the_answer_comes_back() {
+    // On a node that is not the first: the question goes by the first one's log.
+    let script =
+        "srun -N1 -n1 -w $(scontrol show hostnames | tail -n 1) bash -c 'scancel 12 > asked 2>&1; echo $? > said'";
+    let mut run = Run::new(script).on(2).start();
+    let (said, asked) = (run.workdir(1).join("said"), run.workdir(1).join("asked"));
+    let refused = Reply::<Job>::Done(vec![Err(Errno::AccessDenied)]);
+    let frame = skyslurm::host::ipc::frame(&(PROTOCOL, Some(refused))).unwrap();
+    let seal = |number, key| seal::seal(&frame, &asking::answer_about(7, number), &[key; 32]).unwrap();
+    let since = Instant::now();
+    for serial in 1.. {
+        // Answers that are not the controller's, or to what was not asked, are none.
+        run.tell(3 * serial, &Control::Answer { number: 1, answer: seal(1, 8) });
+        run.tell(3 * serial + 1, &Control::Answer { number: 1, answer: seal(2, 9) });
+        run.tell(3 * serial + 2, &Control::Answer { number: 1, answer: seal(1, 9) });
+        if said.exists() {
+            break;
+        }
+        assert!(since.elapsed() < PATIENCE, "no answer");
+        sleep(Duration::from_millis(50));
+    }
+    let outcome = run.finish();
+    let told = fs::read_to_string(asked).unwrap();
+    assert_eq!(told, "scancel: error: Kill job error on job id 12: Access/permission denied\n");
+    let questions = outcome.events.iter().filter_map(|event| match event {
+        EventKind::Asked { number, question, copies, .. } => Some((*number, question.as_str(), copies.as_slice())),
+        _ => None,
+    });
+    let [(1, question, copies)] = questions.collect::<Vec<_>>()[..] else { panic!("{:?}", outcome.events) };
+    assert!(copies.contains(&run.workdir(0)), "{copies:?}");
+    let open = |number| seal::open(question, &asking::question_about(7, number), &[9; 32]);
+    assert!(open(2).is_none());
+    let (version, call) = skyslurm::host::ipc::parse::<(u16, Call)>(&open(1).unwrap()).unwrap();
+    assert!(version == PROTOCOL && matches!(call, Call::Signal(list) if list.len() == 1));
 }
 
 #[test]

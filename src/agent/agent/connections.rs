@@ -35,12 +35,16 @@ pub(in crate::agent) enum Role {
     Part(u32),
     /// sattach.
     Watcher,
+    /// [`Request::Witness`]
+    Witness,
     /// Who brings a file for the nodes.
     Sender,
     /// A node's agent that writes a file, here on the first node.
     ReceiverOf { id: u64, index: usize },
     /// The first node's agent, for a file we write.
     Receiving,
+    /// A command that asks the controller.
+    Asker,
     /// One of two connections between which everything is handed on unread.
     Relay(u64),
 }
@@ -53,16 +57,19 @@ pub(in crate::agent) struct Connection {
 }
 
 impl Agent {
-    /// Takes a new connection, if it is the job's user's (or root's).
-    pub(super) fn greet(&mut self, stream: UnixStream) {
+    /// Takes a new connection, if it is the job's user's (or root's); one to the desk asks the controller.
+    pub(super) fn greet(&mut self, stream: UnixStream, is_at_desk: bool) {
         let owner = nix::unistd::geteuid().as_raw();
         if !ipc::peer_uid(&stream).is_ok_and(|uid| uid == owner || uid == 0) {
             return;
         }
         let Ok(link) = Link::new(stream) else { return };
         if self.index == 0 {
-            self.adopt(link, Role::New);
-        } else if let Ok(first) = self.first.dial() {
+            self.adopt(link, if is_at_desk { Role::Asker } else { Role::New });
+        } else if let Ok(mut first) = self.first.dial() {
+            if is_at_desk {
+                first.send(&Request::Ask);
+            }
             // The account of the job is kept on the first node: what is said here is said there.
             let (here, there) = (self.adopt(link, Role::New), self.adopt(first, Role::New));
             self.set_role(here, Role::Relay(there));
@@ -70,9 +77,9 @@ impl Agent {
         }
     }
 
-    /// Lets other nodes' agents in. Who they are shows when they speak; those who do not are sent away.
-    pub(super) fn open_door(&mut self) {
-        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.listener.as_ref()) else {
+    /// Lets in who comes from elsewhere. Who they are shows when they speak; those who do not are sent away.
+    pub(super) fn open_door(&mut self, index: usize) {
+        let Some((door, key)) = self.elsewhere.as_ref().and_then(|e| e.doors.get(index)) else {
             return;
         };
         let accept = || door.accept().ok().map(|(stream, _)| Link::accepted(stream, key));
@@ -164,8 +171,9 @@ impl Agent {
                 Role::ReceiverOf { id: file, index } => {
                     link.receive().map(|said| self.on_receiver(file, index, said)).is_some()
                 }
+                Role::Asker => link.receive_unread().map(|question| self.on_question(id, &question)).is_some(),
                 Role::Receiving => link.receive().map(|piece| self.on_piece(id, &piece)).is_some(),
-                Role::Node(_) => link.receive::<Order>().is_some(), // says nothing after its name
+                Role::Node(_) | Role::Witness => link.receive::<Order>().is_some(), // says nothing after its name
             };
             if !went_on {
                 break;
@@ -200,11 +208,12 @@ impl Agent {
             Role::Part(step) => self.part_cut_off(step),
             Role::Watcher => self.watcher_lost(id),
             Role::Sender => self.sender_lost(id),
+            Role::Asker => self.asker_lost(id),
             Role::ReceiverOf { id, index } => self.receiver_lost(id, index),
             Role::Receiving => drop(self.receiving.remove(&id)),
             Role::First => self.closing = true,
             Role::Node(index) => self.node_lost(index),
-            Role::New => {}
+            Role::New | Role::Witness => {}
         }
     }
 
@@ -233,6 +242,8 @@ impl Agent {
                 self.send(id, &answer);
             }
             Request::Own => self.on_own(id),
+            Request::Witness => self.set_role(id, Role::Witness),
+            Request::Ask => self.set_role(id, Role::Asker),
             Request::Step(requests) => self.on_step_request(id, requests),
             Request::Attach { job, step, input } => self.on_attach(id, job, step, input),
             Request::Usage(steps) => self.on_usage(id, steps),

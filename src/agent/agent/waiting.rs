@@ -21,8 +21,10 @@ use std::{
 pub(super) enum Source {
     Signals,
     Listener,
-    /// Where other nodes' agents come to.
-    Door,
+    /// Where commands come to that ask the controller.
+    Desk,
+    /// Where who is elsewhere comes to.
+    Door(usize),
     /// stdout takes more of the log.
     Log,
     /// The script wrote something for the log.
@@ -43,8 +45,12 @@ impl Agent {
             PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
         ];
         if let Some(elsewhere) = &self.elsewhere {
-            if let Some((door, _)) = &elsewhere.listener {
-                sources.push(Source::Door);
+            if let Some(desk) = &elsewhere.desk {
+                sources.push(Source::Desk);
+                fds.push(PollFd::new(desk.as_fd(), PollFlags::POLLIN));
+            }
+            for (index, (door, _)) in elsewhere.doors.iter().enumerate() {
+                sources.push(Source::Door(index));
                 fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
             }
             if let Some(log) = &elsewhere.log {
@@ -81,7 +87,7 @@ impl Agent {
         let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
         let memory = self.memory.as_ref().filter(|_| self.has_children).map(memory::Watch::wait);
         let waits = [self.limits.wait(), self.manager.wait(), self.owner.wait(), memory];
-        let waits = waits.into_iter().chain([self.retry_first, telling, orders, strangers]);
+        let waits = waits.into_iter().chain([self.retry_first, telling, orders, strangers, self.asking_wait()]);
         let epilogs = self.parts.iter().filter_map(step::part::Part::wait);
         let timeout = waits.flatten().chain(epilogs).chain(self.components_wait()).min();
         let timeout = match timeout {
@@ -119,10 +125,15 @@ impl Agent {
                     self.join_first(delay);
                 }
                 while let Ok((stream, _)) = self.listener.accept() {
-                    self.greet(stream);
+                    self.greet(stream, false);
                 }
             }
-            Source::Door => self.open_door(),
+            Source::Desk => {
+                let desk = self.elsewhere.as_ref().and_then(|e| e.desk.as_ref());
+                let come: Vec<_> = desk.into_iter().flat_map(|desk| desk.incoming().map_while(Result::ok)).collect();
+                come.into_iter().for_each(|stream| self.greet(stream, true));
+            }
+            Source::Door(index) => self.open_door(index),
             Source::Log => {} // it is flushed in every turn
             Source::Script(pipe) => {
                 if let Some(log) = self.script_log() {

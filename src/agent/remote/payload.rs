@@ -1,25 +1,34 @@
 //! What travels with a job to its nodes: sealed, so that neither a process list nor a log nor a page of
 //! SkyPilot's shows a secret of it. The key travels apart, in a file beside the agent program.
 
-use crate::job::{Job, JobId, Shape, whole};
-use base64::{Engine, prelude::BASE64_STANDARD};
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit, aead::Aead};
-use flate2::{
-    Compression,
-    read::{ZlibDecoder, ZlibEncoder},
-};
+use super::seal;
+use crate::job::{Job, JobId, Shape, all, whole};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 /// The variable the sealed payload travels in; or the name of its file below the agent's directory, after `@`.
 pub const VARIABLE: &str = "SKYSLURM_JOB";
 
+/// Which component of a heterogeneous job a task is, from 0.
+pub const COMPONENT: &str = "SKYSLURM_COMPONENT";
+
+/// The file in a further component's [`inbox`] with the [`crate::agent::Meeting`], as JSON.
+pub const MEETING: &str = "meeting";
+
 /// Where the agent of a job looks for what it is told, below the job's work directory.
 pub fn inbox(name: &str, rank: u32) -> String {
     format!(".skyslurm/control/{name}-{rank}")
+}
+
+/// What the user's own programs are known by at the first node of the job that is called `name` there, the `rank`th of
+/// those that share the name. `key` is what its payload was sealed with, which nobody but the user has.
+pub fn door_key(key: &[u8; 32], name: &str, rank: u32) -> [u8; 32] {
+    let job = format!("\0{rank}\0{name}");
+    Sha256::new().chain_update(b"skyslurm door").chain_update(key).chain_update(job).finalize().into()
 }
 
 /// The file beside the program that holds the key: 32 bytes.
@@ -34,8 +43,11 @@ pub struct Payload {
     /// By `SKYPILOT_JOB_RANK`: the element's job id and index; `None`: it was cancelled before it was submitted, and
     /// ends at once. Empty for a job that is no array.
     pub elements: Vec<Option<(JobId, u32)>>,
-    /// Its nodes.
-    pub shape: Shape,
+    /// The further components of a heterogeneous job.
+    #[serde(with = "all")]
+    pub others: Vec<Job>,
+    /// The nodes of each component, the first one's first.
+    pub shapes: Vec<Shape>,
     /// The script.
     pub script: Vec<u8>,
     /// The environment to export: `NAME=value`, each ended by NUL.
@@ -86,24 +98,13 @@ pub enum PayloadError {
     Sealed,
 }
 
-/// No payload is larger than this when it is unpacked: what is longer is damaged.
-const LIMIT: u64 = 1 << 30;
-
-const NONCE: usize = 12;
-
 impl Payload {
     /// The payload as text: compressed, sealed with `key`, base64.
     ///
     /// # Errors
     /// When there is no randomness to be had, for one.
     pub fn seal(&self, key: &[u8; 32]) -> io::Result<String> {
-        let plain = postcard::to_stdvec(self).map_err(io::Error::other)?;
-        let mut packed = Vec::new();
-        ZlibEncoder::new(&plain[..], Compression::default()).read_to_end(&mut packed)?;
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-        let sealed = ChaCha20Poly1305::new(key.into()).encrypt(&nonce.into(), &packed[..]).map_err(io::Error::other)?;
-        Ok(BASE64_STANDARD.encode([&nonce[..], &sealed].concat()))
+        seal::seal(&postcard::to_stdvec(self).map_err(io::Error::other)?, b"", key)
     }
 
     /// The reverse.
@@ -111,16 +112,8 @@ impl Payload {
     /// # Errors
     /// [`PayloadError::Sealed`].
     pub fn open(text: &str, key: &[u8; 32]) -> Result<Self, PayloadError> {
-        Self::unseal(text, key).ok_or(PayloadError::Sealed)
-    }
-
-    fn unseal(text: &str, key: &[u8; 32]) -> Option<Self> {
-        let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
-        let packed = ChaCha20Poly1305::new(key.into()).decrypt(&(*nonce).into(), sealed).ok()?;
-        let mut plain = Vec::new();
-        ZlibDecoder::new(&packed[..]).take(LIMIT).read_to_end(&mut plain).ok()?;
-        postcard::from_bytes(&plain).ok()
+        let plain = seal::open(text, b"", key).ok_or(PayloadError::Sealed)?;
+        postcard::from_bytes(&plain).map_err(|_| PayloadError::Sealed)
     }
 
     /// The payload of the job this process was started for: `variable` is the value of [`VARIABLE`], `beside` the
@@ -130,13 +123,11 @@ impl Payload {
     /// [`PayloadError`]
     pub fn find(variable: Option<&str>, beside: &Path) -> Result<Self, PayloadError> {
         let variable = variable.filter(|v| !v.is_empty()).ok_or(PayloadError::Missing)?;
-        let read = |path: PathBuf| std::fs::read(&path).map_err(|source| PayloadError::File { path, source });
-        let key = read(beside.join(KEY))?;
-        let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| PayloadError::Sealed)?;
+        let key = &key(beside)?;
         match variable.strip_prefix('@') {
             // A name, and no path that leads elsewhere.
             Some(name) if !name.is_empty() && !name.contains('/') => {
-                Self::open(&String::from_utf8_lossy(&read(beside.join(name))?), key)
+                Self::open(&String::from_utf8_lossy(&read(&beside.join(name))?), key)
             }
             Some(_) => Err(PayloadError::Sealed),
             None => Self::open(variable, key),
@@ -169,6 +160,18 @@ impl Payload {
     }
 }
 
+/// The key beside the program.
+///
+/// # Errors
+/// [`PayloadError`]
+pub(in crate::agent) fn key(beside: &Path) -> Result<[u8; 32], PayloadError> {
+    read(&beside.join(KEY))?.as_slice().try_into().map_err(|_| PayloadError::Sealed)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, PayloadError> {
+    std::fs::read(path).map_err(|source| PayloadError::File { path: path.into(), source })
+}
+
 #[cfg(test)]
 pub(in crate::agent) mod tests {
     use super::*;
@@ -197,7 +200,8 @@ pub(in crate::agent) mod tests {
         Payload {
             job: job(7),
             elements: Vec::new(),
-            shape: Shape { tasks: vec![1], ..Shape::default() },
+            others: Vec::new(),
+            shapes: vec![Shape { tasks: vec![1], ..Shape::default() }],
             script,
             environment,
             cluster: "lab".into(),

@@ -55,7 +55,8 @@ pub(super) fn payload(args: &[OsString], around: &Surroundings) -> Result<Payloa
         Err(_) => BTreeMap::new(),
     };
     Ok(Payload {
-        shape: shape(&request, around.addresses.len()).map_err(refusal)?,
+        shapes: vec![shape(&request, around.addresses.len()).map_err(refusal)?],
+        others: Vec::new(),
         job: job(request, around.job.max(1), array),
         elements: Vec::new(),
         script,

@@ -52,6 +52,8 @@ pub(super) struct Info {
     pub index: usize,
     /// Its host name.
     pub name: String,
+    /// Its address, as its component's nodes know it.
+    pub address: String,
     /// CPUs it may use.
     pub cpus: u32,
     /// MiB.
@@ -74,8 +76,8 @@ pub(super) enum ToNode {
 /// What is decided.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Go {
-    /// What the job has of its nodes.
-    pub placement: Placement,
+    /// What each component has of its nodes, the first one's first.
+    pub placements: Vec<Placement>,
     /// Their names and addresses.
     pub hosts: Vec<Host>,
     /// Epoch seconds.
@@ -230,6 +232,9 @@ pub(super) enum NotFound {
     /// A signal came.
     #[error("ended while it waited for the first node")]
     Signalled,
+    /// Nobody has said where it is.
+    #[error("nothing was heard of the job's first node")]
+    Untold,
     /// It went away again.
     #[error("the first node's agent has ended")]
     Gone,
@@ -317,17 +322,25 @@ impl Knocking<'_> {
         Ok(())
     }
 
-    /// Waits for `others`; whether the last of them is ready.
     fn poll<const N: usize>(&self, others: [PollFd; N], until: Instant) -> Result<bool, NotFound> {
-        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        fds.extend(others);
-        let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32 + 1;
-        let _ = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
-        if is_told_to_end(self.signals) {
-            return Err(NotFound::Signalled);
-        }
-        Ok(N > 0 && fds.last().is_some_and(|fd| fd.any().unwrap_or(false)))
+        wait_for(self.signals, others, until)
     }
+}
+
+/// Waits for `others`; whether the last of them is ready.
+pub(super) fn wait_for<const N: usize>(
+    signals: &SignalFd,
+    others: [PollFd; N],
+    until: Instant,
+) -> Result<bool, NotFound> {
+    let mut fds = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    fds.extend(others);
+    let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32 + 1;
+    let _ = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+    if is_told_to_end(signals) {
+        return Err(NotFound::Signalled);
+    }
+    Ok(N > 0 && fds.last().is_some_and(|fd| fd.any().unwrap_or(false)))
 }
 
 #[cfg(test)]

@@ -1,48 +1,38 @@
 //! From SkyPilot's start of the agent to a job that runs.
 
 use super::{
-    Delivery, Inbox, Payload, VARIABLE, inbox,
+    Delivery, MEETING, Payload, VARIABLE, door_key,
+    first::{BETWEEN, PATIENCE},
+    inbox, meeting,
     names::{self, Entries},
     plain, public,
-    rendezvous::{self, FromNode, Gathering, Go, Info, Knocking, NotFound, ToNode},
-    state::{self, State},
-    surroundings::{self, Surroundings},
+    rendezvous::{self, FromNode, Go, Info, Knocking, NotFound, ToNode},
+    state::State,
+    surroundings::Surroundings,
     workdir::{self, Workdir},
 };
 use crate::{
     agent::{
-        EventKind, Host, Launch, Layout, Made,
+        Launch, Layout, Made,
         agent::{Agent, Elsewhere, Role, take_signals},
-        clock,
         link::{Address, Link},
-        log::Log,
         noise::Key,
-        output,
-        wire::Control,
     },
     host::hardware,
-    job::{ExitStatus, Job, Kind, MadeNode, Placement, Shape, files::Files},
-    slurm::{idset::IdSet, state::JobState},
+    job::{Job, Kind, Shape},
+    slurm::state::JobState,
 };
 use nix::sys::signalfd::SignalFd;
 use std::{
     env,
     ffi::OsString,
     fs, io,
-    net::TcpListener,
+    net::SocketAddr,
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-
-/// How long the first node waits for the others, in seconds; instead of [`PATIENCE`].
-const WAIT: &str = "SKYSLURM_WAIT_FOR_NODES";
-
-/// Nodes come up minutes apart, but not more than this.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// How long all may take to see to the names.
-const NAMING: Duration = Duration::from_secs(30);
 
 /// What is removed when the job is over, in this order.
 pub(in crate::agent) struct Litter {
@@ -52,17 +42,24 @@ pub(in crate::agent) struct Litter {
 }
 
 /// What every node has once it has looked around.
-struct Node {
-    around: Surroundings,
-    payload: Payload,
-    job: Job,
-    key: Key,
-    signals: SignalFd,
-    state: State,
-    layout: Layout,
+pub(super) struct Node {
+    pub around: Surroundings,
+    pub payload: Payload,
+    /// The job, or its first component.
+    pub job: Job,
+    /// How many nodes each component has.
+    pub counts: Vec<usize>,
+    /// Its place among the nodes of all components.
+    pub index: usize,
+    pub key: Key,
+    pub signals: SignalFd,
+    pub state: State,
+    pub layout: Layout,
     workdir: Workdir,
-    /// Its address for the world. Asked for where somebody is to come in.
-    public: Option<String>,
+    /// Its address for the world. Asked for on the first node.
+    pub public: Option<String>,
+    /// What the user's own programs, elsewhere, are known by; `None`: nobody knows it.
+    pub door: Option<Key>,
     /// The work directory as the submitter calls it.
     submitted: PathBuf,
 }
@@ -104,19 +101,30 @@ fn begin(around: Surroundings, payload: Payload) -> io::Result<u8> {
         Delivery::Shared => Workdir::default(),
     };
     job.request = Arc::new(request);
-    job.state = JobState::Running;
     let key = around.key(&payload.secret);
-    let is_first = around.index == 0;
-    let public = (is_first && job.request.kind != Kind::Batch).then(public::address).flatten();
-    let node = Node { around, payload, job, key, signals, state, layout, workdir, public, submitted };
-    if node.around.index == 0 { node.first() } else { node.other() }
+    let counts = match payload.shapes.as_slice() {
+        [_, _, ..] => payload.shapes.iter().map(Shape::nodes).collect(),
+        _ => vec![around.addresses.len()],
+    };
+    let index = counts.iter().take(around.component).sum::<usize>() + around.index;
+    let public = (index == 0).then(public::address).flatten();
+    let remote = job.remote.as_ref().filter(|_| job.request.kind == Kind::Batch);
+    let secret = remote.and_then(|_| around.secret());
+    let door = secret.zip(remote).map(|(secret, remote)| door_key(&secret, &remote.name, remote.rank));
+    let node =
+        Node { around, payload, job, counts, index, key, signals, state, layout, workdir, public, door, submitted };
+    if index == 0 { node.first() } else { node.other() }
 }
 
+/// The first node is found: its address, the connection, its key; what is decided; and what was written into `/etc/hosts`.
+type Joined = (SocketAddr, Link, Key, Go, Option<Entries>);
+
 impl Node {
-    fn info(&self) -> Info {
+    pub fn info(&self) -> Info {
         Info {
-            index: self.around.index,
+            index: self.index,
             name: hardware::host_name(),
+            address: self.around.addresses.get(self.around.index).cloned().unwrap_or_default(),
             cpus: hardware::cpus(),
             memory: memory(),
             gpus: self.around.gpus,
@@ -124,185 +132,29 @@ impl Node {
         }
     }
 
-    fn first(self) -> io::Result<u8> {
-        let delivery = self.payload.delivery;
-        let apart = Files::of(&self.job, "").error.is_some();
-        let log = (delivery != Delivery::Plain).then(|| Log::new(state::random(), apart));
-        let mut inbox = self
-            .job
-            .remote
-            .as_ref()
-            .map(|remote| Inbox::new(self.around.workdir.join(inbox(&remote.name, remote.rank))));
-        let listener = match self.around.addresses.as_slice() {
-            [address, _, ..] => Some(rendezvous::listen(address, &self.key)?),
-            _ => None,
-        };
-        let met = match &listener {
-            Some(listener) => self.meet(listener, &mut inbox),
-            None => self.alone(),
-        };
-        let (go, links, entries) = match met {
-            Ok(met) => met,
-            Err(end) => {
-                end.tell(log, delivery);
-                return Ok(1);
-            }
-        };
-        let script = self.layout.dir.join("slurm_script");
-        state::write(&script, &self.payload.script, 0o700)?;
-        let mut environment = surroundings::environment();
-        environment.merge(&crate::job::env::Environment::parse(&self.payload.environment));
-        environment.set("PWD", &self.job.request.work_dir); // a shell finds out if it is not there
-        environment.unset("OLDPWD");
-        state::write(&self.layout.dir.join("environment"), &environment.to_block(), 0o600)?;
-        let elsewhere = Elsewhere {
-            first: Address::Socket(self.layout.socket(0)),
-            listener: listener.map(|listener| (listener, self.key)),
-            links: links.into_iter().map(|(index, link)| (Role::Node(index), link)).collect(),
-            log,
-            delivery,
-            inbox,
-            public: self.public.clone(),
-            litter: None,
-        };
-        self.start(go, elsewhere, entries)
+    /// Where commands on this node ask the controller. Where none hears of the job there is none.
+    pub fn desk(&self) -> Option<UnixListener> {
+        (self.payload.delivery != Delivery::Plain).then(|| self.state.desk().ok()).flatten()
     }
 
-    fn alone(&self) -> Result<Met, End> {
-        let info = self.info();
-        let own = Host { name: info.name.clone(), address: self.address(0) };
-        let mut hosts = names::choose(self.job.id, &[own]);
-        let (right, entries) = names::provide(&hosts, 0, &self.state.dir);
-        if !right {
-            hosts = names::addresses(&hosts);
-        }
-        Ok((self.decide(hosts, &[info]), Vec::new(), entries))
-    }
-
-    /// The first node meets the others.
-    fn meet(&self, listener: &TcpListener, inbox: &mut Option<Inbox>) -> Result<Met, End> {
-        let own = self.info();
-        let mut gathering = Gathering::new(listener, self.key, &self.signals, self.around.addresses.len());
-        let patience = env::var(WAIT).ok().and_then(|s| s.parse().ok()).map_or(PATIENCE, Duration::from_secs);
-        let mut until = Instant::now() + patience;
-        let mut named: Option<(Vec<Host>, bool, Option<Entries>)> = None;
-        loop {
-            if named.is_none() && gathering.is_complete() {
-                let hosts = names::choose(self.job.id, &self.hosts(&own, &gathering.infos()));
-                gathering.tell(&ToNode::Names(hosts.clone()));
-                let (right, entries) = names::provide(&hosts, 0, &self.state.dir);
-                named = Some((hosts, right, entries));
-                until = Instant::now() + NAMING;
-            }
-            if named.is_some() && gathering.is_complete() && gathering.checked().is_some() {
-                break;
-            }
-            let lost = named.is_some() && !gathering.is_complete();
-            if lost || Instant::now() >= until {
-                return Err(self.missing(&own, &gathering.infos()));
-            }
-            if let Some(end) = self.asked_to_end(inbox, &own, &gathering.infos()) {
-                return Err(end);
-            }
-            let wait = inbox.as_ref().map_or(Duration::MAX, Inbox::wait);
-            let wait = wait.min(until.saturating_duration_since(Instant::now()));
-            if gathering.turn(wait).unwrap_or(true) {
-                return Err(End { message: None, ..self.missing(&own, &gathering.infos()) });
-            }
-        }
-        let (mut hosts, right, entries) = named.unwrap_or_default();
-        if !(right && gathering.checked() == Some(true)) {
-            hosts = names::addresses(&hosts);
-        }
-        let mut infos: Vec<Info> = gathering.infos().into_iter().cloned().collect();
-        infos.push(own);
-        infos.sort_by_key(|info| info.index);
-        let go = self.decide(hosts, &infos);
-        gathering.tell(&ToNode::Go(Box::new(go.clone())));
-        Ok((go, gathering.into_links(), entries))
-    }
-
-    fn address(&self, index: usize) -> String {
-        self.around.addresses.get(index).cloned().unwrap_or_default()
-    }
-
-    /// All nodes in order; one that is not there is called by its address.
-    fn hosts(&self, own: &Info, others: &[&Info]) -> Vec<Host> {
-        let name = |index: usize| {
-            let known = others.iter().copied().chain([own]).find(|info| info.index == index);
-            known.map_or_else(|| self.address(index), |info| info.name.clone())
-        };
-        (0..self.around.addresses.len()).map(|i| Host { name: name(i), address: self.address(i) }).collect()
-    }
-
-    fn decide(&self, hosts: Vec<Host>, infos: &[Info]) -> Go {
-        Go {
-            placement: placement(&self.payload.shape, &hosts, infos),
-            hosts,
-            start: clock::now(),
-            state: self.state.dir.clone(),
-            workdir: self.around.workdir.clone(),
-            directory: PathBuf::from(&self.job.request.work_dir),
-        }
-    }
-
-    fn missing(&self, own: &Info, others: &[&Info]) -> End {
-        let hosts = self.hosts(own, others);
-        let missing: Vec<&str> = (1..hosts.len())
-            .filter(|i| others.iter().all(|info| info.index != *i))
-            .filter_map(|i| hosts.get(i).map(|h| &*h.address))
-            .collect();
-        let message = format!("nodes that did not join the job: {}", missing.join(", "));
-        End {
-            state: JobState::NodeFail,
-            cancelled_by: None,
-            message: Some(message),
-            placement: placement(&self.payload.shape, &hosts, &[]),
-        }
-    }
-
-    fn asked_to_end(&self, inbox: &mut Option<Inbox>, own: &Info, others: &[&Info]) -> Option<End> {
-        let orders = inbox.as_mut().map(Inbox::take).unwrap_or_default();
-        orders.into_iter().find_map(|order| match order {
-            Control::Terminate { uid, state } => Some(End {
-                state,
-                cancelled_by: Some(uid).filter(|_| state == JobState::Cancelled),
-                message: None,
-                ..self.missing(own, others)
-            }),
-            _ => None,
-        })
+    /// How many nodes all components have.
+    pub fn nodes(&self) -> usize {
+        self.counts.iter().sum()
     }
 
     fn other(self) -> io::Result<u8> {
-        let address = self.address(0);
-        // Longer than the first node waits, which may have come up later.
-        let until = Instant::now() + PATIENCE * 2;
-        let pause = rendezvous::pause(self.around.addresses.len());
-        let knocking = Knocking { address: &address, key: self.key, signals: &self.signals, until, pause };
-        let found = knocking.knock().and_then(|(first, mut link)| {
-            link.send(&FromNode::Here(Box::new(self.info())));
-            let mut entries = None;
-            loop {
-                match knocking.hear(&mut link)? {
-                    ToNode::Names(hosts) => {
-                        let (right, made) = names::provide(&hosts, self.around.index, &self.state.dir);
-                        entries = made;
-                        link.send(&FromNode::Checked(right));
-                    }
-                    ToNode::Go(go) => return Ok((first, link, *go, entries)),
-                }
-            }
-        });
-        let (first, link, go, entries) = match found {
+        let (first, link, key, go, entries) = match self.join() {
             Ok(found) => found,
             // If the first node was there, it has said what became of the job.
             Err(NotFound::Signalled | NotFound::Gone) => return Ok(0),
             Err(error) => return Err(io::Error::other(error)),
         };
         let elsewhere = Elsewhere {
-            first: Address::Node(first, self.key),
-            listener: None,
+            desk: self.desk(),
+            asking: None,
+            first: Address::Node(first, key),
+            doors: Vec::new(),
+            door: None,
             links: vec![(Role::First, link)],
             log: None,
             delivery: self.payload.delivery,
@@ -313,16 +165,49 @@ impl Node {
         self.start(go, elsewhere, entries)
     }
 
-    fn start(self, go: Go, mut elsewhere: Elsewhere, entries: Option<Entries>) -> io::Result<u8> {
+    /// Finds the first node, and waits until it says that all are there.
+    fn join(&self) -> Result<Joined, NotFound> {
+        let (signals, pause) = (&self.signals, rendezvous::pause(self.nodes()));
+        // Longer than the first node waits, which may have come up later.
+        let until = Instant::now() + if self.payload.others.is_empty() { PATIENCE } else { BETWEEN } * 2;
+        let address = self.around.addresses.first().map_or("", String::as_str);
+        let knocking = Knocking { address, key: self.key, signals, until, pause };
+        let own = self.around.component.checked_sub(1).and_then(|other| self.payload.others.get(other));
+        let (first, mut link, key) = match own.and_then(|job| job.remote.as_ref()) {
+            None => knocking.knock().map(|(first, link)| (first, link, self.key))?,
+            Some(remote) => {
+                let file = self.around.workdir.join(inbox(&remote.name, remote.rank)).join(MEETING);
+                meeting::find(&file, &self.payload.secret, self.nodes(), signals, until)?
+            }
+        };
+        link.send(&FromNode::Here(Box::new(self.info())));
+        let mut entries = None;
+        loop {
+            match knocking.hear(&mut link)? {
+                ToNode::Names(hosts) => {
+                    let (right, made) = names::provide(&hosts, self.index, &self.state.dir);
+                    entries = made;
+                    link.send(&FromNode::Checked(right));
+                }
+                ToNode::Go(go) => return Ok((first, link, key, *go, entries)),
+            }
+        }
+    }
+
+    pub fn start(self, go: Go, mut elsewhere: Elsewhere, entries: Option<Entries>) -> io::Result<u8> {
         let mut job = self.job;
         let here = PathBuf::from(&job.request.work_dir);
         let workdir = Some((self.submitted, here.clone())).filter(|(there, here)| there != here);
-        job.placement = Some(go.placement);
-        job.start_time = Some(go.start);
+        let mut others = self.payload.others;
+        for (job, placement) in std::iter::once(&mut job).chain(&mut others).zip(go.placements) {
+            job.placement = Some(placement);
+            job.start_time = Some(go.start);
+            job.state = JobState::Running;
+        }
         let script = self.layout.dir.join("slurm_script");
         let moved = [(go.state, self.state.dir.clone()), (go.workdir, self.around.workdir), (go.directory, here)];
         let launch = Launch {
-            others: Vec::new(),
+            others,
             script: Some(script).filter(|_| job.request.kind == Kind::Batch),
             job,
             cluster: self.payload.cluster,
@@ -343,7 +228,7 @@ impl Node {
             }),
         };
         elsewhere.litter = Some(Litter { _entries: entries, _workdir: self.workdir, _state: self.state });
-        Agent::new(launch, self.layout, self.around.index, self.signals, Some(elsewhere))?.run()
+        Agent::new(launch, self.layout, self.index, self.signals, Some(elsewhere))?.run()
     }
 }
 
@@ -355,67 +240,7 @@ fn memory() -> u64 {
     limit.map_or_else(hardware::memory, |limit| limit.min(hardware::memory()))
 }
 
-/// All are there: what is decided, the connections, and what was written into `/etc/hosts`.
-type Met = (Go, Vec<(usize, Link)>, Option<Entries>);
-
-/// The job ends before it has begun.
-struct End {
-    state: JobState,
-    cancelled_by: Option<u32>,
-    message: Option<String>,
-    placement: Placement,
-}
-
-impl End {
-    /// Says so, where it is listened to.
-    fn tell(self, log: Option<Log>, delivery: Delivery) {
-        let Some(mut log) = log else {
-            self.message.iter().for_each(|text| output::message(io::stderr(), text));
-            return;
-        };
-        log.event(0, EventKind::Placed { placement: self.placement });
-        self.message.iter().filter(|_| delivery == Delivery::Copied).for_each(|text| log.message(text));
-        let (state, cancelled_by, exit) = (self.state, self.cancelled_by, ExitStatus::default());
-        log.event(0, EventKind::Ended { state, exit, derived_exit: exit, cancelled_by });
-        log.flush_all();
-    }
-}
-
-/// What the job has of its nodes.
-fn placement(shape: &Shape, hosts: &[Host], infos: &[Info]) -> Placement {
-    let made = |(index, host): (usize, &Host)| {
-        let info = infos.get(index).cloned().unwrap_or_default();
-        MadeNode { name: host.name.clone(), cpus: info.cpus, memory: info.memory, gpus: info.gpus }
-    };
-    let nodes: Vec<MadeNode> = hosts.iter().enumerate().map(made).collect();
-    let mut placement = shape.placement(&nodes);
-    for (share, info) in placement.nodes.iter_mut().zip(infos) {
-        for gres in share.gres.iter_mut().filter(|g| g.name == "gpu" && g.ids.len() == info.gpu_ids.len()) {
-            gres.ids = info.gpu_ids.iter().copied().collect::<IdSet>();
-        }
-    }
-    placement
-}
-
 /// The GPUs an outer job has left this one, where it names them by number.
-fn visible_gpus(variable: &str) -> Vec<u32> {
+pub(super) fn visible_gpus(variable: &str) -> Vec<u32> {
     variable.split(',').map(|id| id.trim().parse().ok()).collect::<Option<Vec<u32>>>().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gpus_are_those_that_an_outer_job_has_given() {
-        assert_eq!(visible_gpus("2,3"), [2, 3]);
-        assert_eq!(visible_gpus("GPU-1f,GPU-2e"), [0; 0]);
-        assert_eq!(visible_gpus(""), [0; 0]);
-        let shape = Shape { tasks: vec![1], cpus: Some(1), gpus: 2, ..Shape::default() };
-        let host = Host { name: "a".into(), address: String::new() };
-        let of =
-            |gpu_ids| placement(&shape, std::slice::from_ref(&host), &[Info { gpus: 2, gpu_ids, ..Info::default() }]);
-        assert_eq!(of(vec![2, 3]).nodes[0].gpus(), [2, 3].into_iter().collect());
-        assert_eq!(of(vec![2]).nodes[0].gpus(), [0, 1].into_iter().collect());
-    }
 }

@@ -1,7 +1,7 @@
 //! What SkyPilot tells a node of itself: its environment there.
 
-use super::names;
-use crate::{host::directory, job::env::Environment};
+use super::{COMPONENT, names};
+use crate::{agent::Meeting, host::directory, job::env::Environment};
 use sha2::{Digest, Sha256};
 use std::{env, io, net::IpAddr, os::unix::ffi::OsStrExt, path::PathBuf};
 
@@ -21,6 +21,8 @@ pub(super) struct Surroundings {
     pub gpus: u32,
     /// Which of the jobs that were submitted together (`SKYPILOT_JOB_RANK`).
     pub rank: u32,
+    /// Which component of a heterogeneous job.
+    pub component: usize,
     /// SkyPilot's number of the job (`SKYPILOT_MANAGED_JOB_ID`, else `SKYPILOT_INTERNAL_JOB_ID`, the cluster's); 0: none.
     pub job: u32,
     /// The run's name, the same on all its nodes (`SKYPILOT_TASK_ID`).
@@ -46,6 +48,11 @@ impl Surroundings {
         Ok(found)
     }
 
+    /// What the controller seals with, beside the program.
+    pub fn secret(&self) -> Option<[u8; 32]> {
+        super::payload::key(self.program.parent()?).ok()
+    }
+
     fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| variable(name).and_then(|v| v.trim().parse::<f64>().ok()).map_or(0, |n| n as u32);
         let listed = variable("SKYPILOT_NODE_IPS").unwrap_or_default();
@@ -59,6 +66,7 @@ impl Surroundings {
             listed,
             gpus: number("SKYPILOT_NUM_GPUS_PER_NODE"),
             rank: number("SKYPILOT_JOB_RANK"),
+            component: number(COMPONENT) as usize,
             job: match number("SKYPILOT_MANAGED_JOB_ID") {
                 0 => number("SKYPILOT_INTERNAL_JOB_ID"),
                 id => id,
@@ -70,9 +78,24 @@ impl Surroundings {
 
     /// What the agents of this run, and no other of the same submission, know each other by.
     pub fn key(&self, secret: &[u8; 32]) -> [u8; 32] {
-        let text = format!("\0{}\0{}\0{}", self.rank, self.task, self.listed);
-        Sha256::new().chain_update(b"skyslurm agents").chain_update(secret).chain_update(text).finalize().into()
+        key(self.rank, &self.task, &self.listed, secret)
     }
+
+    /// What the other components have to know of the first node.
+    pub fn meeting(&self) -> Meeting {
+        let address = self.addresses.first().cloned().unwrap_or_default();
+        Meeting { address, listed: self.listed.clone(), task: self.task.clone() }
+    }
+}
+
+/// The key of the run whose first node is at `meeting`.
+pub(super) fn key_at(meeting: &Meeting, secret: &[u8; 32]) -> [u8; 32] {
+    key(0, &meeting.task, &meeting.listed, secret) // what has components is no array
+}
+
+fn key(rank: u32, task: &str, listed: &str, secret: &[u8; 32]) -> [u8; 32] {
+    let text = format!("\0{rank}\0{task}\0{listed}");
+    Sha256::new().chain_update(b"skyslurm agents").chain_update(secret).chain_update(text).finalize().into()
 }
 
 /// The ports the first node tries to listen on, and the others to find it at, in this order.
@@ -115,6 +138,7 @@ mod tests {
         assert_eq!((seen.index, seen.gpus, seen.rank), (1, 8, 3));
         assert_eq!(seen.addresses, ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(self::seen(&[]).addresses, ["127.0.0.1"]);
+        assert_eq!(key_at(&self::seen(&[]).meeting(), &[1; 32]), self::seen(&[]).key(&[1; 32]));
     }
 
     #[test]

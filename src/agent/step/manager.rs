@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     agent::{Launch, agent::Agent},
-    job::{ExitStatus, Usage},
+    job::{ExitStatus, StepId, Usage},
 };
 use measure::Gathering;
 use nix::libc::{SIGKILL, SIGTERM};
@@ -57,6 +57,8 @@ struct Waiting {
 
 /// What a step has of one component: a step there, to accounting.
 struct Group {
+    /// What it is to accounting.
+    id: StepId,
     /// Which component of the job.
     component: usize,
     plan: Plan,

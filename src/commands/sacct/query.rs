@@ -2,9 +2,9 @@
 
 use super::narrow::Narrow;
 use crate::{
+    commands::who,
     controller::api::Filter,
-    host::user,
-    job::Job,
+    job::{Job, StepId},
     slurm::{
         array::{JobIdSpec, TaskSel},
         begin, hostlist,
@@ -162,11 +162,11 @@ impl Query {
     }
 
     /// Whether a step is shown.
-    pub fn shows_step(&self, job: &Job, step: &str) -> bool {
+    pub fn shows_step(&self, job: &Job, step: StepId) -> bool {
         !self.allocations
             // Of jobs that were asked for as waiting, nothing had begun (sacct.txt).
             && self.states.iter().any(|s| *s != JobState::Pending) | self.states.is_empty()
-            && (self.shows_job(job) || self.ids.iter().any(|id| id.step.as_deref() == Some(step) && is_named(id, job)))
+            && (self.shows_job(job) || self.ids.iter().any(|id| id.step.as_deref().is_some_and(|text| step.answers_to(text)) && is_named(id, job)))
     }
 }
 
@@ -224,14 +224,13 @@ fn states(text: &str) -> Result<Vec<JobState>, Refusal> {
 
 /// `--user`, `--allusers`. Without either a user sees their own jobs, root and who asks for ids all.
 fn users(options: &Options, by_id: bool) -> Result<Vec<u32>, Refusal> {
-    let uid = user::uid();
+    let uid = who::me();
     let Some(text) = options.get("user").filter(|_| !options.is_set("allusers")) else {
         let all = options.is_set("allusers") || by_id || uid == 0;
         return Ok(if all { Vec::new() } else { vec![uid] });
     };
     let find = |word: &String| {
-        let found = user::by_name(word).or_else(|| user::by_uid(word.parse().ok()?));
-        found.map(|user| user.uid).ok_or_else(|| Refusal::error(Sacct, 1, format!("Invalid user id: {word}")))
+        who::by_name_or_uid(word).ok_or_else(|| Refusal::error(Sacct, 1, format!("Invalid user id: {word}")))
     };
     split(text).iter().map(find).collect()
 }
@@ -355,7 +354,9 @@ mod tests {
     fn steps_alone_are_shown_alone() {
         let job = sample_jobs::job(112, |_| {}, JobState::Completed);
         let of = |words| {
-            query(words).map(|q| (q.shows_job(&job), q.shows_step(&job, "0"), q.shows_step(&job, "batch"))).unwrap()
+            query(words)
+                .map(|q| (q.shows_job(&job), q.shows_step(&job, StepId::Number(0)), q.shows_step(&job, StepId::Batch)))
+                .unwrap()
         };
         assert_eq!(of("-j 112"), (true, true, true));
         assert_eq!(of("-j 112.0"), (false, true, false));

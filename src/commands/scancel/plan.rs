@@ -2,7 +2,7 @@
 
 use crate::{
     agent::wire::Target,
-    host::user,
+    commands::who,
     slurm::{
         array::JobIdSpec,
         hostlist,
@@ -182,13 +182,12 @@ fn nodes(text: &str) -> Result<(String, Vec<String>), Refusal> {
 /// `--user` takes a name or an id; both must be somebody's.
 fn user_of(options: &Options) -> Result<Option<(String, u32)>, Refusal> {
     if options.is_set("me") {
-        let uid = user::uid();
+        let uid = who::me();
         return Ok(Some((uid.to_string(), uid)));
     }
     let Some(text) = options.get("user") else { return Ok(None) };
-    let found = user::by_name(text).or_else(|| user::by_uid(text.parse().ok()?));
-    match found {
-        Some(found) => Ok(Some((text.to_owned(), found.uid))),
+    match who::by_name_or_uid(text) {
+        Some(uid) => Ok(Some((text.to_owned(), uid))),
         None => Err(Refusal::error(Scancel, 1, format!("Invalid user name: {text}"))),
     }
 }

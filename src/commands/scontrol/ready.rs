@@ -3,18 +3,18 @@
 use super::{Words, sentences};
 use crate::{
     agent::wire::{self, Steps},
+    commands::who,
     commands::{
         ask::{self, AskError, Said},
-        srun::find,
+        srun::{afar, find},
     },
     controller::{
         api::{Change, Filter, Setting},
         client::Client,
     },
-    host::user,
     job::{Job, JobId},
     report::clock::{Clock, local},
-    slurm::{array::JobIdSpec, errno::Errno, hostlist, state::JobState, time::elapsed_sacct},
+    slurm::{array::JobIdSpec, errno::Errno, hostlist, options::Command, state::JobState, time::elapsed_sacct},
 };
 use std::time::Duration;
 
@@ -91,14 +91,18 @@ pub fn listpids(words: &Words) -> Result<Said, AskError> {
     let running = match id {
         Some(id) => vec![id],
         None => {
-            let filter = Filter { states: vec![JobState::Running], uids: vec![user::uid()], ..Filter::default() };
-            ask::jobs(&mut Client::connect()?, filter)?.iter().map(|job| job.id).collect()
+            let filter = Filter { states: vec![JobState::Running], uids: vec![who::me()], ..Filter::default() };
+            let jobs = ask::jobs(&mut Client::connect()?, filter)?;
+            // No way is opened that nobody asked for.
+            jobs.iter().filter(|job| !job.is_away() || afar::is(job.id)).map(|job| job.id).collect()
         }
     };
     let mut out = "PID      JOBID    STEPID   LOCALID GLOBALID\n".to_owned();
     let header = out.len();
     for id in running {
-        let Ok(steps) = find::connect(id).map_err(drop).and_then(|agent| wire::usage(agent, Steps::All).map_err(drop))
+        let Ok(steps) = find::connect(Command::Scontrol, id)
+            .map_err(drop)
+            .and_then(|agent| wire::usage(agent, Steps::All).map_err(drop))
         else {
             continue;
         };

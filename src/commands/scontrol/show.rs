@@ -222,7 +222,7 @@ fn steps(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
     };
     let step = wanted.as_ref().and_then(|id| id.step.as_deref());
     let running = jobs.iter().flat_map(|job| {
-        let steps = job.steps.iter().filter(|s| s.end.is_none() && step.is_none_or(|id| s.id.to_string() == id));
+        let steps = job.steps.iter().filter(|s| s.end.is_none() && step.is_none_or(|id| s.id.answers_to(id)));
         steps.map(move |step| (job, step))
     });
     if let Some(dump) = &words.dump {

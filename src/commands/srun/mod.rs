@@ -72,13 +72,13 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return code;
     }
     let job = plans.first().map_or(0, |plan| plan.request.job);
-    if afar::is(job)
-        && let Err(refusal) = Place::SkyPilot.refuse(&parsed.options)
-    {
-        return refuse(&refusal);
-    }
     match find::agent(job) {
         Ok(stream) => {
+            if afar::is(job)
+                && let Err(refusal) = Place::SkyPilot.refuse(&parsed.options)
+            {
+                return refuse(&refusal);
+            }
             for (plan, component) in plans.iter_mut().zip(&components) {
                 afar::settle(&mut plan.request, &component.options);
             }

@@ -5,7 +5,12 @@
 //! makes the cluster anew if it is just gone). The agent looks for what has arrived.
 
 use super::{client::Client, upload, vehicle::Vehicle};
-use crate::agent::{remote::inbox, wire::Control};
+use crate::agent::{
+    Meeting,
+    remote::{MEETING, inbox},
+    wire::Control,
+};
+use serde::Serialize;
 use std::{io, path::Path};
 
 /// Sends `control` as the `serial`th to the agent of what `vehicle` carries, with `rank` of those that share its name.
@@ -15,14 +20,32 @@ use std::{io, path::Path};
 pub async fn send(
     client: &Client,
     spool: &Path,
-    (vehicle, rank): (&Vehicle, u32),
+    to: (&Vehicle, u32),
     serial: u64,
     control: &Control,
 ) -> Result<(), String> {
+    bring(client, spool, to, &serial.to_string(), control).await
+}
+
+/// Tells the nodes of a further component where the first one waits for them.
+///
+/// # Errors
+/// Why it did not get there, in words.
+pub async fn invite(client: &Client, spool: &Path, vehicle: &Vehicle, meeting: &Meeting) -> Result<(), String> {
+    bring(client, spool, (vehicle, 0), MEETING, meeting).await
+}
+
+async fn bring(
+    client: &Client,
+    spool: &Path,
+    (vehicle, rank): (&Vehicle, u32),
+    file: &str,
+    content: &impl Serialize,
+) -> Result<(), String> {
     let name = vehicle.name.as_str();
-    let file = format!("{}/{serial}", inbox(name, rank));
-    let json = serde_json::to_vec(control).map_err(|e| e.to_string())?;
-    let zip = spool.join(format!("control-{name}-{rank}-{serial}.zip"));
+    let zip = spool.join(format!("control-{name}-{rank}-{file}.zip"));
+    let file = format!("{}/{file}", inbox(name, rank));
+    let json = serde_json::to_vec(content).map_err(|e| e.to_string())?;
     let id = upload::pack_one(&format!("{}/{file}", upload::WORKDIR), &json, &zip).map_err(|e| e.to_string())?;
     let sent = upload(client, &id, &zip).await;
     let _ = std::fs::remove_file(&zip);

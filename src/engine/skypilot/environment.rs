@@ -97,6 +97,13 @@ pub fn travelling(environment: &[u8], export: &ExportEnv, more: &[String]) -> Ve
     environment.to_block()
 }
 
+/// The part of `environment` that says something of the machine it is of.
+pub fn staying(environment: &[u8]) -> Vec<u8> {
+    let mut environment = Environment::parse(environment);
+    environment.retain(|name| STAY.iter().any(|pattern| matches(pattern, &String::from_utf8_lossy(name))));
+    environment.to_block()
+}
+
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(head) => name.starts_with(head),

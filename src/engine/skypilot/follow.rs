@@ -1,16 +1,17 @@
 //! One handed job, from its submission to its end: what its log says goes into the output files and to the controller,
 //! what the controller wants goes to its agent or to the server.
 
+pub mod component;
 mod orders;
 mod reading;
 
 use super::{
     group::{Group, Stage, rank},
     output::{self, Output},
-    shared::Shared,
+    shared::{Meet, Shared},
     submit,
     vehicle::{Seen, Status, Vehicle, Watch},
-    way_in::WayIn,
+    way_in::{Target, WayIn},
 };
 use crate::{
     agent::{Event, Layout, frame::Reader, wire::Control},
@@ -21,9 +22,20 @@ use crate::{
 use reading::{Attempt, next};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
-    sync::mpsc::{self, UnboundedReceiver},
+    sync::{
+        mpsc::{self, UnboundedReceiver},
+        oneshot, watch,
+    },
     time::Instant,
 };
+
+/// What is wanted of a followed job.
+pub enum Order {
+    /// By its agent.
+    Control(Control),
+    /// A way to its agent; what is answered when there is one, or never will be.
+    WayIn(oneshot::Sender<Result<(), String>>),
+}
 
 /// How a job ends of which nothing ever ran.
 pub const NEVER_RAN: ExitStatus = ExitStatus::exited(1);
@@ -45,6 +57,9 @@ const SLICE: Duration = Duration::from_secs(20);
 
 /// An agent that was asked to end its job has `KillWait` and this.
 const PATIENCE: Duration = Duration::from_secs(45);
+
+/// What is said to who wants to get into a job whose agent has not been heard of.
+const NOT_YET_RUNNING: &str = "its agent has not been heard of yet";
 
 /// Lines of others that are kept to explain a job that never began.
 const LINES: usize = 20;
@@ -70,6 +85,8 @@ struct Follow {
     is_placed: bool,
     /// The agent has said how the job ended.
     is_over: bool,
+    /// That was for want of a node: what SkyPilot makes anew of that is not wanted.
+    has_lost: bool,
     /// What was seen of it last.
     seen: Option<Seen>,
     attempt: Option<Attempt>,
@@ -78,10 +95,18 @@ struct Follow {
     /// The state it is to end in, and when the agent has had its time.
     ending: Option<(JobState, Instant)>,
     is_cancelled: bool,
-    /// A new time limit, for when the agent runs.
-    limit: Option<Control>,
+    /// New time limits, of components too, for when the agent runs.
+    limits: Vec<Control>,
+    /// How far it is with meeting its other components.
+    meet: Option<watch::Receiver<Meet>>,
     /// How an allocation's steps get to its nodes.
     way_in: Option<WayIn>,
+    /// How a managed job's agent is reached, once it has told.
+    target: Option<Target>,
+    /// Who wants to be let in.
+    askers: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Held by who opens a way.
+    opening: Arc<tokio::sync::Mutex<()>>,
     /// The allocation is ready once there is a way in.
     ready: Option<Event>,
     to_agent: Option<mpsc::UnboundedSender<Control>>,
@@ -89,7 +114,7 @@ struct Follow {
 }
 
 /// Follows a job that is being submitted with `group`.
-pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut orders: UnboundedReceiver<Control>) {
+pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut orders: UnboundedReceiver<Order>) {
     let rank = rank(&job);
     let mut stage = group.stage();
     let mut wanted: Vec<Control> = Vec::new();
@@ -121,7 +146,8 @@ pub async fn submitted(shared: Arc<Shared>, job: Job, group: Arc<Group>, mut ord
             changed = stage.changed() => if changed.is_err() { return },
             order = orders.recv() => match order {
                 None => return,
-                Some(order) => {
+                Some(Order::WayIn(answer)) => drop(answer.send(Err(NOT_YET_RUNNING.into()))),
+                Some(Order::Control(order)) => {
                     if let Some(state) = ended_by(&order) && group.withdraw(rank) {
                         shared.tell(job.id, gone(state, None));
                         return;
@@ -143,7 +169,7 @@ pub async fn adopted(
     shared: Arc<Shared>,
     job: Job,
     number: u32,
-    mut orders: UnboundedReceiver<Control>,
+    mut orders: UnboundedReceiver<Order>,
     wanted: Vec<Control>,
 ) {
     let layout = Layout::new(&shared.spool, job.id);
@@ -162,14 +188,19 @@ pub async fn adopted(
         lines: VecDeque::new(),
         events: Vec::new(),
         is_over: false,
+        has_lost: false,
         seen: None,
         attempt: None,
         tries: 0,
         retry_at: None,
         ending: None,
         is_cancelled: false,
-        limit: None,
+        limits: Vec::new(),
+        meet: job.het.map(|_| shared.meet(job.id)),
         way_in: None,
+        target: None,
+        askers: Vec::new(),
+        opening: Arc::default(),
         ready: None,
         to_agent: None,
         unreached: None,
@@ -186,6 +217,17 @@ async fn is_open(way_in: &mut Option<WayIn>) -> Result<(), String> {
         Some(way_in) => way_in.ready().await,
         None => std::future::pending().await,
     }
+}
+
+/// What has become of a component that will never come.
+async fn never(meet: &mut Option<watch::Receiver<Meet>>) -> String {
+    if let Some(meet) = meet
+        && let Ok(meet) = meet.wait_for(|meet| matches!(meet, Meet::Never(_))).await
+        && let Meet::Never(why) = meet.clone()
+    {
+        return why;
+    }
+    std::future::pending().await
 }
 
 async fn missed(unreached: &mut Option<UnboundedReceiver<Control>>) -> Control {
@@ -218,7 +260,7 @@ impl Follow {
     }
 
     /// Follows it to its end (`true`), or to ours.
-    async fn run(&mut self, orders: &mut UnboundedReceiver<Control>, wanted: Vec<Control>) -> bool {
+    async fn run(&mut self, orders: &mut UnboundedReceiver<Order>, wanted: Vec<Control>) -> bool {
         for order in wanted {
             if self.order(order).await {
                 return true;
@@ -226,11 +268,15 @@ impl Follow {
         }
         loop {
             let deadline = self.deadline();
-            let Self { watch, attempt, unreached, way_in, .. } = self;
+            let Self { watch, attempt, unreached, way_in, meet, .. } = self;
             let is_over = tokio::select! {
                 order = orders.recv() => match order {
                     None => return false,
-                    Some(order) => self.order(order).await,
+                    Some(Order::Control(order)) => self.order(order).await,
+                    Some(Order::WayIn(answer)) => {
+                        self.let_in(answer);
+                        false
+                    }
                 },
                 changed = watch.known.changed() => {
                     let seen = watch.known.borrow_and_update().clone();
@@ -246,6 +292,11 @@ impl Follow {
                     false
                 }
                 ready = is_open(way_in), if self.ready.is_some() => self.way_is_open(ready),
+                why = never(meet), if !self.is_placed => {
+                    self.never_began(why);
+                    self.cancel().await;
+                    true
+                }
                 () = tokio::time::sleep_until(deadline) => self.due().await,
             };
             if is_over {
@@ -262,7 +313,8 @@ impl Follow {
         // One that was cancelled before it had begun is ended already.
         let is_left = self.is_over || (self.vehicle.stays() && !self.is_cancelled);
         if is_over && is_left {
-            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared)));
+            let at_once = self.has_lost || self.vehicle.stays();
+            tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared), at_once));
         }
     }
 
@@ -363,22 +415,21 @@ impl Follow {
                 detail: Some("cancelled in SkyPilot".into()),
             },
             _ if self.is_placed => gone(JobState::NodeFail, Some(why)),
-            _ => {
-                let mut text = format!("SkyPilot could not start the job: {why}");
-                for line in &self.lines {
-                    text.push_str("\n  ");
-                    text.push_str(line);
-                }
-                output::say(&self.job, &text);
-                News::Gone {
-                    state: JobState::Failed,
-                    reason: Reason::JobLaunchFailure,
-                    exit: NEVER_RAN,
-                    detail: Some(why),
-                }
-            }
+            _ => return self.never_began(why),
         };
         self.tell(news);
+    }
+
+    /// Nothing of the job has run, and nothing will.
+    fn never_began(&self, why: String) {
+        let mut text = format!("SkyPilot could not start the job: {why}");
+        for line in &self.lines {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+        output::say(&self.job, &text);
+        let (state, reason) = (JobState::Failed, Reason::JobLaunchFailure);
+        self.tell(News::Gone { state, reason, exit: NEVER_RAN, detail: Some(why) });
     }
 }
 

@@ -104,9 +104,11 @@ impl Group {
     }
 
     /// Tells something of each job that is wanted.
-    pub fn each(&self, mut tell: impl FnMut(&Job)) {
+    pub fn each(&self, tell: impl FnMut(&Job)) {
         let unwanted = lock(&self.unwanted);
-        lock(&self.members).iter().filter(|m| !unwanted.contains(&rank(&m.job))).for_each(|m| tell(&m.job));
+        let members = lock(&self.members);
+        let wanted = members.iter().filter(|m| !unwanted.contains(&rank(&m.job)));
+        wanted.flat_map(|m| std::iter::once(&m.job).chain(&m.others)).for_each(tell);
     }
 }
 
@@ -126,7 +128,7 @@ mod tests {
 
     fn member(rank: u32) -> Start {
         let mut job = Job::new(100 + rank, Arc::new(Request::default()), 0);
-        job.remote = Some(Remote { name: "a".into(), rank, count: 3, id: None });
+        job.remote = Some(Remote { name: "a".into(), rank, count: 3, ..Remote::default() });
         Start { job, others: Vec::new(), script: None, environment: "/e".into(), again: false }
     }
 

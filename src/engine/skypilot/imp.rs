@@ -2,7 +2,7 @@
 
 use super::{
     client::{self, Client, Endpoint, EndpointError},
-    follow,
+    follow::{self, Order},
     group::Group,
     inventory::{self, Inventory},
     names::{self, Names},
@@ -10,13 +10,14 @@ use super::{
     shared::{Places, Shared},
     submit, sweep,
     task::{Carrier, Facts, Task},
+    together,
     vehicle::{Means, Vehicle},
     way_in,
 };
 use crate::{
-    agent::{Layout, wire::Control},
+    agent::{Layout, asking, remote::seal, wire::Control},
     config::{Config, PartitionConfig},
-    engine::{Candidate, Engine, Forecast, Given, Report, Schedule, Sending, Start, Unfit},
+    engine::{Candidate, Engine, Forecast, Given, Opening, Report, Schedule, Sending, Start, Unfit},
     host::directory,
     job::{Job, JobId, Kind, Needs, Node, Partition, Request, Shape},
     slurm::{errno::Errno, time::TimeLimit},
@@ -28,7 +29,10 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::{
+    mpsc::{self, UnboundedSender},
+    oneshot,
+};
 
 /// Jobs of an array that are submitted in one request, at most.
 const TOGETHER: u32 = 2000;
@@ -60,7 +64,7 @@ pub enum SkyPilotError {
 
 /// A job that was handed over.
 struct Handed {
-    orders: UnboundedSender<Control>,
+    orders: UnboundedSender<Order>,
     /// Those it is submitted with; `None`: a former controller did that.
     group: Option<Arc<Group>>,
 }
@@ -125,7 +129,10 @@ impl SkyPilot {
             kill_wait: config.controller.kill_wait,
             over_time_limit: config.controller.over_time_limit * 60,
             live: Mutex::default(),
+            meets: Mutex::default(),
             inventory,
+            names: names.clone(),
+            gates: way_in::gate::Gates::default(),
             reports,
         });
         Ok(Some(Self { shared, names, gathering: HashMap::new(), jobs: HashMap::new(), is_swept: false }))
@@ -133,6 +140,19 @@ impl SkyPilot {
 
     fn shape(&self, needs: &Needs, partition: &PartitionConfig) -> Result<Shape, String> {
         Shape::of(needs, partition.most_gpus())
+    }
+
+    /// The partition a candidate goes to.
+    fn partition_of(&self, candidate: &Candidate) -> Option<(String, PartitionConfig)> {
+        candidate.partitions.iter().find_map(|p| Some((p.clone(), self.shared.partition(p)?)))
+    }
+
+    /// A job is handed over now, and held until it is released.
+    fn hand(&mut self, job: &Job, orders: UnboundedSender<Order>, group: Option<Arc<Group>>) {
+        if let Some(remote) = &job.remote {
+            self.shared.hold(&remote.name);
+        }
+        self.jobs.insert(job.id, Handed { orders, group });
     }
 
     fn submit(&self, group: Arc<Group>) {
@@ -184,8 +204,12 @@ impl Engine for SkyPilot {
         // Which types there are is asked when the job is submitted.
         let any = [("any".to_owned(), vec![shape.gpus])];
         let facts = Facts { partition: &partition, settings: &self.shared.settings, shape: &shape, offered: &any };
-        let carrier = Carrier::Sealed { name: "job", payload: "", workdir: true };
+        let carrier = Carrier::Sealed { name: "job", payload: "", workdir: true, component: None };
         Task::of(request, &facts, &carrier).map(drop)
+    }
+
+    fn accepts_together(&self, jobs: &[Job]) -> Result<(), String> {
+        together::accepts(&self.shared, jobs)
     }
 
     fn remote_name(&self, job: &Job) -> String {
@@ -220,11 +244,14 @@ impl Engine for SkyPilot {
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, _now: i64) -> Schedule {
         // The server has a queue of its own: all that may start is handed over.
         let handed = queue.filter_map(|c| {
-            let (name, partition) = c.partitions.iter().find_map(|p| Some((p, self.shared.partition(p)?)))?;
+            let (name, partition) = self.partition_of(&c)?;
             let together = partition.pool.is_some() || self.shared.client.may_take_arrays();
             let count = c.count.min(TOGETHER);
             let (times, each) = if together { (1, count) } else { (count, 1) };
-            Some(std::iter::repeat_n((c.id, name.clone(), each), times as usize))
+            let others = c.others.iter().map(|other| Some((other.id, self.partition_of(other)?.0, 1)));
+            // All components or none.
+            let others = others.collect::<Option<Vec<_>>>()?;
+            Some(std::iter::repeat_n((c.id, name.clone(), each), times as usize).chain(others))
         });
         Schedule { handed: handed.flatten().collect(), ..Schedule::default() }
     }
@@ -246,8 +273,12 @@ impl Engine for SkyPilot {
         let group = Arc::clone(self.gathering.entry(remote.name.clone()).or_insert_with(make));
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::spawn(follow::submitted(Arc::clone(&self.shared), start.job.clone(), Arc::clone(&group), ordered));
-        self.jobs.insert(id, Handed { orders, group: Some(Arc::clone(&group)) });
-        self.shared.hold(&remote.name);
+        self.hand(&start.job, orders, Some(Arc::clone(&group)));
+        for job in &start.others {
+            let (orders, ordered) = mpsc::unbounded_channel();
+            tokio::spawn(follow::component::submitted(Arc::clone(&self.shared), job.clone(), group.stage(), ordered));
+            self.hand(job, orders, Some(Arc::clone(&group)));
+        }
         if group.add(start) {
             self.gathering.remove(&remote.name);
             self.submit(group);
@@ -267,17 +298,45 @@ impl Engine for SkyPilot {
     }
 
     fn adopt(&mut self, job: &Job) {
-        let Some((name, number)) = job.remote.as_ref().and_then(|r| Some((&r.name, r.id?))) else { return };
-        self.shared.hold(name);
-        let (orders, ordered) = mpsc::unbounded_channel();
-        tokio::spawn(follow::adopted(Arc::clone(&self.shared), job.clone(), number, ordered, Vec::new()));
-        self.jobs.insert(job.id, Handed { orders, group: None });
+        let Some(number) = job.remote.as_ref().and_then(|r| r.id) else { return };
+        let (shared, (orders, ordered)) = (Arc::clone(&self.shared), mpsc::unbounded_channel());
+        match job.leads() {
+            true => drop(tokio::spawn(follow::adopted(shared, job.clone(), number, ordered, Vec::new()))),
+            false => drop(tokio::spawn(follow::component::adopted(shared, job.clone(), number, ordered))),
+        }
+        self.hand(job, orders, None);
     }
 
     fn control(&mut self, job: JobId, control: Control) {
         if let Some(handed) = self.jobs.get(&job) {
-            let _ = handed.orders.send(control);
+            let _ = handed.orders.send(Order::Control(control));
         }
+    }
+
+    fn way_in(&mut self, job: JobId) -> Option<Opening> {
+        let (answer, opened) = oneshot::channel();
+        let orders = &self.jobs.get(&job)?.orders;
+        let _ = orders.send(Order::WayIn(answer));
+        Some(Box::pin(async { opened.await.unwrap_or_else(|_| Err("the job does not run any more".into())) }))
+    }
+
+    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
+        seal::open(sealed, &asking::question_about(job, number), &self.shared.key)
+    }
+
+    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+        let Some(orders) = self.jobs.get(&job).map(|handed| handed.orders.downgrade()) else { return };
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let Ok(frame) = answer.await else { return };
+            match seal::seal(&frame, &asking::answer_about(job, number), &shared.key) {
+                Ok(answer) => {
+                    let order = Order::Control(Control::Answer { number, answer });
+                    drop(orders.upgrade().map(|orders| orders.send(order)));
+                }
+                Err(error) => tracing::error!(job, %error, "answer not sealed"),
+            }
+        });
     }
 
     fn limit_changed(&mut self, job: &Job) {
@@ -285,7 +344,8 @@ impl Engine for SkyPilot {
             TimeLimit::Unlimited => None,
             TimeLimit::Minutes(minutes) => Some(minutes),
         };
-        self.control(job.id, Control::TimeLimit(minutes));
+        let component = job.het.map(|het| het.offset);
+        self.control(job.leader_id(), Control::TimeLimit(minutes).of(component));
     }
 
     fn release(&mut self, job: &Job) {
@@ -293,6 +353,10 @@ impl Engine for SkyPilot {
         if let Some(remote) = &job.remote {
             self.shared.let_go(&remote.name);
         }
+        if !job.leads() {
+            return; // it ends there with the first component
+        }
+        self.shared.forget_meet(job.id);
         // One that is still followed was ended here and goes on there.
         let number = job.remote.as_ref().and_then(|r| r.id).filter(|_| !handed.orders.is_closed());
         if let Some(number) = number {

@@ -230,7 +230,7 @@ pub async fn forecast(shared: &Shared, job: &Job, partition: &PartitionConfig) -
         false => Vec::new(),
     };
     let facts = Facts { partition, settings: &shared.settings, shape: &shape, offered: &offered };
-    let carrier = Carrier::Sealed { name: "test-only", payload: "", workdir: false };
+    let carrier = Carrier::Sealed { name: "test-only", payload: "", workdir: false, component: None };
     let task = Task::of(request, &facts, &carrier)?;
     let choices = client.optimize(&task.submission()).await.map_err(|e| e.to_string())?;
     let nodes = shape.tasks.len();

@@ -7,7 +7,7 @@
 mod bring;
 pub mod client;
 mod control;
-mod environment;
+pub mod environment;
 mod follow;
 mod group;
 mod imp;
@@ -19,6 +19,7 @@ mod shared;
 mod submit;
 mod sweep;
 pub mod task;
+mod together;
 pub mod upload;
 mod vehicle;
 pub mod way_in;

@@ -6,7 +6,7 @@ use super::{
     vehicle::Seen,
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -24,10 +24,13 @@ const SHARE: u32 = 3;
 /// What is known of one job there. `None`: nothing yet.
 pub type Known = Option<Seen>;
 
+/// Those who want to know, by number and task.
+type Watched = HashMap<(u32, u32), watch::Sender<Known>>;
+
 /// The jobs that are asked about.
 #[derive(Clone)]
 pub struct Poll {
-    jobs: Arc<Mutex<HashMap<u32, watch::Sender<Known>>>>,
+    jobs: Arc<Mutex<Watched>>,
     hurry: Arc<Notify>,
     reach: Arc<Mutex<Option<(i64, String)>>>,
 }
@@ -40,10 +43,11 @@ impl Poll {
         poll
     }
 
-    /// What is known of job `number`, from now on until the receiver is dropped.
-    pub fn watch(&self, number: u32) -> watch::Receiver<Known> {
+    /// What is known of a task of job `number`, from now on until the receiver is dropped. Only a job that is a group has more
+    /// than the first, 0.
+    pub fn watch(&self, number: u32, task: u32) -> watch::Receiver<Known> {
         let mut jobs = lock(&self.jobs);
-        let sender = jobs.entry(number).or_insert_with(|| watch::channel(None).0);
+        let sender = jobs.entry((number, task)).or_insert_with(|| watch::channel(None).0);
         let receiver = sender.subscribe();
         drop(jobs);
         self.hurry();
@@ -86,7 +90,8 @@ impl Poll {
             let numbers: Vec<u32> = {
                 let mut jobs = lock(&self.jobs);
                 jobs.retain(|_, sender| sender.receiver_count() > 0);
-                jobs.keys().copied().collect()
+                let numbers: BTreeSet<u32> = jobs.keys().map(|(number, _)| *number).collect();
+                numbers.into_iter().collect()
             };
             if numbers.is_empty() {
                 self.hurry.notified().await;
@@ -127,7 +132,7 @@ impl Poll {
         let jobs = lock(&self.jobs);
         let mut changed = false;
         for row in rows {
-            if let Some(sender) = jobs.get(&row.job_id) {
+            if let Some(sender) = jobs.get(&(row.job_id, row.task_id)) {
                 let seen = Seen::from(row);
                 changed |= sender.send_if_modified(|known| {
                     let is_new = known.as_ref() != Some(&seen);

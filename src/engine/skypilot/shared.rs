@@ -3,9 +3,12 @@
 use super::{
     client::{self, Client},
     inventory::Inventory,
+    names::Names,
     poll::Poll,
+    way_in::gate::Gates,
 };
 use crate::{
+    agent::Meeting,
     config::{PartitionConfig, SkypilotConfig},
     engine::{News, Report},
     job::JobId,
@@ -18,7 +21,7 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc::UnboundedSender};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc::UnboundedSender, watch};
 
 /// Work directories may be so large where nothing is configured, bytes.
 const WORKDIR_LIMIT: u64 = 10 << 30;
@@ -42,11 +45,47 @@ pub struct Shared {
     pub over_time_limit: u32,
     /// How many jobs of each name are handed over now, or wind down.
     pub live: Mutex<HashMap<String, u32>>,
+    /// How far the components of each heterogeneous job are with meeting each other, by its first one.
+    pub meets: Mutex<HashMap<JobId, watch::Sender<Meet>>>,
     pub inventory: Inventory,
+    pub names: Names,
+    /// The ways there are to managed jobs.
+    pub gates: Gates,
     pub reports: UnboundedSender<Report>,
 }
 
+/// How far the components of a heterogeneous job are with meeting each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Meet {
+    /// The first one's node has not said yet where it is.
+    #[default]
+    Ahead,
+    /// It waits for the others there.
+    At(Meeting),
+    /// They have met.
+    Met,
+    /// They never will: what has become of one of them.
+    Never(String),
+}
+
 impl Shared {
+    /// How far the components of the job that `leader` leads are, from now on.
+    pub fn meet(&self, leader: JobId) -> watch::Receiver<Meet> {
+        let mut meets = self.meets.lock().unwrap_or_else(PoisonError::into_inner);
+        meets.entry(leader).or_default().subscribe()
+    }
+
+    /// They are this far.
+    pub fn note_meet(&self, leader: JobId, meet: Meet) {
+        let mut meets = self.meets.lock().unwrap_or_else(PoisonError::into_inner);
+        meets.entry(leader).or_default().send_replace(meet);
+    }
+
+    /// Nobody asks any more.
+    pub fn forget_meet(&self, leader: JobId) {
+        self.meets.lock().unwrap_or_else(PoisonError::into_inner).remove(&leader);
+    }
+
     /// Tells the controller something.
     pub fn tell(&self, job: JobId, news: News) {
         let _ = self.reports.send(Report { job, news });

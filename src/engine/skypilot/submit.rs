@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     agent::remote::{Delivery, Payload},
+    config::PartitionConfig,
     engine::{News, Start},
     job::{Job, Needs, Shape},
     slurm::{reason::Reason, state::JobState},
@@ -35,6 +36,9 @@ const LOOKS: [Duration; 4] = [Duration::ZERO, Duration::from_secs(2), Duration::
 
 /// The longest pause between attempts to reach the server.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What is said of a heterogeneous job where the server takes no groups.
+pub(super) const NO_GROUPS: &str = "a heterogeneous job is a job group there, which SkyPilot has from 0.11.2 on";
 
 /// Why a submission cannot be made.
 pub(super) enum Trouble {
@@ -108,6 +112,9 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -
         return Ok(Stage::Apart);
     }
     let Some(first) = members.first() else { return Ok(Stage::Failed("withdrawn".into())) };
+    if !first.others.is_empty() && !client.takes_groups().await? {
+        return Err(Trouble::Final(NO_GROUPS.into()));
+    }
     let (task, blob) = prepare(shared, group, first, &members).await?;
     group.files_are_done();
     let launch = Launch { task: &task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
@@ -135,33 +142,53 @@ async fn look_up(client: &Client, group: &Group) -> Result<Option<Vec<u32>>, Tro
     Ok(None)
 }
 
-/// The task of a group, and the blob with its files, which the server has then.
+/// What is known of the nodes of a job, or of one component.
+struct Nodes {
+    partition: PartitionConfig,
+    shape: Shape,
+    offered: Vec<(String, Vec<u32>)>,
+}
+
+impl Nodes {
+    async fn of(shared: &Shared, job: &Job) -> Result<Self, Trouble> {
+        let partition = shared
+            .partition(&job.partition)
+            .ok_or_else(|| Trouble::Final(format!("partition {} is gone from the configuration", job.partition)))?;
+        let shape = Shape::of(&Needs::of(&job.request, None), partition.most_gpus()).map_err(Trouble::Final)?;
+        let offered = match shape.gpus > 0 && shape.gpu_type.is_none() && partition.gpu_type.is_none() {
+            true => shared.offered(&partition).await?,
+            false => Vec::new(),
+        };
+        Ok(Self { partition, shape, offered })
+    }
+}
+
+/// The task of a group, or the tasks of a heterogeneous job, and the blob with the files, which the server has then.
 async fn prepare(
     shared: &Arc<Shared>,
     group: &Group,
     first: &Start,
     members: &[Start],
 ) -> Result<(String, String), Trouble> {
-    let partition = shared
-        .partition(&first.job.partition)
-        .ok_or_else(|| Trouble::Final(format!("partition {} is gone from the configuration", first.job.partition)))?;
+    let jobs: Vec<&Job> = std::iter::once(&first.job).chain(&first.others).collect();
+    let mut nodes = Vec::new();
+    for job in &jobs {
+        nodes.push(Nodes::of(shared, job).await?);
+    }
     let request = &first.job.request;
-    let needs = Needs::of(request, None);
-    let shape = Shape::of(&needs, partition.most_gpus()).map_err(Trouble::Final)?;
-    let offered = match shape.gpus > 0 && shape.gpu_type.is_none() && partition.gpu_type.is_none() {
-        true => shared.offered(&partition).await?,
-        false => Vec::new(),
-    };
     let read = |path: &Path| fs::read(path).map_err(|e| Trouble::Here(format!("{}: {e}", path.display())));
     let script = first.script.as_deref().map(read).transpose()?.unwrap_or_default();
     let environment = read(&first.environment)?;
     let environment = environment::travelling(&environment, &request.export, &shared.settings.keep_home);
-    let delivery = if partition.sees(&request.work_dir) { Delivery::Shared } else { Delivery::Copied };
-    let workdir = partition.copies(&request.work_dir).then(|| request.work_dir.clone());
+    let partition = nodes.first().map(|nodes| &nodes.partition);
+    let is_seen = partition.is_some_and(|partition| partition.sees(&request.work_dir));
+    let is_copied = partition.is_some_and(|partition| partition.copies(&request.work_dir));
+    let workdir = is_copied.then(|| request.work_dir.clone());
     let payload = Payload {
         job: first.job.clone(),
         elements: elements(group, members),
-        shape: shape.clone(),
+        others: first.others.clone(),
+        shapes: nodes.iter().map(|nodes| nodes.shape.clone()).collect(),
         script,
         environment,
         cluster: shared.cluster.clone(),
@@ -169,20 +196,30 @@ async fn prepare(
         kill_wait: shared.kill_wait,
         over_time_limit: shared.over_time_limit,
         modules: shared.settings.modules.iter().map(|(n, c)| (n.clone(), c.clone())).collect(),
-        delivery,
+        delivery: if is_seen { Delivery::Shared } else { Delivery::Copied },
     };
     let sealed = payload.seal(&shared.key).map_err(Trouble::here)?;
     let file = group.name.clone();
     let large = (sealed.len() > IN_VARIABLE).then(|| sealed.clone().into_bytes());
     let said = if large.is_some() { format!("@{file}") } else { sealed };
-    let carrier = Carrier::Sealed { name: &group.name, payload: &said, workdir: workdir.is_some() };
-    let facts = Facts { partition: &partition, settings: &shared.settings, shape: &shape, offered: &offered };
-    let mut task = Task::of(request, &facts, &carrier).map_err(Trouble::Final)?;
-    if group.means == Means::Cluster {
-        task.ends_when_idle(&partition.infra.0);
+    let mut tasks = Vec::new();
+    for (job, Nodes { partition, shape, offered }) in jobs.iter().zip(&nodes) {
+        let name = job.remote.as_ref().map_or("", |remote| &remote.name);
+        let component = job.het.map(|het| het.offset);
+        let carrier = Carrier::Sealed { name, payload: &said, workdir: workdir.is_some(), component };
+        let facts = Facts { partition, settings: &shared.settings, shape, offered };
+        let mut task = Task::of(&job.request, &facts, &carrier).map_err(Trouble::Final)?;
+        if group.means == Means::Cluster {
+            task.ends_when_idle(&partition.infra.0);
+        }
+        tasks.push(task);
     }
     let blob = bring(shared, workdir.map(PathBuf::from), large.map(|bytes| (file, bytes))).await?;
-    Ok((task.submission(), blob))
+    let text = match tasks.as_slice() {
+        [task] => task.submission(),
+        tasks => Task::group(&group.name, tasks),
+    };
+    Ok((text, blob))
 }
 
 /// The elements by rank; none for a job that is no array.

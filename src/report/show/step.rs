@@ -2,16 +2,18 @@
 
 use super::{Record, Style};
 use crate::{
-    job::{Job, Step, StepId},
+    job::{Job, Step},
     report::{clock::Clock, job_values::step_tres},
     slurm::hostlist,
 };
 
 /// Appends the record of a step.
 pub fn step(job: &Job, step: &Step, clock: &Clock, style: Style, out: &mut String) {
-    let numbered = matches!(step.id, StepId::Number(_));
+    let numbered = step.id.is_numbered();
     let mut record = Record::new(style, out);
-    record.put("StepId", format!("{}.{}", job.shown_id(0), step.id)).number("UserId", job.request.user.uid);
+    // Of a component of a heterogeneous job it is the id of its own that is shown.
+    let id = if job.het.is_some() { job.id.to_string() } else { job.shown_id(0).to_string() };
+    record.put("StepId", format!("{id}.{}", step.id)).number("UserId", job.request.user.uid);
     record.with("StartTime", |out| clock.write(step.start, out)).fixed("TimeLimit=UNLIMITED").line();
     record.put("State", step.state.name()).put("Partition", &job.partition);
     record.put("NodeList", hostlist::compress_sorted(&step.nodes)).line();
@@ -28,7 +30,7 @@ pub fn step(job: &Job, step: &Step, clock: &Clock, style: Style, out: &mut Strin
 mod tests {
     use super::*;
     use crate::{
-        job::{ExitStatus, Usage},
+        job::{ExitStatus, StepId, Usage},
         report::{clock::utc, sample_jobs},
         slurm::state::JobState,
     };

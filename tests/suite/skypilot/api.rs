@@ -115,7 +115,8 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
                 let state = shared.lock();
                 on_cluster(&state, &body["cluster_name"]).map(|j| j.id)
             } else {
-                Ok(body["job_id"].as_u64().unwrap_or_default() as u32)
+                let part = body["task"].as_u64().unwrap_or_default();
+                Ok(part_of(&shared.lock(), body["job_id"].as_u64().unwrap_or_default() as u32, part as u32))
             };
             let record = Record { created: now(), ..Record::default() };
             shared.with(|s| s.requests.insert(id.clone(), record));
@@ -228,7 +229,9 @@ fn get(shared: &Shared, id: &str) -> (u16, Value) {
 }
 
 fn launch(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
-    let task = Arc::new(Task::parse(body["task"].as_str().unwrap_or_default())?);
+    let (name, tasks) = Task::parse_all(body["task"].as_str().unwrap_or_default())?;
+    let tasks: Vec<Arc<Task>> = tasks.into_iter().map(Arc::new).collect();
+    let task = tasks.first().cloned().ok_or(("ValueError", "no task".to_owned()))?;
     if let Some(cluster) =
         task.infra.strip_prefix("slurm/").and_then(|rest| rest.split('/').next()).filter(|c| *c != "lab")
     {
@@ -241,8 +244,21 @@ fn launch(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal>
     }
     let blob = files_for(shared, &task, body)?;
     let count = body["num_jobs"].as_u64().unwrap_or(1) as u32;
-    let ids: Vec<u32> = shared
-        .with(|s| (0..count).map(|rank| jobs::add(s, task.clone(), rank, count, body, Some(blob.clone()))).collect());
+    let new =
+        |task: &Arc<Task>, rank, group| jobs::New { task: task.clone(), rank, count, blob: Some(blob.clone()), group };
+    if tasks.len() > 1 {
+        let ids = shared.with(|s| {
+            let mut ids: Vec<u32> = Vec::new();
+            for (part, task) in (0..).zip(&tasks) {
+                let group = Some((name.clone(), part, ids.first().copied()));
+                ids.push(jobs::add(s, new(task, 0, group), body));
+            }
+            ids
+        });
+        jobs::begin(shared, &ids);
+        return Ok(json!({ "job_id": [ids[0]], "handle": "gASV" }));
+    }
+    let ids: Vec<u32> = shared.with(|s| (0..count).map(|rank| jobs::add(s, new(&task, rank, None), body)).collect());
     jobs::begin(shared, &ids);
     Ok(json!({ "job_id": ids, "handle": "gASV" }))
 }
@@ -253,10 +269,8 @@ fn cancel(shared: &Arc<Shared>, body: &Value, id: &str) -> Result<Value, Refusal
     let wanted: Vec<u32> =
         body["job_ids"].as_array().into_iter().flatten().filter_map(Value::as_u64).map(|j| j as u32).collect();
     shared.with(|s| {
-        for job in s
-            .jobs
-            .values_mut()
-            .filter(|j| !is_over(j.status) && (wanted.contains(&j.id) || body["name"] == j.task.name))
+        for job in
+            s.jobs.values_mut().filter(|j| !is_over(j.status) && (wanted.contains(&j.number) || body["name"] == j.name))
         {
             job.order = Some(Order::Cancel(why.clone()));
         }
@@ -267,7 +281,12 @@ fn cancel(shared: &Arc<Shared>, body: &Value, id: &str) -> Result<Value, Refusal
 fn events(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
     let job = body["job_id"].as_u64().unwrap_or_default() as u32;
     let limit = body["limit"].as_u64().unwrap_or(u64::MAX) as usize;
-    Ok(shared.lock().jobs.get(&job).map_or(json!([]), |j| j.events.iter().take(limit).cloned().collect()))
+    let state = shared.lock();
+    let events = state.jobs.values().filter(|j| j.number == job).flat_map(|j| &j.events);
+    let mut events: Vec<Value> = events.cloned().collect();
+    events.sort_by_key(|event| std::cmp::Reverse(event["timestamp"].as_str().map(str::to_owned)));
+    events.truncate(limit);
+    Ok(events.into())
 }
 
 fn queue(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
@@ -280,9 +299,9 @@ fn queue(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> 
     let all_users = body["all_users"].as_bool() == Some(true);
     let wanted = |job: &&Job| {
         job.own_cluster.is_none()
-            && has(&body["job_ids"], json!(job.id))
+            && has(&body["job_ids"], json!(job.number))
             && has(&body["statuses"], json!(job.status))
-            && body["name_match"].as_str().is_none_or(|m| job.task.name.contains(m))
+            && body["name_match"].as_str().is_none_or(|m| job.name.contains(m))
             && (body["skip_finished"].as_bool() != Some(true) || !is_over(job.status))
             && (all_users || body["env_vars"]["SKYPILOT_USER_ID"].as_str().is_none_or(|h| h == job.user_hash))
     };
@@ -313,7 +332,7 @@ fn row(job: &Job, fields: Option<&Vec<Value>>) -> Value {
     let duration = job.start_at.map_or(0.0, |start| job.end_at.unwrap_or_else(now) - start);
     let nodes: Vec<String> = (1..=job.task.nodes).map(|n| format!("job{}-n{n}", job.id)).collect();
     let mut row = json!({
-        "_job_id": job.id, "job_id": job.id, "task_id": 0, "job_name": job.task.name, "task_name": job.task.name,
+        "_job_id": job.number, "job_id": job.number, "task_id": job.part, "job_name": job.name, "task_name": job.task.name,
         "job_duration": duration, "workspace": "default", "status": job.status, "schedule_state": job.schedule_state,
         "resources": resources, "cluster_resources": known(&resources), "cluster_resources_full": known(&resources),
         "cloud": known("Slurm"), "region": known("lab"), "zone": known("main"), "infra": known("Slurm (lab)"),
@@ -329,7 +348,7 @@ fn row(job: &Job, fields: Option<&Vec<Value>>) -> Value {
     }
     let Some(fields) = fields else { return row };
     // `task_id` is there, and null unless it was asked for.
-    let mut few = Map::from_iter([("job_id".to_owned(), json!(job.id)), ("task_id".into(), Value::Null)]);
+    let mut few = Map::from_iter([("job_id".to_owned(), json!(job.number)), ("task_id".into(), Value::Null)]);
     for field in fields.iter().filter_map(Value::as_str) {
         few.insert(field.into(), row[field].clone());
     }
@@ -347,6 +366,11 @@ fn exec(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> {
         }
     }
     Ok(json!({ "job_id": if task.run.is_empty() { Value::Null } else { json!(2) }, "handle": "gASV" }))
+}
+
+/// What a task of a job is found by.
+pub fn part_of(state: &State, number: u32, part: u32) -> u32 {
+    state.jobs.values().find(|j| (j.number, j.part) == (number, part)).map_or(number, |j| j.id)
 }
 
 /// The same, with all that the task wants of it.

@@ -34,7 +34,7 @@ pub fn launch(shared: &Arc<Shared>, body: &Value, request: &str) -> Result<Value
         // One of this name that is there is made what it was.
         let known = of_name(s, name).map(|j| j.id);
         known.unwrap_or_else(|| {
-            let id = jobs::add(s, task, 0, 1, body, Some(blob));
+            let id = jobs::add(s, jobs::New { task, rank: 0, count: 1, blob: Some(blob), group: None }, body);
             s.jobs.get_mut(&id).into_iter().for_each(|j| j.status = QUEUED);
             id
         })
@@ -72,7 +72,7 @@ fn begin(shared: &Arc<Shared>, id: u32) -> Result<(), Refusal> {
         job.runs = 1;
         job.start_at = Some(now());
         let stamp = "2026-11-20-11-37-05-740348".into();
-        let facts = Facts { job: id, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
+        let facts = Facts { job: id, task: 0, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
         (job.task.clone(), job.blob.clone(), job.homes.clone(), facts)
     });
     let failed = |why: String| ("CommandError", why);
@@ -149,14 +149,22 @@ pub fn status(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refu
     let credentials = wants_credentials.then(|| way::credentials(shared));
     let state = shared.lock();
     let names = body["cluster_names"].as_array();
+    // Those of managed jobs are told to who wants to know more.
+    let all = body["env_vars"]["SKYPILOT_DEBUG"] == "1";
     let wanted = |job: &&Job| {
-        let is_named = names.is_none_or(|names| names.iter().any(|n| n.as_str() == job.own_cluster.as_deref()));
-        job.own_cluster.is_some() && job.status != QUEUED && job.status != GONE && is_named
+        let is_named = names.is_none_or(|names| names.iter().any(|n| n.as_str() == Some(&*job.cluster())));
+        let is_there = match &job.own_cluster {
+            Some(_) => job.status != QUEUED && job.status != GONE,
+            None => all && job.cluster_is_up,
+        };
+        is_named && is_there
     };
     let row = |job: &Job| {
         json!({
-            "name": job.cluster(), "launched_at": now() as u64, "status": job.status, "autostop": -1, "to_down": false,
-            "user_hash": job.user_hash, "user_name": job.user, "workspace": "default", "is_managed": false,
+            "name": job.cluster(), "launched_at": now() as u64,
+            "status": if job.own_cluster.is_some() { job.status } else { UP }, "autostop": -1, "to_down": false,
+            "user_hash": job.user_hash, "user_name": job.user, "workspace": "default",
+            "is_managed": job.own_cluster.is_none(),
             "init_status_reason": (job.status == INIT).then_some("Setting up SkyPilot runtime on cluster"),
             "nodes": job.task.nodes, "cloud": "Slurm", "region": "lab", "resources_str": "1x(cpus=1, mem=1, ...)",
             "handle": "gAROLg==", "credentials": credentials,

@@ -5,6 +5,7 @@ use super::lab::SkyLab;
 use sha2::{Digest, Sha256};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    process::Stdio,
     sync::Mutex,
     thread,
     time::Instant,
@@ -37,7 +38,7 @@ macro_rules! bodies {
 
 bodies! {
     output_is_exact two_nodes array exit_codes cancel requeue stderr_apart large_output work_directory environment
-    a_signal_reaches_a_trap queries allocation without_a_shell
+    a_signal_reaches_a_trap queries inside into_a_running_job het allocation without_a_shell
 }
 
 /// A server of the test's own that a body can run before, if there is one here.
@@ -376,6 +377,112 @@ fn queries(lab: &SkyLab) -> Check<'_> {
         assert_eq!(large.code, 1, "{large:?}");
         at.sh(&format!("scancel {job}")).ok();
         at.lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    })
+}
+
+fn into_a_running_job(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("inside");
+    let step = "echo up; until [ -e end ]; do sleep 0.2; done; echo seen";
+    let job = at.submit("-N2 -o out", &format!("srun -N1 -n1 bash -c '{step}'; srun -N1 -n1 sleep 3600; echo step $?"));
+    Box::new(move || {
+        at.until_file("out", "up\n");
+        at.lab.until_state(job, "RUNNING");
+        let begun = Instant::now();
+        let line = "srun --overlap -N2 -l bash -c 'echo $SLURM_JOB_ID $SLURM_NODEID' | sort";
+        let inside = at.sh(&line.replace("srun", &format!("srun --jobid={job}")));
+        assert_eq!(inside.stdout, format!("0: {job} 0\n1: {job} 1\n"), "{inside:?}");
+        crate::harness::say(&format!("into a running job: {} ms", begun.elapsed().as_millis()));
+        assert!(at.sh(&format!("sstat -n -P -o jobid,ntasks {job}.0")).ok().starts_with(&format!("{job}.0|1")));
+        assert!(at.sh(&format!("scontrol listpids {job}.0")).ok().contains(&format!(" {job} ")));
+        at.file("brought", "to the nodes");
+        at.sh(&format!("sbcast -f -j {job} brought /tmp/skyslurm-brought-{job}")).ok();
+        let there = format!("srun --jobid={job} --overlap -N2 bash -c 'cat /tmp/skyslurm-brought-{job}; echo'");
+        assert_eq!(at.sh(&there).ok(), "to the nodes\nto the nodes\n");
+        at.sh(&format!("rm -f /tmp/skyslurm-brought-{job}"));
+        let mut watching = at.lab.command("sattach");
+        let watching = watching.arg(format!("{job}.0")).current_dir(&at.dir).stdout(Stdio::piped()).spawn().unwrap();
+        at.sh(&format!("srun --jobid={job} --overlap -N1 -n1 bash -c 'touch end'")).ok();
+        let watched = watching.wait_with_output().unwrap();
+        assert!(watched.status.success() && watched.stdout.ends_with(b"seen\n"), "{watched:?}");
+        at.lab.until_true("step 1 or later", || {
+            at.sh(&format!("squeue -h -s -j {job} -o %i,%j")).stdout.contains("sleep")
+        });
+        let steps = at.sh(&format!("squeue -h -s -j {job} -o %i,%j")).stdout;
+        let step = steps.lines().find_map(|line| line.strip_suffix(",sleep")).unwrap().to_owned();
+        at.sh(&format!("scancel {step}")).ok();
+        at.until_file("out", "step ");
+        at.lab.until_accounted(job, "COMPLETED|0:0");
+    })
+}
+
+fn inside(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("inside");
+    at.file("data", "there\n");
+    // On the second node as on the first; what is submitted runs where this was; and the usual end of a training run.
+    let script = "squeue -h -j $SLURM_JOB_ID -o '%i %t %D'\n\
+        [ -n \"$SLURM_RESTART_COUNT\" ] && exit\n\
+        squeue --me -h -o %j\nlast=$(scontrol show hostnames | tail -n 1)\n\
+        srun -N1 -n1 -w $last squeue -h -j $SLURM_JOB_ID -o %j\n\
+        sbatch --parsable -J next -o next.out --wrap 'cat data; echo $EPOCH'\n\
+        export EPOCH=3; sbatch --parsable -J next -d singleton -o more.out --wrap 'pwd -P | wc -l; echo $EPOCH'\n\
+        (cd / && sbatch --wrap true) 2>&1; echo $?; salloc -n1 true 2>&1; echo $?\n\
+        scontrol update job $SLURM_JOB_ID comment=deep; scontrol show job $SLURM_JOB_ID | grep -o 'Comment=[a-z]*'\n\
+        scontrol requeue $SLURM_JOB_ID; sleep 3600";
+    let job = at.submit("-J first -N2 --ntasks-per-node=1 --requeue --open-mode=append -o out", script);
+    Box::new(move || {
+        at.lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | tail -1"), "COMPLETED|0:0");
+        let (next, more) = (job + 1, job + 2);
+        at.lab.until_accounted(next, "COMPLETED|0:0");
+        at.lab.until_accounted(more, "COMPLETED|0:0");
+        let text = at.read("out");
+        let dir = at.dir.display();
+        let told = format!(
+            "{job} R 2\nfirst\nfirst\n{next}\n{more}\n\
+             sbatch: error: / is a directory of this node alone: submit from the job's directory ({dir})\n\
+             sbatch: error: Batch job submission failed: Requested operation not supported on this system\n1\n"
+        );
+        assert!(text.starts_with(&told), "{text}");
+        let rest = text.get(told.len()..).unwrap_or_default();
+        assert!(rest.contains("could not be reached from there: use sbatch\n"), "{text}");
+        assert!(rest.contains("\n1\nComment=deep\n"), "{text}");
+        assert!(rest.ends_with(&format!("{job} R 2\n")), "{text}");
+        assert_eq!((at.read("next.out"), at.read("more.out")), ("there\n\n".into(), "1\n3\n".into()));
+        let parents = at.sh(&format!("sacct -X -n -P -D -j {job} -o state")).stdout;
+        assert_eq!(parents.lines().count(), 2, "{parents}");
+        assert_eq!(at.sh("sacct -X -n -a -S now-1day -o jobid").stdout.lines().count(), 3);
+    })
+}
+
+fn het(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("het");
+    at.file("data", "there as well\n");
+    let show = "echo $SLURM_PROCID of $SLURM_NTASKS, on $SLURM_NODEID of $SLURM_NNODES";
+    let job = at.submit(
+        "-n2 -o out : -N2 --ntasks-per-node=1",
+        &format!(
+            "echo $SLURM_HET_SIZE $SLURM_JOB_ID_HET_GROUP_1 $SLURM_NTASKS $SLURM_NTASKS_HET_GROUP_1 $SLURM_JOB_NUM_NODES_HET_GROUP_1\n\
+             srun -l --het-group=0,1 bash -c '{show}' | sort\n\
+             srun -n1 bash -c '{show}; cat data' : -n2 true\n\
+             for group in $SLURM_JOB_NODELIST_HET_GROUP_0 $SLURM_JOB_NODELIST_HET_GROUP_1; do\n\
+             for n in $(scontrol show hostnames $group); do getent hosts $n > /dev/null && echo found; done; done\n\
+             srun --het-group=1 bash -c 'getent hosts '$SLURMD_NODENAME' > /dev/null && echo there; exit $((SLURM_PROCID * 3))'",
+        ),
+    );
+    Box::new(move || {
+        at.lab.until_accounted(job, "FAILED|3:0\nFAILED|3:0");
+        let wanted = format!(
+            "2 {} 2 2 2\n0: 0 of 4, on 0 of 3\n1: 1 of 4, on 0 of 3\n2: 2 of 4, on 1 of 3\n3: 3 of 4, on 2 of 3\n\
+             0 of 3, on 0 of 3\nthere as well\nfound\nfound\nfound\nthere\nthere\n",
+            job + 1
+        );
+        let out = at.read("out");
+        let said: Vec<&str> = out.lines().filter(|line| !line.starts_with("srun: error: ")).collect();
+        assert_eq!(said.join("\n") + "\n", wanted, "{out}");
+        let steps = at.sh(&format!("sacct -n -P -j {job} -o jobid,state,nnodes")).stdout;
+        let of = |component: u32, nodes: u32| {
+            format!("{job}+{component}.0|COMPLETED|{nodes}\n{job}+{component}.1|COMPLETED|{nodes}\n")
+        };
+        assert!(steps.contains(&of(0, 1)) && steps.contains(&of(1, 2)), "{steps}");
     })
 }
 

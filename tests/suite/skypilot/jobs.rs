@@ -26,7 +26,14 @@ pub enum Order {
 
 /// A managed job, or the first job of a cluster.
 pub struct Job {
+    /// What it is found by here.
     pub id: u32,
+    /// The number the server gave it: that of its group.
+    pub number: u32,
+    /// Which task of its group.
+    pub part: u32,
+    /// Its group's name, else its own.
+    pub name: String,
     /// The cluster's name, if that was launched by itself: the job is no managed one.
     pub own_cluster: Option<String>,
     pub task: Arc<Task>,
@@ -71,14 +78,14 @@ pub fn is_over(status: &str) -> bool {
 impl Job {
     /// The name of its cluster.
     pub fn cluster(&self) -> String {
-        self.own_cluster.clone().unwrap_or_else(|| cluster(&self.task.name, self.id))
+        self.own_cluster.clone().unwrap_or_else(|| cluster(&self.task.name, self.number))
     }
 
     fn event(&mut self, status: &str, code: Option<&str>, reason: &str) {
         let time = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
         self.events.insert(
             0,
-            json!({ "spot_job_id": self.id, "task_id": 0, "new_status": status, "code": code, "reason": reason, "timestamp": time }),
+            json!({ "spot_job_id": self.number, "task_id": self.part, "new_status": status, "code": code, "reason": reason, "timestamp": time }),
         );
     }
 
@@ -104,12 +111,34 @@ impl Job {
     }
 }
 
+/// What is launched.
+pub struct New {
+    pub task: Arc<Task>,
+    pub rank: u32,
+    pub count: u32,
+    pub blob: Option<PathBuf>,
+    /// Its group's name, which task of it, and its number, once the first has it.
+    pub group: Option<(String, u32, Option<u32>)>,
+}
+
+/// Where what further tasks of groups are found by begins.
+const FURTHER: u32 = 1_000_000;
+
 /// A job that was launched.
-pub fn add(state: &mut State, task: Arc<Task>, rank: u32, count: u32, of: &Value, blob: Option<PathBuf>) -> u32 {
-    let id = state.jobs.last_key_value().map_or(1, |(id, _)| id + 1);
+pub fn add(state: &mut State, new: New, of: &Value) -> u32 {
+    let New { task, rank, count, blob, group } = new;
+    let next = state.jobs.range(..FURTHER).next_back().map_or(1, |(id, _)| id + 1);
+    let (name, part, number) = match group {
+        Some((name, part, number)) => (name, part, number.unwrap_or(next)),
+        None => (task.name.clone(), 0, next),
+    };
+    let id = part * FURTHER + number;
     let text = |v: &Value| v.as_str().map(str::to_owned);
     let mut job = Job {
         id,
+        number,
+        part,
+        name,
         own_cluster: text(&of["cluster_name"]),
         task,
         rank,
@@ -159,8 +188,12 @@ pub fn live(shared: &Arc<Shared>, id: u32) {
         order = order.or_else(|| pause(shared, id, |s| s.starting));
         let mut code = None;
         if order.is_none() {
-            if let Some(why) = refusal(shared, id) {
-                job(&|j| j.end("FAILED_PRECHECKS", None, Some(&why)));
+            if let Some(why) = refused(shared, id) {
+                // The server says of a group's first task what has become of any.
+                job(&|j| match j.part {
+                    0 => j.end("FAILED_PRECHECKS", None, Some(&why)),
+                    _ => j.end("CANCELLED", None, None),
+                });
                 break;
             }
             (order, code) = run(shared, id);
@@ -214,6 +247,8 @@ pub fn live(shared: &Arc<Shared>, id: u32) {
             }
         }
     }
+    // The clusters of a group stay until all of it is over.
+    shared.wait(|s| (s.stopping || siblings(s, id).all(|j| is_over(j.status))).then_some(()));
     pause(shared, id, |s| s.teardown);
     sweep(shared, id);
     job(&|j| {
@@ -241,7 +276,8 @@ fn run(shared: &Arc<Shared>, id: u32) -> (Option<Order>, Option<i32>) {
         job.log = log.clone();
         job.codes.clear();
         let facts = Facts {
-            job: id,
+            job: job.number,
+            task: job.part,
             is_managed: true,
             rank: job.rank,
             count: job.count,
@@ -279,8 +315,10 @@ fn run(shared: &Arc<Shared>, id: u32) -> (Option<Order>, Option<i32>) {
     let order = shared.wait(|s| {
         let lag = s.settings.running_lag;
         let stopping = s.stopping;
+        // A group runs when all of its clusters are there.
+        let all_there = siblings(s, id).all(|j| j.runs > 0 || is_over(j.status));
         let job = s.jobs.get_mut(&id)?;
-        if job.status != "RUNNING" && begun.elapsed() >= lag {
+        if all_there && job.status != "RUNNING" && begun.elapsed() >= lag {
             let again = job.status == "RECOVERING";
             job.turn("RUNNING", if again { "Job has recovered" } else { "Job has started" });
             job.schedule_state = "ALIVE";
@@ -379,6 +417,18 @@ fn pause(shared: &Arc<Shared>, id: u32, time: fn(&Settings) -> Duration) -> Opti
         }
         (since.elapsed() >= time).then_some(None)
     })
+}
+
+/// The tasks of a job's group, or the job.
+fn siblings(state: &State, id: u32) -> impl Iterator<Item = &Job> {
+    let number = state.jobs[&id].number;
+    state.jobs.values().filter(move |j| j.number == number)
+}
+
+/// Why it, or a task of its group, cannot be placed.
+fn refused(shared: &Arc<Shared>, id: u32) -> Option<String> {
+    let ids: Vec<u32> = siblings(&shared.lock(), id).map(|j| j.id).collect();
+    ids.into_iter().find_map(|id| refusal(shared, id))
 }
 
 /// Why the job cannot be placed.

@@ -19,6 +19,7 @@ mod allocations;
 mod depends;
 mod e2e;
 mod faults;
+mod het;
 mod lab;
 mod options;
 mod own;

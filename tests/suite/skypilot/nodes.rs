@@ -23,6 +23,8 @@ use std::{
 /// What a run is told of its job.
 pub struct Facts {
     pub job: u32,
+    /// Which task of a job group.
+    pub task: u32,
     /// A managed job, or one on a cluster that was launched by itself.
     pub is_managed: bool,
     pub rank: u32,
@@ -100,7 +102,7 @@ pub fn run(
         let who = match (task.nodes, node) {
             (1, _) => format!("{}, pid={pid}", task.name),
             (_, 0) => format!("head, rank=0, pid={pid}"),
-            _ => format!("worker{node}, rank={node}, pid={pid}, ip={}", address(node)),
+            _ => format!("worker{node}, rank={node}, pid={pid}, ip={}", address(facts.task, node)),
         };
         groups.push(Pid::from_raw(pid as i32));
         let (log, over, shared) = (log.clone(), over.clone(), shared.clone());
@@ -119,9 +121,9 @@ pub fn run(
     Ok(groups)
 }
 
-/// The address of a node: all are this machine.
-pub fn address(node: u32) -> String {
-    format!("127.0.0.{}", node + 1)
+/// The address of a node of a task: all are this machine.
+pub fn address(task: u32, node: u32) -> String {
+    format!("127.0.{task}.{}", node + 1)
 }
 
 fn start(
@@ -135,9 +137,9 @@ fn start(
     let file = home.join(format!(".sky_script_{}_{node}", if script == task.run { "run" } else { "setup" }));
     fs::write(&file, script)?;
     let (output, input) = pipe()?;
-    let addresses: Vec<String> = (0..task.nodes).map(address).collect();
+    let addresses: Vec<String> = (0..task.nodes).map(|node| address(facts.task, node)).collect();
     let name = cluster(&task.name, facts.job);
-    let id = format!("sky-managed-{}_{}_{}-0", facts.stamp, task.name, facts.job);
+    let id = format!("sky-managed-{}_{}_{}-{}", facts.stamp, task.name, facts.job, facts.task);
     let mut command = Command::new("bash");
     command
         .arg(file)

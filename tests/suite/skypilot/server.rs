@@ -326,6 +326,11 @@ impl Server {
         self.shared.with(|s| s.requests.clear());
     }
 
+    /// What a task of a job group is found by here.
+    pub fn part(&self, job: u32, part: u32) -> u32 {
+        api::part_of(&self.shared.lock(), job, part)
+    }
+
     /// A job's status.
     pub fn status(&self, job: u32) -> &'static str {
         self.shared.lock().jobs.get(&job).map_or("", |j| j.status)

@@ -31,13 +31,47 @@ pub struct Task {
 /// An exception's name and message.
 pub type Refusal = (&'static str, String);
 
+/// Keys of a job group's header.
+const GROUP: [&str; 5] = ["name", "execution", "primary_tasks", "termination_delay", "inter_connection"];
+
+fn wrong(why: String) -> Refusal {
+    ("InvalidSkyPilotConfigError", format!("Invalid task YAML: {why}"))
+}
+
 impl Task {
     /// The one task of a submission: a header document and a task.
     pub fn parse(yaml: &str) -> Result<Self, Refusal> {
-        let wrong = |why: String| ("InvalidSkyPilotConfigError", format!("Invalid task YAML: {why}"));
+        let (_, tasks) = Self::parse_all(yaml)?;
+        tasks.into_iter().next().ok_or_else(|| wrong("it has no task".into()))
+    }
+
+    /// The name and the tasks of a submission: a header document and a task, or the tasks of a job group.
+    pub fn parse_all(yaml: &str) -> Result<(String, Vec<Self>), Refusal> {
         let documents: Vec<Value> = serde_yaml::from_multiple(yaml).map_err(|e| wrong(e.to_string()))?;
-        let task = documents.get(1).and_then(Value::as_object);
-        let task = task.ok_or_else(|| wrong("it has no header document and one task".into()))?;
+        let [header, tasks @ ..] = documents.as_slice() else { return Err(wrong("it has no header document".into())) };
+        let is_group = header["execution"] == "parallel";
+        let known = |key: &String| if is_group { GROUP.contains(&key.as_str()) } else { key == "name" };
+        if let Some(key) = header.as_object().into_iter().flat_map(|header| header.keys()).find(|key| !known(key)) {
+            return Err(wrong(format!("Found unsupported field '{key}'.")));
+        }
+        if tasks.len() != 1 && !is_group {
+            return Err(wrong("it has not one task".into()));
+        }
+        let name = header["name"].as_str().unwrap_or_default().to_owned();
+        let tasks: Vec<Self> = tasks.iter().map(|task| Self::of(task, yaml)).collect::<Result<_, _>>()?;
+        let names: std::collections::BTreeSet<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+        if names.len() != tasks.len() {
+            return Err(("ValueError", "Duplicate job name in Job Group.".into()));
+        }
+        // Its agents would wait for names that only Kubernetes has.
+        if is_group && header["inter_connection"] != false {
+            return Err(("ResourcesUnavailableError", "in-group networking is only supported on Kubernetes".into()));
+        }
+        Ok((name, tasks))
+    }
+
+    fn of(task: &Value, yaml: &str) -> Result<Self, Refusal> {
+        let task = task.as_object().ok_or_else(|| wrong("a task is no map".into()))?;
         if let Some(key) = task.keys().find(|k| !KEYS.split_whitespace().any(|known| known == *k)) {
             return Err(wrong(format!("Found unsupported field '{key}'.")));
         }

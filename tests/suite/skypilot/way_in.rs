@@ -257,3 +257,87 @@ fn the_login_is_nowhere_to_be_seen() {
     run("scancel 1").ok();
     lab.until_true("the end", || lab.sh("squeue -h").stdout.is_empty());
 }
+
+#[test]
+fn a_client_that_is_killed_is_not_waited_for() {
+    let Some(lab) = SkyLab::with_nodes() else { return };
+    let mut salloc = salloc(&lab, "");
+    salloc.kill().unwrap();
+    salloc.wait().unwrap();
+    // Before the minute is over that one whose connection broke would be given.
+    lab.until_accounted(1, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    // Its command is nobody's to end.
+    lab.file("end", "");
+    lab.until_true("the command's end", || !lab.processes().iter().any(|(_, line)| line.contains("until")));
+}
+
+/// A managed job with a step that says `up`; its id.
+fn running(lab: &SkyLab, step: &str) -> u32 {
+    let at = lab.place("job");
+    let job = at.submit("-o out", &format!("srun bash -c 'echo up; {step}'"));
+    at.until_file("out", "up\n");
+    lab.until_state(job, "RUNNING");
+    job
+}
+
+#[test]
+fn a_managed_job_through_a_gate() {
+    let Some(lab) = SkyLab::with_nodes_with("direct = false", "") else { return };
+    let job = running(&lab, "until [ -e end ]; do sleep 0.1; done");
+    // Two at a time: one gate, one way.
+    let inside = format!(
+        "srun --jobid={job} --overlap bash -c 'echo in $SLURM_JOB_ID' & srun --jobid={job} --overlap true && wait $!"
+    );
+    assert_eq!(lab.sh(&inside).stdout, format!("in {job}\n"));
+    let gates = || lab.server().requests("/launch").len();
+    assert_eq!(gates(), 1);
+    // What is open needs no controller.
+    lab.kill_controller();
+    let end = format!("srun --jobid={job} --overlap bash -c 'touch end; echo in'");
+    assert_eq!(lab.place("job").sh(&end).ok(), "in\n");
+    lab.until_accounted(job, "COMPLETED|0:0");
+    lab.until_true("the way's end", || tunnels(&lab).is_empty());
+    assert!(lab.processes().iter().all(|(_, line)| !line.contains("relay")), "{:?}", lab.processes());
+    // Nobody's any more, and the next controller knows no other use for it.
+    lab.until_true("the gate's end", || lab.server().requests("/down").len() == 1);
+}
+
+#[test]
+fn a_managed_job_out_of_reach() {
+    let lab = SkyLab::fake_with("direct = false\ngate = false", "");
+    let job = running(&lab, "sleep 1000");
+    let out = lab.sh(&format!("srun --jobid={job} --overlap true"));
+    assert_eq!(out.code, 1);
+    let why = "no connection leads to the job's nodes: nodes on Slurm are not in reach from here, and `gate = false` is configured";
+    assert!(out.stderr.contains(why), "{out:?}");
+    let waits = lab.sh("sbatch --parsable -H --wrap true").ok().trim().to_owned();
+    assert!(lab.sh(&format!("srun --jobid={waits} true")).stderr.contains("Job is pending execution"));
+    lab.sh(&format!("scancel {job} {waits}")).ok();
+}
+
+#[test]
+fn a_way_that_breaks_under_a_step() {
+    let lab = SkyLab::fake();
+    let job = running(&lab, "while sleep 0.1; do echo tick; done");
+    let follow = |line: &str, code: &str| {
+        let line = format!("{line} >> seen 2> said.{code}; echo $? > {code}");
+        lab.command("bash").args(["-c", &line]).current_dir(lab.work()).spawn().unwrap()
+    };
+    let mut srun = follow(&format!("srun --jobid={job} --overlap bash -c 'echo on; sleep 1000'"), "srun");
+    lab.until_file("seen", "on\n");
+    let mut sattach = follow(&format!("sattach {job}.0"), "sattach");
+    lab.until_true("what is written", || lab.read("seen").contains("tick\n"));
+    let relays =
+        || lab.processes().into_iter().filter(|(_, line)| line.starts_with("skyslurm relay")).map(|(pid, _)| pid);
+    relays()
+        .for_each(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL).unwrap());
+    srun.wait().unwrap();
+    sattach.wait().unwrap();
+    assert_eq!((lab.read("srun"), lab.read("sattach")), ("1\n".into(), "1\n".into()));
+    for name in ["said.srun", "said.sattach"] {
+        assert!(lab.read(name).contains("error: "), "{name}: {}", lab.read(name));
+    }
+    // The job goes on, and a new way is opened.
+    assert_eq!(lab.sh(&format!("srun --jobid={job} --overlap echo again")).ok(), "again\n");
+    lab.sh(&format!("scancel {job}")).ok();
+}

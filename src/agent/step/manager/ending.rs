@@ -56,16 +56,16 @@ impl Agent {
             return;
         };
         let cancelled_by = running.cancelled_by;
-        let mut of_components: BTreeMap<usize, (ExitStatus, Usage)> = BTreeMap::new();
+        let mut of_components: BTreeMap<(usize, StepId), (ExitStatus, Usage)> = BTreeMap::new();
         for group in running.groups {
             if let Some(account) = self.manager.accounts.get_mut(group.component) {
                 account.give_back(&group.plan);
             }
-            let (exit, usage) = of_components.entry(group.component).or_default();
+            let (exit, usage) = of_components.entry((group.component, group.id)).or_default();
             *exit = worse(*exit, group.exit);
             usage.add(group.usage);
         }
-        for (component, (exit, usage)) in of_components {
+        for ((component, id), (exit, usage)) in of_components {
             if component == 0 {
                 self.manager.highest = self.manager.highest.derive(exit);
             }
@@ -74,7 +74,7 @@ impl Agent {
                 (None, true) => JobState::Timeout,
                 (None, false) => batch::state_of(exit),
             };
-            let ended = EventKind::StepEnded { id: StepId::Number(step), state, exit, usage, cancelled_by };
+            let ended = EventKind::StepEnded { id, state, exit, usage, cancelled_by };
             self.note_of(component as u32, ended);
         }
         // What srun hears, accounting knows already.

@@ -106,6 +106,10 @@ impl Agent {
     /// In a heterogeneous job, each in its component.
     fn plan_in_several(&self, requests: &[StepRequest]) -> Result<Vec<Plan>, No> {
         let highest = self.launch.others.len();
+        // srun takes the first one only where the job's own variables say that it has several.
+        if requests.iter().any(|request| request.component.is_none()) {
+            return Err(No::Never(NO_DIRECTIVES.into()));
+        }
         let plan = |request: &StepRequest| match self.manager.accounts.get(request.component() as usize) {
             Some(account) => Ok(account.plan(request)?),
             None => Err(beyond(request.component(), highest)),
@@ -120,8 +124,7 @@ impl Agent {
         match requests {
             [one] if one.component.is_none() => return Ok(vec![account.plan(one)?]),
             [one] if highest == 0 && one.component.is_some() => {
-                let words = "No directives to start application on any available hetjob components";
-                return Err(No::Never(words.into()));
+                return Err(No::Never(NO_DIRECTIVES.into()));
             }
             all if highest as usize >= all.len() => return Err(beyond(highest, 0)),
             _ => {}
@@ -147,6 +150,9 @@ impl Agent {
         Ok(plans)
     }
 }
+
+/// Nothing says which component a step is for.
+const NO_DIRECTIVES: &str = "No directives to start application on any available hetjob components";
 
 fn beyond(component: u32, highest: usize) -> No {
     No::Never(format!("Requested het-group offset exceeds highest hetjob index ({component} > {highest})"))

@@ -37,7 +37,7 @@ impl Agent {
             let job = self.launch.jobs().nth(group.component).map_or(0, |job| job.id);
             let first = group.plan.nodes.first().map_or(0, |n| n.index);
             let node = self.manager.name(first);
-            (group.parts.start, format!("*** STEP {job}.{step} ON {node} CANCELLED AT {stamp}{words} ***"))
+            (group.parts.start, format!("*** STEP {job}.{} ON {node} CANCELLED AT {stamp}{words} ***", group.id))
         };
         let lines: Vec<(usize, String)> = running.groups.iter().map(line).collect();
         for (node, line) in lines {

@@ -22,23 +22,20 @@ impl Agent {
         let nodes: Vec<String> = plan.nodes.iter().map(|n| self.manager.name(n.index).to_owned()).collect();
         let mut groups = Vec::new();
         let mut begin = 0;
-        for (request, plan) in requests.iter().zip(plans) {
+        for (index, (request, plan)) in requests.iter().zip(plans).enumerate() {
             let parts = begin..begin + plan.nodes.len();
             begin = parts.end;
             let component = self.account_of(request);
             if let Some(account) = self.manager.accounts.get_mut(component) {
                 account.take(&plan);
             }
-            if !self.launch.others.is_empty() {
-                let own = nodes.get(parts.clone()).unwrap_or_default();
-                let started = EventKind::StepStarted(record(step, request, &plan, own));
-                self.note_of(component as u32, started);
-            }
-            groups.push(Group { component, plan, parts, exit: ExitStatus::default(), usage: Usage::default() });
-        }
-        // In a job of one component accounting knows one step.
-        if let (true, Some(request)) = (self.launch.others.is_empty(), requests.first()) {
-            self.note(EventKind::StepStarted(record(step, request, &plan, &nodes)));
+            let id = match self.launch.others.is_empty() && requests.len() > 1 {
+                true => StepId::Component(step, index as u32),
+                false => StepId::Number(step),
+            };
+            let own = nodes.get(parts.clone()).unwrap_or_default();
+            self.note_of(component as u32, EventKind::StepStarted(record(id, request, &plan, own)));
+            groups.push(Group { id, component, plan, parts, exit: ExitStatus::default(), usage: Usage::default() });
         }
         let allocated = (requests.len() > 1 || !self.launch.others.is_empty()).then(|| self.allocated(&groups));
         let held = requests.iter().any(|request| request.held);
@@ -128,9 +125,9 @@ impl Agent {
     }
 }
 
-fn record(step: u32, request: &StepRequest, plan: &Plan, nodes: &[String]) -> Step {
+fn record(id: StepId, request: &StepRequest, plan: &Plan, nodes: &[String]) -> Step {
     Step {
-        id: StepId::Number(step),
+        id,
         name: request.name.clone(),
         state: JobState::Running,
         nodes: nodes.to_vec(),

@@ -11,6 +11,9 @@ const ARRAYS: u32 = 56;
 /// API version whose queue has `cluster_name_on_cloud`; one without (24) refuses to be asked for it.
 const CLUSTER_NAMES: u32 = 31;
 
+/// API version with job groups (0.11.2).
+const GROUPS: u32 = 31;
+
 /// Who the server is. Needs no credentials.
 pub(super) async fn health(client: &Client) -> Result<Health, Error> {
     let answer: Value = client.inline("/api/health", &[]).await?;
@@ -39,6 +42,16 @@ pub(super) fn may_take_arrays(client: &Client) -> bool {
 /// The same, asked for if it is not known.
 pub(super) async fn takes_arrays(client: &Client) -> Result<bool, Error> {
     client.version().await.map(|version| version >= ARRAYS)
+}
+
+/// Whether tasks can be submitted as a group, as far as is known.
+pub(super) fn may_take_groups(client: &Client) -> bool {
+    !(1..GROUPS).contains(&client.version_heard())
+}
+
+/// The same, asked for if it is not known.
+pub(super) async fn takes_groups(client: &Client) -> Result<bool, Error> {
+    client.version().await.map(|version| version >= GROUPS)
 }
 
 /// `POST /jobs/launch`

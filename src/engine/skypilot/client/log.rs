@@ -38,9 +38,10 @@ impl Log {
 /// `POST /jobs/logs`, `POST /logs`
 pub(super) async fn open(client: &Client, of: &LogOf, follow: bool) -> Result<Log, Error> {
     let (path, fields) = match of {
-        LogOf::Job(id) => {
-            ("/jobs/logs", json!({"job_id": id, "follow": follow, "controller": false, "refresh": false, "tail": null}))
-        }
+        LogOf::Job(id, task) => (
+            "/jobs/logs",
+            json!({"job_id": id, "task": task, "follow": follow, "controller": false, "refresh": false, "tail": null}),
+        ),
         // Null would be the latest job, which is another as soon as something was executed there. Numbers begin at 1.
         LogOf::Cluster(name) => ("/logs", json!({"cluster_name": name, "job_id": 1, "follow": follow, "tail": 0})),
     };

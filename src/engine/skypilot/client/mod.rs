@@ -11,7 +11,8 @@
 //! | below 56 (up to 0.12.3) | `num_jobs` outside of a pool | the elements of an array are submitted one by one ([`Client::takes_arrays`]) |
 //! | below 41 (up to 0.11.2) | `/upload_v2` | `/upload` (`upload_v1`); a restarted controller sends all files anew |
 //! | below 41 | what a launch needs of that | no clusters of our own: interactive allocations are refused |
-//! | below 31 (0.11.0, 0.11.1) | `cluster_name_on_cloud` in `/jobs/queue/v2` (it refuses the question) | not asked for: a log is opened only once the job is RUNNING |
+//! | below 31 (0.11.0, 0.11.1) | job groups | heterogeneous jobs are refused |
+//! | below 31 | `cluster_name_on_cloud` in `/jobs/queue/v2` (it refuses the question) | not asked for: a log is opened only once the job is RUNNING |
 //! | below 31 | `/slurm_node_info`, `/slurm_gpu_availability`, infra `slurm` | an error that names the path |
 //! | below 31 | `/jobs/events` | the queue is asked instead |
 //! | below 24 | | refused |
@@ -81,8 +82,9 @@ pub enum Rows<'a> {
 /// Which log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogOf {
-    /// Of a managed job: `/jobs/logs`. Waits until it runs; goes on through its recoveries.
-    Job(u32),
+    /// Of a managed job, and which task of it where it has several: `/jobs/logs`. Waits until it runs; goes on through its
+    /// recoveries.
+    Job(u32, Option<u32>),
     /// Of the first job on a cluster: `/logs`. There as soon as the cluster is, gone with it.
     Cluster(String),
 }
@@ -165,7 +167,7 @@ impl Client {
         calls::exec(self, cluster, task, blob).await
     }
 
-    /// How one gets into a cluster of the caller's; `None`: there is none of that name, or nobody gets in.
+    /// How one gets into a cluster of the caller's, that of a managed job included; `None`: there is none of that name, or nobody gets in.
     pub async fn access(&self, cluster: &str) -> Result<Option<Access>, Error> {
         access::access(self, cluster).await
     }
@@ -260,6 +262,19 @@ impl Client {
     /// The same, asked for if it is not known.
     pub async fn takes_arrays(&self) -> Result<bool, Error> {
         calls::takes_arrays(self).await
+    }
+
+    /// Whether tasks can be submitted as a group, as far as is known.
+    pub fn may_take_groups(&self) -> bool {
+        calls::may_take_groups(self)
+    }
+
+    /// The same, asked for if it is not known.
+    ///
+    /// # Errors
+    /// When it is not known and cannot be asked for.
+    pub async fn takes_groups(&self) -> Result<bool, Error> {
+        calls::takes_groups(self).await
     }
 
     /// Whether the server has a blob of `size` bytes; asking keeps it. A server that cannot be asked has what this client

@@ -23,6 +23,9 @@ pub struct QueueRow {
     /// SkyPilot's number of the job.
     #[serde(deserialize_with = "or_default")]
     pub job_id: u32,
+    /// Which task of it: a job of a group has several.
+    #[serde(deserialize_with = "or_default")]
+    pub task_id: u32,
     /// Its name.
     #[serde(deserialize_with = "or_default")]
     pub job_name: String,

@@ -331,14 +331,14 @@ fn a_log_in_pieces() {
             Ok::<_, Error>(text)
         })
     };
-    assert_eq!(read(LogOf::Job(3)), Ok(b"hello wo".to_vec()));
+    assert_eq!(read(LogOf::Job(3, None)), Ok(b"hello wo".to_vec()));
     let body = server.last().json();
     assert_eq!((&body["job_id"], &body["follow"], &body["tail"]), (&json!(3), &json!(true), &Value::Null));
     let error = read(LogOf::Cluster("c".into())).unwrap_err();
     assert!(matches!(&error, Error::Unreachable { why, .. } if why.starts_with("the log broke off: ")), "{error:?}");
     let body = server.last().json();
     assert_eq!((&body["cluster_name"], &body["job_id"], &body["tail"]), (&json!("c"), &json!(1), &json!(0)));
-    assert!(matches!(read(LogOf::Job(3)), Err(Error::Refused { .. })));
+    assert!(matches!(read(LogOf::Job(3, None)), Err(Error::Refused { .. })));
 }
 
 #[test]
@@ -534,7 +534,7 @@ fn calls_can_be_sent() {
     fn sendable<T: Send>(_: &T) {}
     let client = Client::new(&endpoint("http://h")).unwrap();
     sendable(&client.launch(&LAUNCH));
-    sendable(&client.log(&LogOf::Job(1), true));
+    sendable(&client.log(&LogOf::Job(1, None), true));
     sendable(&client.upload("b", std::path::Path::new("x"), &|_| {}));
 }
 

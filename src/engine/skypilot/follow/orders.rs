@@ -1,12 +1,18 @@
 //! What the controller wants of a followed job: brought to its agent where there is one, else done by the server.
 
-use super::{AGAIN, Follow, PATIENCE, ended_by, gone};
+use super::{AGAIN, Follow, NOT_YET_RUNNING, PATIENCE, ended_by, gone};
 use crate::{
-    agent::wire::{self, Control},
-    engine::skypilot::control,
+    agent::{
+        remote::door_key,
+        wire::{self, Control},
+    },
+    engine::skypilot::{control, way_in::on_demand},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 impl Follow {
     /// What the controller wants; `true`: the job is over.
@@ -28,7 +34,11 @@ impl Follow {
                 false
             }
             Control::TimeLimit(_) if !self.is_placed => {
-                self.limit = Some(order);
+                self.limits.push(order);
+                false
+            }
+            Control::Component(_, of) if !self.is_placed && matches!(**of, Control::TimeLimit(_)) => {
+                self.limits.push(order);
                 false
             }
             _ => {
@@ -38,6 +48,21 @@ impl Follow {
                 false
             }
         }
+    }
+
+    /// Has a way in opened, if the agent has told where it is.
+    pub(super) fn let_in(&mut self, answer: oneshot::Sender<Result<(), String>>) {
+        if self.vehicle.stays() || !self.is_placed {
+            let _ = answer.send(Err(NOT_YET_RUNNING.into())); // an allocation's is open before it counts as running
+            return;
+        }
+        let Some(target) = self.target.clone() else { return self.askers.push(answer) };
+        let (shared, opening) = (Arc::clone(&self.shared), Arc::clone(&self.opening));
+        let key = door_key(&shared.key, &self.vehicle.name, self.rank);
+        tokio::spawn(async move {
+            let _one_at_a_time = opening.lock().await;
+            let _ = answer.send(on_demand::open(&shared, &target, key).await);
+        });
     }
 
     /// Has the order brought to the agent, after those before it.

@@ -12,9 +12,9 @@ use crate::{
         skypilot::{
             client::LogOf,
             output::Output,
-            shared::Shared,
+            shared::{Meet, Shared},
             vehicle::Status,
-            way_in::{Target, WayIn},
+            way_in::{self, Target, WayIn},
         },
     },
     job::{ExitStatus, Kind as JobKind},
@@ -131,6 +131,9 @@ impl Follow {
                         }
                         self.output = None;
                         self.events.clear();
+                        if self.target.take().is_some() {
+                            way_in::close(&self.layout, &self.vehicle.cluster()).await;
+                        }
                         self.next_run = Some(run);
                         self.run = Some(run);
                     }
@@ -160,6 +163,12 @@ impl Follow {
     pub(super) async fn event(&mut self, event: Event) {
         tracing::debug!(job = self.job.id, kind = ?event.kind, "event");
         match &event.kind {
+            // Of what is told of a further component nothing is to be done here.
+            _ if event.component > 0 => {}
+            EventKind::Awaits(meeting) => {
+                self.shared.note_meet(self.job.id, Meet::At(meeting.clone()));
+                return;
+            }
             EventKind::Placed { placement } => {
                 let node = placement.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
                 // After a restart of the controller it is heard of again.
@@ -168,7 +177,10 @@ impl Follow {
                     self.tell(News::Events(vec![event]));
                     return self.no_files(why).await;
                 }
-                if let Some(limit) = self.limit.take() {
+                if self.job.het.is_some() {
+                    self.shared.note_meet(self.job.id, Meet::Met);
+                }
+                for limit in std::mem::take(&mut self.limits) {
                     self.send(limit);
                 }
                 if let Some((state, _)) = self.ending.filter(|_| !is_known && !self.is_cancelled) {
@@ -176,18 +188,26 @@ impl Follow {
                     self.send(Control::Terminate { uid, state });
                 }
             }
-            EventKind::Reachable(reach) if self.job.request.kind != JobKind::Batch && self.way_in.is_none() => {
+            EventKind::Reachable(reach) => {
                 let (cluster, layout) = (self.vehicle.cluster(), self.layout.clone());
                 let entry = self.shared.settings.ssh_config.unwrap_or(true);
                 let target = Target { job: self.job.id, cluster, reach: reach.clone(), layout, entry };
-                self.way_in = Some(WayIn::open(self.shared.client.clone(), target));
+                if !self.vehicle.stays() {
+                    self.target = Some(target);
+                    std::mem::take(&mut self.askers).into_iter().for_each(|answer| self.let_in(answer));
+                } else if self.way_in.is_none() {
+                    self.way_in = Some(WayIn::open(self.shared.client.clone(), target));
+                }
             }
             // Who waits for it is told when there is a way in.
             EventKind::Started { .. } if self.way_in.is_some() => {
                 self.ready = Some(event);
                 return;
             }
-            EventKind::Ended { .. } => self.is_over = true,
+            EventKind::Ended { state, .. } => {
+                self.is_over = true;
+                self.has_lost = *state == JobState::NodeFail;
+            }
             _ => {}
         }
         self.tell(News::Events(vec![event]));

@@ -25,6 +25,8 @@ pub enum Carrier<'a> {
         payload: &'a str,
         /// Whether the blob has a work directory.
         workdir: bool,
+        /// Which component of a heterogeneous job the task is.
+        component: Option<u32>,
     },
     /// As a person would keep it: the program and the script are files here.
     Plain {
@@ -51,7 +53,7 @@ impl Carrier<'_> {
     /// Puts into the task what depends on the way: directory, mounts, secrets and the command.
     pub(super) fn load(&self, task: &mut Task, request: &Request, settings: &SkypilotConfig) {
         match self {
-            Carrier::Sealed { name, payload, workdir } => {
+            Carrier::Sealed { name, payload, workdir, component } => {
                 let (agent, directory) = (format!("/{AGENT}"), format!("/{WORKDIR}"));
                 task.name = (*name).to_owned();
                 task.file_mounts.insert(HOME.into(), agent.clone());
@@ -61,6 +63,9 @@ impl Carrier<'_> {
                     task.file_mounts_mapping.insert(directory, WORKDIR.into());
                 }
                 task.secrets.insert(remote::VARIABLE.into(), (*payload).to_owned());
+                if let Some(component) = component {
+                    task.envs.insert(remote::COMPONENT.into(), component.to_string());
+                }
                 // Modes are lost on the way, and what is beside the program opens the payload.
                 task.run = format!("chmod 700 {HOME} {PROGRAM} && exec {PROGRAM} agent\n");
             }

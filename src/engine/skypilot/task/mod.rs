@@ -97,6 +97,19 @@ impl Task {
         format!("{}---\n{}", yaml::document(&header), self.yaml())
     }
 
+    /// The YAML of tasks that start together and end each for itself, under one name: a job group.
+    pub fn group(name: &str, tasks: &[Self]) -> String {
+        let header = [
+            ("name", Value::from(name)),
+            ("execution", Value::from("parallel")),
+            // The agents find each other by themselves; SkyPilot could help on Kubernetes only, and refuses elsewhere.
+            ("inter_connection", Value::from(false)),
+        ];
+        let header = header.into_iter().map(|(key, value)| (Value::from(key), value)).collect();
+        let tasks = tasks.iter().map(|task| format!("---\n{}", task.yaml()));
+        tasks.fold(yaml::document(&header), |text, task| text + &task)
+    }
+
     /// The YAML as a person would write it.
     pub fn yaml(&self) -> String {
         // Strings, numbers and maps of them: there is nothing that could fail to become a tree.

@@ -16,7 +16,7 @@ fn request(gpus_per_node: &str) -> Request {
 }
 
 fn sealed() -> Carrier<'static> {
-    Carrier::Sealed { name: "skyslurm-7f3a-12", payload: "c2VhbGVk", workdir: true }
+    Carrier::Sealed { name: "skyslurm-7f3a-12", payload: "c2VhbGVk", workdir: true, component: None }
 }
 
 /// The task of `request` in `partition`, with what the server offers there; or the error.
@@ -73,7 +73,7 @@ fn what_is_submitted() {
 
 #[test]
 fn without_a_work_directory_none_is_named() {
-    let carrier = Carrier::Sealed { name: "a", payload: "", workdir: false };
+    let carrier = Carrier::Sealed { name: "a", payload: "", workdir: false, component: None };
     let task = task(&request(""), &partition("infra = \"aws\""), &[], &carrier).unwrap();
     assert_eq!(task.workdir, None);
     assert_eq!(task.file_mounts_mapping.len(), 1);
@@ -249,4 +249,51 @@ proptest! {
         let read: Value = serde_yaml::from_str(&yaml).map_err(|e| TestCaseError::fail(format!("{e}\n{yaml}")))?;
         prop_assert_eq!(read, serde_yaml::to_value(&task).unwrap(), "{}", yaml);
     }
+}
+
+#[test]
+fn a_group_is_its_tasks_under_one_header() {
+    let of = |name: &'static str, component| {
+        let carrier = Carrier::Sealed { name, payload: "c2VhbGVk", workdir: false, component: Some(component) };
+        task(&request(""), &partition("infra = \"slurm/lab\""), &[], &carrier).unwrap()
+    };
+    insta::assert_snapshot!(Task::group("a-1-x", &[of("a-1-x", 0), of("a-2-y", 1)]), @r#"
+    name: a-1-x
+    execution: parallel
+    inter_connection: false
+    ---
+    name: a-1-x
+    resources:
+      infra: slurm/lab
+      cpus: 1+
+      labels:
+        slurm-job-name: train
+    file_mounts:
+      ~/.skyslurm: /agent
+    envs:
+      SKYSLURM_COMPONENT: "0"
+    secrets:
+      SKYSLURM_JOB: c2VhbGVk
+    run: |
+      chmod 700 ~/.skyslurm ~/.skyslurm/skyslurm && exec ~/.skyslurm/skyslurm agent
+    file_mounts_mapping:
+      /agent: agent
+    ---
+    name: a-2-y
+    resources:
+      infra: slurm/lab
+      cpus: 1+
+      labels:
+        slurm-job-name: train
+    file_mounts:
+      ~/.skyslurm: /agent
+    envs:
+      SKYSLURM_COMPONENT: "1"
+    secrets:
+      SKYSLURM_JOB: c2VhbGVk
+    run: |
+      chmod 700 ~/.skyslurm ~/.skyslurm/skyslurm && exec ~/.skyslurm/skyslurm agent
+    file_mounts_mapping:
+      /agent: agent
+    "#);
 }

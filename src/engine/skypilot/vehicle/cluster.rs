@@ -138,7 +138,7 @@ async fn over(client: &Client, launch: Option<LaunchRow>) {
 fn making(row: Option<&ClusterRow>, launch: &LaunchRow) -> Seen {
     let words = launch.status_msg.as_ref().or(row.and_then(|row| row.init_status_reason.as_ref()));
     let status = if row.is_some() { Status::Starting } else { Status::Pending };
-    Seen { status, detail: words.map(|words| strip(words)), has_cluster: false }
+    Seen { status, detail: words.map(|words| strip(words)), ..Seen::default() }
 }
 
 /// One whose job is, or was, in its queue with this status, if it was asked.
@@ -149,9 +149,9 @@ fn there(row: Option<&ClusterRow>, job: Option<&str>) -> Seen {
         Some("UP" | "INIT") => match job.filter(|status| is_terminal(status)) {
             Some(status) => {
                 let detail = format!("the agent ended without a word; its status in SkyPilot is {status}");
-                Seen { status: Status::Over, detail: Some(detail), has_cluster: true }
+                Seen { status: Status::Over, detail: Some(detail), has_cluster: true, ..Seen::default() }
             }
-            None => Seen { status: Status::Running, detail: None, has_cluster: true },
+            None => Seen { status: Status::Running, has_cluster: true, ..Seen::default() },
         },
         Some(status) => gone(status),
     }
@@ -159,7 +159,7 @@ fn there(row: Option<&ClusterRow>, job: Option<&str>) -> Seen {
 
 fn gone(how: &str) -> Seen {
     let detail = Some(format!("the allocation's cluster is {how}"));
-    Seen { status: Status::Over, detail, has_cluster: false }
+    Seen { status: Status::Over, detail, ..Seen::default() }
 }
 
 /// One that could not be made.
@@ -174,7 +174,7 @@ fn failed(how: Result<(), Error>) -> Result<Seen, Error> {
         Err(Error::MayHaveHappened(_)) | Ok(()) => (Status::Lost, None),
         Err(error) => return Err(error),
     };
-    Ok(Seen { status, detail, has_cluster: false })
+    Ok(Seen { status, detail, ..Seen::default() })
 }
 
 /// Ends the cluster `name`, at whatever stage it is.

@@ -57,6 +57,8 @@ pub struct Vehicle {
     pub name: String,
     /// The managed job's number, or the job's in the cluster's queue.
     pub number: u32,
+    /// Which task of how many it is, where it is one of a group.
+    part: Option<(u32, u32)>,
 }
 
 /// What is known of a job there, as it changes. `None`: nothing yet.
@@ -96,6 +98,7 @@ pub async fn look_up(client: &Client, group: &Group) -> Result<Vec<u32>, Error> 
         Means::Cluster => client.clusters(Some(&[name]), false).await?.iter().map(|_| FIRST).collect(),
     };
     numbers.sort_unstable();
+    numbers.dedup(); // a group has a row for each task
     Ok(numbers)
 }
 
@@ -103,7 +106,7 @@ impl Vehicle {
     /// What carries `job`, which the server has under `number`.
     pub fn of(job: &Job, number: u32) -> Self {
         let name = job.remote.as_ref().map(|r| r.name.clone()).unwrap_or_default();
-        Self { means: Means::of(job), name, number }
+        Self { means: Means::of(job), name, number, part: job.het.map(|het| (het.offset, het.size)) }
     }
 
     /// The name of its cluster.
@@ -117,20 +120,26 @@ impl Vehicle {
     /// Watches it, until the answer is dropped.
     pub fn watch(&self, shared: &Shared) -> Watch {
         match self.means {
-            Means::Managed => Watch { known: shared.poll.watch(self.number), hurry: shared.poll.bell() },
+            Means::Managed => self.watch_task(shared, self.part.map_or(0, |(task, _)| task)),
             Means::Cluster => cluster::watch(shared.client.clone(), shared.poll.clone(), self.name.clone()),
         }
+    }
+
+    /// Watches a task of the same group.
+    pub fn watch_task(&self, shared: &Shared, task: u32) -> Watch {
+        Watch { known: shared.poll.watch(self.number, task), hurry: shared.poll.bell() }
     }
 
     /// The log to read of a job that was `seen` so, when its cluster's was tried so often in vain; `None`: there is none now.
     pub fn log(&self, seen: &Seen, tries: u32) -> Option<LogOf> {
         let of_cluster = || LogOf::Cluster(self.cluster());
+        let of_job = || Some(LogOf::Job(self.number, self.part.map(|(task, _)| task)));
         match self.means {
             Means::Cluster => seen.has_cluster.then(of_cluster),
-            Means::Managed if seen.is_over() => Some(LogOf::Job(self.number)),
+            Means::Managed if seen.is_over() => of_job(),
             Means::Managed if seen.status != Status::Running && !seen.has_cluster => None,
             Means::Managed if tries < CLUSTER_TRIES => Some(of_cluster()),
-            Means::Managed => Some(LogOf::Job(self.number)),
+            Means::Managed => of_job(),
         }
     }
 
@@ -150,15 +159,16 @@ impl Vehicle {
         }
     }
 
-    /// Sees to it that a job whose agent has ended is over there too: a managed job after a time in which it ends by itself.
-    pub async fn see_off(self, shared: Arc<Shared>) {
+    /// Sees to it that a job whose agent has ended is over there too: at once, or after a time in which it ends by itself.
+    pub async fn see_off(self, shared: Arc<Shared>, at_once: bool) {
         shared.hold(&self.name);
-        let is_over = async {
-            let mut watch = self.watch(&shared);
-            let over = watch.known.wait_for(|seen| seen.as_ref().is_some_and(Seen::is_over));
-            tokio::time::timeout(WINDING_DOWN, over).await.is_ok()
+        let all_over = async {
+            for task in 0..self.part.map_or(1, |(_, tasks)| tasks) {
+                let mut watch = self.watch_task(&shared, task);
+                let _ = watch.known.wait_for(|seen| seen.as_ref().is_some_and(Seen::is_over)).await;
+            }
         };
-        if self.means == Means::Cluster || !is_over.await {
+        if at_once || tokio::time::timeout(WINDING_DOWN, all_over).await.is_err() {
             self.surely_end(&shared.client).await;
         }
         shared.let_go(&self.name);
@@ -172,5 +182,5 @@ impl Vehicle {
 
 /// Ends the cluster of this name, however long that takes: it is nobody's.
 pub async fn clear(client: &Client, name: String) {
-    Vehicle { means: Means::Cluster, name, number: FIRST }.surely_end(client).await;
+    Vehicle { means: Means::Cluster, name, number: FIRST, part: None }.surely_end(client).await;
 }

@@ -31,6 +31,8 @@ pub struct Seen {
     pub status: Status,
     /// What it waits for, or why it is over, in the server's words.
     pub detail: Option<String>,
+    /// It is over, and did not end by itself with 0.
+    pub has_failed: bool,
     /// It has a cluster, which may have a log of it.
     pub has_cluster: bool,
 }
@@ -61,7 +63,8 @@ impl From<QueueRow> for Seen {
             _ => row.details,
         };
         let detail = detail.as_deref().map(strip).filter(|d| !d.is_empty());
-        Self { status, detail, has_cluster: row.cluster_name_on_cloud.is_some() }
+        let has_failed = row.status.starts_with("FAILED");
+        Self { status, detail, has_failed, has_cluster: row.cluster_name_on_cloud.is_some() }
     }
 }
 

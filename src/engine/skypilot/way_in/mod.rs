@@ -1,5 +1,6 @@
 //! The way into a cluster: the agent's socket on its first node appears here, in the job's spool directory, and `ssh`
-//! gets to all its nodes.
+//! gets to all its nodes. That of an allocation is open as long as it lives; that of a managed job is opened when somebody wants
+//! to get in ([`on_demand`]).
 //!
 //! Both are the work of the ssh that is installed here. Where the cluster can only be reached through the API server, ssh's
 //! proxy command is `skyslurm ssh-proxy` ([`door`]), which speaks the server's websocket. The ssh that forwards the socket
@@ -8,17 +9,19 @@
 mod config;
 pub mod door;
 mod entry;
+pub mod gate;
 mod nodes;
+pub mod on_demand;
 mod process;
 
 pub use config::Unsayable;
 pub use nodes::leads_into;
 
-use super::client::{Client, Error};
+use super::client::{Access, Client, Error};
 use crate::{
     agent::{
         Layout, Reach,
-        wire::{Steps, usage},
+        wire::{Request, Steps, usage},
     },
     host::{directory, ipc},
     job::JobId,
@@ -26,11 +29,12 @@ use crate::{
 use config::Files;
 use door::Door;
 use entry::Entries;
+use nodes::Node;
 use process::Forward;
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -104,6 +108,18 @@ enum Trouble {
     File(#[from] io::Error),
     #[error("ssh: {0}")]
     Ssh(String),
+    #[error("the job's agent lets nobody in")]
+    NoDoor,
+    #[error(
+        "its nodes are not in reach from here, and the API server does not know its cluster (it has a jobs controller of its own)"
+    )]
+    Apart,
+    #[error("nodes on {0} are not in reach from here, and `gate = false` is configured")]
+    NoGate(String),
+    #[error("no gate to its nodes: {0}")]
+    Gate(String),
+    #[error("{0}")]
+    Relay(String),
 }
 
 impl Trouble {
@@ -153,7 +169,7 @@ impl Drop for WayIn {
 
 /// Begins to close it, for one who cannot wait; [`close`] does the rest.
 pub fn dismiss(layout: &Layout, cluster: &str) {
-    process::dismiss(&Paths::of(layout).config);
+    process::dismiss(&layout.way_in());
     Entries::of(&directory::home()).remove(cluster);
 }
 
@@ -161,7 +177,7 @@ pub fn dismiss(layout: &Layout, cluster: &str) {
 /// files, and the entry for the user's ssh. It does no harm where there is nothing.
 pub async fn close(layout: &Layout, cluster: &str) {
     let paths = Paths::of(layout);
-    process::end(&paths.config).await;
+    process::end(&paths.dir).await;
     let _ = fs::remove_file(layout.socket(0));
     let _ = fs::remove_dir_all(&paths.dir);
     Entries::of(&directory::home()).remove(cluster);
@@ -186,7 +202,7 @@ impl Paths {
     fn of(layout: &Layout) -> Self {
         let dir = layout.way_in();
         let [config, key, known_hosts, door, log] =
-            ["config", "key", "known_hosts", "door", "log"].map(|name| dir.join(name));
+            [process::CONFIG, "key", "known_hosts", "door", "log"].map(|name| dir.join(name));
         Self { dir, config, key, known_hosts, door, log }
     }
 }
@@ -225,7 +241,8 @@ async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> 
     let socket = target.layout.socket(0);
     if take_over(&paths, &socket).await {
         let _ = tell.send(State::Open);
-        while !process::find(&paths.config).is_empty() {
+        let _witness = witness(&socket);
+        while !process::find(&paths.dir).is_empty() {
             sleep(LOOK).await;
         }
         return Ok(());
@@ -249,12 +266,13 @@ async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> 
     let until = Instant::now() + OPENING;
     while !answers(&socket).await {
         if ssh.try_wait()?.is_some() || Instant::now() > until {
-            process::end(&paths.config).await;
+            process::end(&paths.dir).await;
             return Err(said());
         }
         sleep(Duration::from_millis(100)).await;
     }
     let _ = tell.send(State::Open);
+    let _witness = witness(&socket);
     ssh.wait().await?;
     tracing::info!(job = target.job, why = last_line(&paths.log), "ssh has ended");
     Ok(())
@@ -264,40 +282,51 @@ async fn once(client: &Client, target: &Target, tell: &watch::Sender<State>) -> 
 /// before it had time for that: steps may run through it.
 async fn take_over(paths: &Paths, socket: &Path) -> bool {
     let until = Instant::now() + OPENING;
-    while !process::find(&paths.config).is_empty() {
+    while !process::find(&paths.dir).is_empty() {
         if answers(socket).await {
             return true;
         }
         if Instant::now() > until {
-            process::end(&paths.config).await;
+            process::end(&paths.dir).await;
         }
         sleep(Duration::from_millis(100)).await;
     }
     false
 }
 
-/// Writes what ssh needs.
+/// Writes what ssh needs to get into the target's own cluster.
 async fn prepare(client: &Client, target: &Target, paths: &Paths) -> Result<(), Trouble> {
     let access = client.access(&target.cluster).await?.ok_or(Trouble::NoAccess)?;
     let nodes = nodes::nodes(target.job, &target.cluster, &access, &target.reach);
-    if nodes.is_empty() {
-        return Err(Trouble::NoWay(access.cloud));
-    }
-    let program = program()?;
-    let files = Files { key: &paths.key, known_hosts: &paths.known_hosts, door: &paths.door, program: &program };
-    let text = config::text(&nodes, &files)?;
-    directory::make_private(&paths.dir)?;
-    let door = Door { endpoint: client.endpoint().clone(), cluster: target.cluster.clone() };
-    let key = format!("{}\n", access.key.trim_end()); // ssh reads no key without its last newline
-    private(&paths.key, key.as_bytes())?;
-    private(&paths.door, &serde_json::to_vec(&door).map_err(io::Error::other)?)?;
-    private(&paths.config, text.as_bytes())?;
+    let text = furnish(client, &target.cluster, (&access, &nodes), paths)?;
     if target.entry
         && let Err(error) = Entries::of(&directory::home()).write(&target.cluster, &text)
     {
         tracing::warn!(%error, "~/.ssh/config: the nodes are not in it");
     }
     Ok(())
+}
+
+/// Writes what ssh needs to get to `nodes`, which are `cluster`'s; the text of its configuration.
+fn furnish(
+    client: &Client,
+    cluster: &str,
+    (access, nodes): (&Access, &[Node]),
+    paths: &Paths,
+) -> Result<String, Trouble> {
+    if nodes.is_empty() {
+        return Err(Trouble::NoWay(access.cloud.clone()));
+    }
+    let program = program()?;
+    let files = Files { key: &paths.key, known_hosts: &paths.known_hosts, door: &paths.door, program: &program };
+    let text = config::text(nodes, &files)?;
+    directory::make_private(&paths.dir)?;
+    let door = Door { endpoint: client.endpoint().clone(), cluster: cluster.to_owned() };
+    let key = format!("{}\n", access.key.trim_end()); // ssh reads no key without its last newline
+    private(&paths.key, key.as_bytes())?;
+    private(&paths.door, &serde_json::to_vec(&door).map_err(io::Error::other)?)?;
+    private(&paths.config, text.as_bytes())?;
+    Ok(text)
 }
 
 /// Where our program will be found later, though it may have been replaced since it was started.
@@ -318,6 +347,13 @@ async fn answers(socket: &Path) -> bool {
     let socket = socket.to_owned();
     let asked = tokio::task::spawn_blocking(move || ipc::connect(&socket).and_then(|s| usage(s, Steps::All)).is_ok());
     asked.await.unwrap_or(false)
+}
+
+/// A connection to the agent that stands as long as the way does.
+fn witness(socket: &Path) -> io::Result<UnixStream> {
+    let mut stream = ipc::connect(socket)?;
+    ipc::send(&mut stream, &Request::Witness)?;
+    Ok(stream)
 }
 
 /// What ssh complained of last.

@@ -65,6 +65,18 @@ pub fn leads_into(infra: &str) -> Result<(), String> {
     way(cloud).map(drop).ok_or_else(|| format!("no way leads from here to nodes on {cloud}: use sbatch"))
 }
 
+/// The infra on which a gate leads to a managed job's nodes; `None` where its cluster itself can be got into, or none of them.
+pub fn needs_gate(access: &Access) -> Option<String> {
+    let cloud = access.cloud.to_ascii_lowercase();
+    let (cloud, region) = (cloud.as_str(), access.region.as_str());
+    match way(cloud)? {
+        Way::Straight => None,
+        // Their contexts have the cloud's name in front.
+        _ if cloud == "ssh" => Some(format!("ssh/{}", region.strip_prefix("ssh-").unwrap_or(region))),
+        _ => Some(format!("{cloud}/{region}")),
+    }
+}
+
 /// The hosts of a job's cluster; none where there is no way to it. The first is the first node.
 pub fn nodes(job: JobId, cluster: &str, access: &Access, reach: &Reach) -> Vec<Node> {
     let Some(way) = way(&access.cloud) else { return Vec::new() };
@@ -172,6 +184,15 @@ mod tests {
         c-1,b sky@10.0.0.1:22 Command("jump %h %p")
         "#);
         assert_eq!(seen(&access("RunPod"), &["a"]), [""; 0]);
+    }
+
+    #[test]
+    fn gates() {
+        let gate = |cloud: &str, region: &str| needs_gate(&Access { region: region.into(), ..access(cloud) });
+        assert_eq!(gate("Slurm", "lab").as_deref(), Some("slurm/lab"));
+        assert_eq!(gate("Kubernetes", "research").as_deref(), Some("kubernetes/research"));
+        assert_eq!(gate("SSH", "ssh-pool").as_deref(), Some("ssh/pool"));
+        assert_eq!((gate("AWS", "us-east-1"), gate("RunPod", "CA")), (None, None));
     }
 
     #[test]

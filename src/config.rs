@@ -231,6 +231,9 @@ pub struct ControllerConfig {
     pub kill_wait: u32,
     /// `OverTimeLimit`: minutes a job may go on after its time limit.
     pub over_time_limit: u32,
+    /// Whether a job that has more memory than it was given is ended: by the agents' own watch, as `ConstrainRAMSpace` of
+    /// cgroup.conf(5) does by the kernel's.
+    pub enforce_memory: bool,
     /// `MinJobAge`: seconds for which squeue still knows a finished job.
     pub min_job_age: u32,
     /// `MaxArraySize`: one more than the largest index of an array.
@@ -262,6 +265,7 @@ impl Default for ControllerConfig {
             enforce_part_limits: false,
             kill_wait: 30,
             over_time_limit: 0,
+            enforce_memory: true,
             min_job_age: 300,
             max_array_size: 100_001,
             max_job_count: 1_000_000,

@@ -26,8 +26,12 @@ mod consumers;
 mod controller;
 #[path = "suite/dependencies.rs"]
 mod dependencies;
+#[path = "suite/disk.rs"]
+mod disk;
 #[path = "suite/faults.rs"]
 mod faults;
+#[path = "suite/fuzz/mod.rs"]
+mod fuzz;
 #[path = "suite/het.rs"]
 mod het;
 #[path = "suite/install.rs"]
@@ -40,8 +44,12 @@ mod job_dependencies;
 mod job_steps;
 #[path = "suite/limits.rs"]
 mod limits;
+#[path = "suite/lost.rs"]
+mod lost;
 #[path = "suite/mpi.rs"]
 mod mpi;
+#[path = "suite/neighbours.rs"]
+mod neighbours;
 #[path = "suite/notify.rs"]
 mod notify;
 #[path = "suite/oom.rs"]
@@ -54,6 +62,8 @@ mod queries;
 mod queue;
 #[path = "suite/remote.rs"]
 mod remote;
+#[path = "suite/reservations.rs"]
+mod reservations;
 #[path = "suite/skypilot/mod.rs"]
 mod skypilot;
 #[path = "suite/sstat.rs"]

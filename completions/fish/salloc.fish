@@ -60,6 +60,7 @@ complete -c salloc -l power -d 'power management options (no effect here)' -r
 complete -c salloc -l priority -d 'set the priority of the job to value (on SkyPilot: it orders the jobs that wait here; SkyPilot\'s own priority is that of the QOS)' -r
 complete -c salloc -l profile -d 'enable acct_gather_profile for detailed data (no effect here)' -r
 complete -c salloc -s q -l qos -d 'quality of service (on SkyPilot: its priority and class are what the configuration says)' -r
+complete -c salloc -l reservation -d 'allocate resources from named reservation (on SkyPilot: refused)' -r
 complete -c salloc -l segment -d 'segment size of a block topology (no effect here)' -r
 complete -c salloc -l signal -d 'send signal when time limit within time seconds' -r
 complete -c salloc -l sockets-per-node -d 'number of sockets per node to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
@@ -83,6 +84,7 @@ complete -c salloc -l no-shell -d 'allocate resources and exit'
 complete -c salloc -s O -l overcommit -d 'overcommit resources'
 complete -c salloc -s s -l oversubscribe -d 'over subscribe resources with other jobs (on SkyPilot: no effect here)'
 complete -c salloc -s Q -l quiet -d 'quiet mode (suppress informational messages)'
+complete -c salloc -l spread-job -d 'spread job across as many nodes as possible (on SkyPilot: refused)'
 complete -c salloc -l stepmgr -d 'let the job\'s first node manage its steps (no effect here)'
 complete -c salloc -l use-min-nodes -d 'if a range of node counts is given, prefer the smaller count (on SkyPilot: no effect here)'
 complete -c salloc -s v -l verbose -d 'verbose mode (multiple -v\'s increase verbosity)'

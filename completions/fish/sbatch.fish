@@ -70,6 +70,7 @@ complete -c sbatch -l priority -d 'set the priority of the job to value (on SkyP
 complete -c sbatch -l profile -d 'enable acct_gather_profile for detailed data (no effect here)' -r
 complete -c sbatch -l propagate -d 'propagate all [or specific list of] rlimits (on SkyPilot: limits are raised as far as the node allows)' -r
 complete -c sbatch -s q -l qos -d 'quality of service (on SkyPilot: its priority and class are what the configuration says)' -r
+complete -c sbatch -l reservation -d 'allocate resources from named reservation (on SkyPilot: refused)' -r
 complete -c sbatch -l segment -d 'segment size of a block topology (no effect here)' -r
 complete -c sbatch -l signal -d 'send signal when time limit within time seconds' -r
 complete -c sbatch -l sockets-per-node -d 'number of sockets per node to allocate (sockets, cores and threads are not told apart: a CPU is a CPU)' -r
@@ -101,6 +102,7 @@ complete -c sbatch -s s -l oversubscribe -d 'over subscribe resources with other
 complete -c sbatch -l parsable -d 'outputs only the jobid and cluster name (if present), separated by semicolon, only on successful submission'
 complete -c sbatch -s Q -l quiet -d 'quiet mode (suppress informational messages)'
 complete -c sbatch -l requeue -d 'if set, permit the job to be requeued'
+complete -c sbatch -l spread-job -d 'spread job across as many nodes as possible (on SkyPilot: refused)'
 complete -c sbatch -l stepmgr -d 'let the job\'s first node manage its steps (no effect here)'
 complete -c sbatch -l test-only -d 'validate the request and estimate when it would start, but do not submit (on SkyPilot: the job is checked; when it would start cannot be told)'
 complete -c sbatch -l use-min-nodes -d 'if a range of node counts is given, prefer the smaller count (on SkyPilot: no effect here)'

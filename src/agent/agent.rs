@@ -19,7 +19,7 @@ use super::{
     limit::{Due, Limits},
     link::{Address, Link},
     log::Log,
-    namespace,
+    memory, namespace,
     noise::Key,
     oom, output,
     owner::{Owner, ToOwner},
@@ -157,6 +157,10 @@ pub(super) struct Agent {
     pub oom: oom::Counter,
     /// What it said as the script began.
     oom_before: Option<u64>,
+    /// What the agent itself killed of the script for want of memory.
+    pub(super) oom_kills: u64,
+    /// The agent's own watch on memory, where that is limited.
+    pub(super) memory: Option<memory::Watch>,
     retry_first: Option<Duration>,
     /// The way to the first node's agent.
     pub first: Address,
@@ -207,6 +211,7 @@ impl Agent {
         let made = launch.made.is_some();
         let owner = if index == 0 { Owner::of(&launch.job, made) } else { Owner::default() };
         let manager = Manager::new(&launch);
+        let memory = memory::Watch::new(launch.memory_limit(index));
         let first = elsewhere.as_ref().map_or_else(|| Address::Socket(layout.socket(0)), |e| e.first.clone());
         Ok(Self {
             limits: if index == 0 { Limits::new(&launch) } else { Limits::default() },
@@ -231,6 +236,8 @@ impl Agent {
             has_children: false,
             oom: oom::Counter::of_own_cgroup(made),
             oom_before: None,
+            oom_kills: 0,
+            memory,
             retry_first: None,
             first,
             elsewhere,
@@ -289,6 +296,7 @@ impl Agent {
             self.kill_overdue_epilogs();
             self.drop_stuck_watchers();
             self.answer_overdue();
+            self.watch_memory();
             self.ask_again();
             self.settle();
             if let Some(events) = &mut self.events {
@@ -350,8 +358,8 @@ impl Agent {
     fn script_ended(&mut self, mut exit: ExitStatus, usage: Usage) {
         // A job that is being ended is killed by us.
         let killed = self.ending.is_none() && self.oom.may_be(exit);
-        let kills = self.oom.claim(self.oom_before, killed.into());
-        if kills > 0 {
+        let kills = self.oom_kills + self.oom.claim(self.oom_before, (killed && self.oom_kills == 0).into());
+        if kills > 0 && self.ending.is_none() {
             exit = ExitStatus::OUT_OF_MEMORY;
             self.say(&oom::message(kills, self.launch.job.id, StepId::Batch));
         }

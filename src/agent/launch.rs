@@ -36,6 +36,9 @@ pub struct Launch {
     pub kill_wait: u32,
     /// Seconds over the limit that are let pass (`OverTimeLimit`).
     pub over_time_limit: u32,
+    /// Whether the job may have no more memory than it was given (`ConstrainRAMSpace`).
+    #[serde(default)]
+    pub enforce_memory: bool,
     /// The job's spool directory: events, sockets.
     pub spool: Layout,
     /// What there is to it on nodes that were made for the job.
@@ -52,6 +55,14 @@ impl Launch {
     /// What there is of each node, by its index.
     pub fn shares(&self) -> impl Iterator<Item = &NodeShare> {
         self.jobs().flat_map(|job| job.placement.iter().flat_map(|placement| &placement.nodes))
+    }
+
+    /// Memory that node `index` may use of its node, MiB; `None`: as much as there is. What nobody asked for, neither the
+    /// job nor the configuration, is no limit.
+    pub fn memory_limit(&self, index: usize) -> Option<u64> {
+        let job = self.jobs().nth(self.component_of(index) as usize)?;
+        let share = self.shares().nth(index).filter(|_| self.enforce_memory && job.request.memory.is_some())?;
+        Some(share.memory)
     }
 
     /// The name of node `index`.

@@ -24,6 +24,7 @@ pub(crate) mod link;
 mod log;
 pub mod login;
 mod measure;
+mod memory;
 mod modules;
 mod namespace;
 mod noise;

@@ -91,6 +91,31 @@ pub(super) fn children() -> Option<Vec<i32>> {
     Some(text.split_whitespace().filter_map(|n| n.parse().ok()).collect())
 }
 
+/// Everything below the agent, by its processes' own lists of children: what that costs depends on the job alone.
+pub(super) fn descendants() -> Vec<i32> {
+    let children = |pid: i32| -> Option<Vec<i32>> {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let lists = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("children")));
+        Some(
+            lists
+                .flatten()
+                .flat_map(|l| l.split_whitespace().filter_map(|n| n.parse().ok()).collect::<Vec<_>>())
+                .collect(),
+        )
+    };
+    if self::children().is_none() {
+        return Tree::look().all(); // the kernel does not tell
+    }
+    let mut next = vec![getpid().as_raw()];
+    let mut found = Vec::new();
+    while let Some(pid) = next.pop() {
+        let below = children(pid).unwrap_or_default();
+        found.extend(&below);
+        next.extend(below);
+    }
+    found
+}
+
 /// Whether process `pid` began in step `step` of job `job`, by the environment it was started with.
 pub(super) fn began_in(pid: i32, job: u32, step: u32) -> bool {
     let block = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

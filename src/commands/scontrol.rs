@@ -7,6 +7,7 @@ mod jobs;
 mod keyword;
 mod notify;
 mod ready;
+mod reservation;
 mod sentences;
 mod show;
 mod update;
@@ -80,6 +81,8 @@ enum Means {
     Show,
     Change(Order),
     Update,
+    Create,
+    Delete,
     Write,
     Ping,
     Version,
@@ -129,8 +132,8 @@ const KEYWORDS: &[Keyword<Means>] = &[
     row("pidinfo", 3, Means::Unsupported("use `scontrol listpids`")),
     row("completing", 2, Means::Completing),
     row("errnumstr", 2, Means::ErrNumStr),
-    row("create", 2, Means::Unsupported("partitions are made in the configuration file")),
-    row("delete", 3, Means::Unsupported("partitions are made in the configuration file")),
+    row("create", 2, Means::Create),
+    row("delete", 3, Means::Delete),
     row("reboot", 3, Means::Unsupported(ADMIN)),
     row("reconfigure", 3, Means::Unsupported("use `skyslurm controller restart`")),
     row("shutdown", 8, Means::Unsupported("use `skyslurm controller stop`")),
@@ -206,7 +209,10 @@ fn answer(words: &Words) -> Result<Said, AskError> {
     match means {
         Means::Show => show::run(words),
         Means::Change(order) => jobs::run(words, order),
+        Means::Update if words.args.iter().any(|word| reservation::is_named(word)) => reservation::update(words),
         Means::Update => update::run(words),
+        Means::Create => reservation::create(words),
+        Means::Delete => reservation::delete(words),
         Means::Write => write::run(words),
         Means::Ping if !words.args.is_empty() => Ok(words.too_many()),
         Means::Ping => Ok(ping(words.dump.as_ref())),

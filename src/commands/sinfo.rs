@@ -250,7 +250,10 @@ impl Query {
         let context = self.context(jobs, now, zone);
         let mut out = String::new();
         if self.reservations {
-            out.push_str("No reservations in the system\n");
+            match &cluster.reservations[..] {
+                [] => out.push_str("No reservations in the system\n"),
+                all => out.push_str(&crate::report::show::reservations(all, &context.clock)),
+            }
             return Ok(out);
         }
         if self.date {

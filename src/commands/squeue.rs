@@ -220,7 +220,7 @@ impl Query {
                 None => States::Active,
             },
             licenses: list(options.get("licenses")),
-            reservation: options.is_set("reservation"),
+            reservations: list(options.get("reservation")),
             unfold,
             unique: options.is_set("array-unique"),
             by_partition: options.is_set("priority"),

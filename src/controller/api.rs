@@ -15,6 +15,7 @@ use crate::{
         errno::Errno,
         hostlist,
         options::{Place, Refusal},
+        reservation::Asked,
         state::JobState,
         time::TimeLimit,
     },
@@ -44,6 +45,12 @@ pub enum Call {
     Signal(Vec<SignalJob>),
     /// Change jobs. Answer: [`Reply::Done`], one result for each id.
     Change(Vec<JobIdSpec>, Change),
+    /// Make a reservation. Answer: [`Reply::Reserved`], [`Reply::Refused`].
+    Reserve(Box<Asked>),
+    /// Change a reservation. Answer: [`Reply::Done`], [`Reply::Refused`].
+    ChangeReservation(Box<Asked>),
+    /// Take a reservation away. Answer: [`Reply::Done`], [`Reply::Refused`].
+    DeleteReservation(String),
     /// Wait until the job (or the whole array) is over. Answer: [`Reply::Jobs`] with all its records.
     Wait(JobId),
     /// Wait until an interactive allocation has its nodes and its agent answers, or it is over; or, unless `knows`, until
@@ -71,6 +78,12 @@ pub enum Call {
 }
 
 impl Call {
+    /// Whether it changes nothing.
+    pub fn is_question(&self) -> bool {
+        use Call::{Accounting, Cluster, Environment, Jobs, Script, Sending, Status};
+        matches!(self, Jobs(_) | Accounting(_) | Cluster | Sending(_) | Script(_) | Environment(_) | Status)
+    }
+
     /// Whether the answer may be a long time in coming, and comes of something that was there before.
     pub fn may_wait(&self) -> bool {
         matches!(self, Self::Wait(_) | Self::Granted { .. })
@@ -223,6 +236,8 @@ pub enum Reply<J = Job> {
     /// `--test-only` of a job that would be handed to another system: what that would make of it, line by line; or
     /// why not.
     Forecast(Result<Vec<String>, String>),
+    /// The reservation of this name is on disk.
+    Reserved(String),
     /// Jobs, oldest id first.
     Jobs(JobList<J>),
     /// When and where jobs will probably start.

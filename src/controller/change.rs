@@ -150,12 +150,11 @@ impl Core {
         if !may {
             return Err(Errno::Disabled);
         }
-        if hold {
-            job.hold = Hold::User;
+        if hold && job.state != JobState::Pending {
+            job.hold = Hold::Requeued;
             job.priority = 0;
         }
         match job.state {
-            JobState::Pending if hold => self.hold(id),
             JobState::Pending => Err(Errno::JobPending),
             JobState::Running | JobState::Suspended => {
                 for id in self.table.components(id) {

@@ -17,11 +17,12 @@ use crate::{
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
-    job::{Job, JobId, JobList, Request},
+    job::{Job, JobId, JobList, Request, Reservation},
     slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    io::ErrorKind,
     path::PathBuf,
     sync::Weak,
     time::{SystemTime, UNIX_EPOCH},
@@ -53,6 +54,8 @@ pub struct Core {
     pub(super) dirty: BTreeSet<JobId>,
     /// Steps that changed since: job and place in its list.
     dirty_steps: BTreeSet<(JobId, usize)>,
+    /// Runs of jobs that were put back since.
+    pub(super) earlier_runs: Vec<Job>,
     /// Jobs that have nodes and are started after the next commit.
     unlaunched: Vec<JobId>,
     /// Jobs that are to be started.
@@ -87,6 +90,12 @@ pub struct Core {
     pub(super) news_told: HashSet<JobId>,
     /// Runs what tells of it.
     pub(super) messenger: Messenger,
+    /// The reservations.
+    pub(super) reservations: Vec<Reservation>,
+    /// They are to be written.
+    pub(super) reservations_changed: bool,
+    /// Up to when it was seen to what begins and ends of them, epoch seconds.
+    pub(super) reservations_seen: i64,
     /// When old jobs are looked for, epoch seconds.
     pub(super) purge_due: i64,
     /// Whether the queue must be looked at.
@@ -123,6 +132,7 @@ impl Core {
         let of_known: HashSet<JobId> = known.iter().map(|job| job.id).collect();
         lately.retain(|job| !of_known.contains(&job.id));
         let table = Table::new(store.last_id()?);
+        let reservations = store.reservations()?;
         let mut core = Self {
             config,
             state_dir,
@@ -132,6 +142,7 @@ impl Core {
             since,
             dirty: BTreeSet::new(),
             dirty_steps: BTreeSet::new(),
+            earlier_runs: Vec::new(),
             unlaunched: Vec::new(),
             launching: VecDeque::new(),
             again: HashSet::new(),
@@ -149,6 +160,9 @@ impl Core {
             news: Vec::new(),
             news_told: HashSet::new(),
             messenger: Messenger::new(),
+            reservations,
+            reservations_changed: false,
+            reservations_seen: since,
             purge_due: since,
             reschedule: true,
             files: HashSet::new(),
@@ -160,6 +174,7 @@ impl Core {
         // All of them first: some wait for others.
         let jobs: Vec<JobId> = lately.into_iter().chain(known).map(|job| core.insert(job)).collect();
         jobs.into_iter().for_each(|id| core.remember(id));
+        core.look_at_reservations(since);
         Ok(core)
     }
 
@@ -167,7 +182,7 @@ impl Core {
     pub fn next_due(&self) -> Option<i64> {
         let retry = self.retry.then(|| now() + 1);
         let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.purge_due);
-        self.due.keys().next().copied().into_iter().chain(retry).chain(purge).min()
+        self.due.keys().next().copied().into_iter().chain(retry).chain(purge).chain(self.reservation_due()).min()
     }
 
     /// Something about `id` is due at `time`.
@@ -205,7 +220,7 @@ impl Core {
 
     /// Whether there is something to commit, or to tell of.
     fn has_changes(&self) -> bool {
-        !self.dirty.is_empty() || !self.news.is_empty()
+        !self.dirty.is_empty() || !self.news.is_empty() || self.reservations_changed
     }
 
     /// Does what nobody waits for an answer of: looks at the queue, starts jobs. A slice at a
@@ -231,6 +246,8 @@ impl Core {
 
     pub(super) fn handle(&mut self, message: Message, now: i64) {
         let Message { call, uid, answer } = message;
+        // Who only asks need not wait for a commit, which may fail.
+        let asks = call.is_question();
         let reply = match call {
             Call::Submit(submission) => match self.submit(*submission, now) {
                 Ok(id) => return self.submitted.push((id, answer)),
@@ -249,6 +266,9 @@ impl Core {
                 Ok(jobs) => Reply::Jobs(JobList::new(jobs)),
                 Err(error) => refused_by_store(&error),
             },
+            Call::Reserve(asked) => self.reserve(*asked, now),
+            Call::ChangeReservation(asked) => self.change_reservation(*asked, now),
+            Call::DeleteReservation(name) => self.delete_reservation(&name, now),
             Call::Cluster => Reply::Cluster(Box::new(self.cluster(now))),
             Call::Signal(list) => Reply::Done(list.iter().map(|one| self.signal(one, uid, now)).collect()),
             Call::Change(ids, change) => Reply::Done(ids.iter().map(|id| self.change(id, &change, uid, now)).collect()),
@@ -283,7 +303,8 @@ impl Core {
                 Reply::Done(vec![Ok(())])
             }
         };
-        if self.dirty.is_empty() && !self.store.has_changes() && !self.stopping {
+        let nothing_changed = self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes();
+        if asks || (nothing_changed && !self.stopping) {
             return respond::<Job>(answer, &reply);
         }
         self.answers.push((answer, reply));
@@ -372,6 +393,9 @@ impl Core {
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
+        for run in &self.earlier_runs {
+            self.store.put_earlier_run(run)?;
+        }
         for id in &self.dirty {
             if let Some(job) = self.table.get(*id) {
                 self.store.put_job(job)?;
@@ -382,9 +406,14 @@ impl Core {
                 self.store.put_step(*id, *index, step)?;
             }
         }
+        if self.reservations_changed {
+            self.store.put_reservations(&self.reservations)?;
+        }
         self.store.commit()?;
+        self.reservations_changed = false;
         self.dirty.clear();
         self.dirty_steps.clear();
+        self.earlier_runs.clear();
         Ok(())
     }
 
@@ -395,15 +424,21 @@ impl Core {
         let components = self.table.components(id);
         let others =
             components.iter().filter(|other| **other != id).filter_map(|id| self.table.get(*id)).cloned().collect();
-        let started = files.and_then(|(script, environment)| {
-            self.engine.start(Start { job, others, script, environment, again }).map_err(|e| e.to_string())
-        });
+        let started = files
+            .and_then(|(script, environment)| self.engine.start(Start { job, others, script, environment, again }));
         match started {
             Ok(()) if again => self.end_again(id),
             Ok(()) => {}
+            // It starts when there is space again.
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                tracing::error!(job = id, %error, "not started yet");
+                self.launch(id);
+                self.retry = true;
+                self.again.extend(again.then_some(id));
+            }
             Err(error) => {
-                tracing::error!(job = id, error, "not started");
-                self.fail_to_start(id, &error);
+                tracing::error!(job = id, %error, "not started");
+                self.fail_to_start(id, &error.to_string());
             }
         }
     }
@@ -411,6 +446,9 @@ impl Core {
     /// What is due by now: begin times, and the end of `MinJobAge`.
     fn expire(&mut self, now: i64) {
         self.retry = false;
+        if self.reservation_due().is_some_and(|due| due <= now) {
+            self.look_at_reservations(now);
+        }
         while let Some(entry) = self.due.first_entry().filter(|e| *e.key() <= now) {
             let due = *entry.key();
             for id in entry.remove() {

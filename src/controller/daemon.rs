@@ -19,6 +19,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::{
     net::UnixListener,
@@ -118,7 +119,7 @@ pub fn run(state: &Path, config_file: &Path, ready: impl FnOnce()) -> Result<(),
         let _ = fs::remove_file(&socket);
         // The answer to `stop` is on its way.
         tokio::task::yield_now().await;
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
         tracing::info!("controller ends");
         Ok(())
     })
@@ -134,9 +135,14 @@ fn raise_file_limit() {
 
 async fn sleep_until(due: Option<i64>) {
     match due {
-        Some(due) => tokio::time::sleep(std::time::Duration::from_secs((due - now()).max(0) as u64)).await,
+        Some(due) => tokio::time::sleep(pause(due, now())).await,
         None => std::future::pending().await,
     }
+}
+
+/// How long to sleep for what is due: a clock that is set meanwhile, forward or back, is noticed within a minute.
+fn pause(due: i64, now: i64) -> Duration {
+    Duration::from_secs(due.saturating_sub(now).clamp(0, 60).unsigned_abs())
 }
 
 /// The lock that makes the controller the only one of its state directory; it goes with the process.
@@ -169,4 +175,16 @@ fn write_slurm_conf(state: &Path, config: &Config) -> io::Result<()> {
 /// The store of a state directory.
 pub(super) fn store(state: &Path) -> PathBuf {
     state.join("skyslurm.db")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_is_looked_at_soon() {
+        let pauses =
+            [(10, 10), (10, 7), (10, 99_999), (86_400, 0), (i64::MAX, i64::MIN)].map(|(due, now)| pause(due, now));
+        assert_eq!(pauses.map(|pause| pause.as_secs()), [0, 3, 0, 60, 60]);
+    }
 }

@@ -8,9 +8,12 @@ use super::{
 use crate::{
     agent::{Event, EventKind, wire::Control},
     engine::{News, Report},
-    job::{ExitStatus, Job, JobId, JobList, Kind, Step, StepId, Suspension},
+    job::{ExitStatus, Hold, Job, JobId, JobList, Kind, Step, StepId, Suspension},
     slurm::{mail::Occasion, reason::Reason, state::JobState},
 };
+
+/// So often a job may be put back by itself (`max_batch_requeue`).
+const MAX_BATCH_REQUEUE: u32 = 5;
 
 /// How a job ended.
 pub(super) struct End {
@@ -30,19 +33,7 @@ impl Core {
             News::Events(events) => events.into_iter().for_each(|event| self.event(id, event, now)),
             News::Lost => {
                 tracing::warn!(job = id, "agent lost");
-                let known = self.table.get(id).map(|j| (j.exit, j.derived_exit));
-                let (exit, derived_exit) = known.unwrap_or_default();
-                self.end(
-                    id,
-                    End {
-                        state: JobState::NodeFail,
-                        reason: Reason::NodeDown,
-                        exit,
-                        derived_exit,
-                        cancelled_by: None,
-                        time: now,
-                    },
-                );
+                self.nodes_lost(id, now);
             }
             News::NeverStarted => self.take_back(id, now),
             // The components of a heterogeneous job are one there.
@@ -235,11 +226,28 @@ impl Core {
         job.placement = None;
         job.restarts += 1;
         job.steps.clear();
-        if let Err(error) = self.store.put_earlier_run(&earlier) {
-            tracing::error!(%error, "earlier run not kept");
-        }
+        self.earlier_runs.push(earlier);
         self.save(id);
         self.happened(id, Occasion::Requeue);
+    }
+
+    /// The agents of a job are gone, by a restart of the machine or by themselves: it waits again, if it may, and has not
+    /// been lost too often already.
+    fn nodes_lost(&mut self, id: JobId, now: i64) {
+        let Some(job) = self.table.get(id) else { return };
+        let may = job.request.kind == Kind::Batch && job.cancelled_by.is_none() && self.may_requeue(id);
+        if may && job.restarts >= MAX_BATCH_REQUEUE {
+            for id in self.table.components(id) {
+                if let Some(job) = self.table.get_mut(id).filter(|job| job.hold == Hold::None) {
+                    job.hold = Hold::TooOften;
+                    job.priority = 0;
+                }
+            }
+        }
+        let Some(job) = self.table.get(id) else { return };
+        let state = if may { JobState::Pending } else { JobState::NodeFail };
+        let (exit, derived_exit) = (job.exit, job.derived_exit);
+        self.end(id, End { state, reason: Reason::NodeDown, exit, derived_exit, cancelled_by: None, time: now });
     }
 
     /// A handed job has lost its nodes: it waits again, if it may.
@@ -266,7 +274,11 @@ impl Core {
         let array = job.array.as_ref().map(|a| a.job_id);
         job.suspension.seconds = job.suspended(end.time);
         let requeue = end.state == JobState::Pending;
-        job.state = if requeue { JobState::Requeued } else { end.state };
+        job.state = match (requeue, end.reason) {
+            (true, Reason::NodeDown) => JobState::NodeFail, // as Slurm accounts for it
+            (true, _) => JobState::Requeued,
+            (false, _) => end.state,
+        };
         job.flag = None;
         job.reason = end.reason;
         job.exit = end.exit;
@@ -295,15 +307,17 @@ impl Core {
         self.due_at(end.time + age, id);
         self.retire(id);
         self.ended(id);
+        // A reservation that is over goes with the last job that has it.
+        if self.table.get(id).is_some_and(|job| job.request.reservation.is_some()) {
+            self.look_at_reservations(super::core::now());
+        }
     }
 
     /// Puts a job that has ended back into the queue.
     pub(super) fn put_back(&mut self, id: JobId) {
         self.happened(id, Occasion::Requeue);
         let Some(job) = self.table.get(id) else { return };
-        if let Err(error) = self.store.put_earlier_run(job) {
-            tracing::error!(%error, "earlier run not kept");
-        }
+        self.earlier_runs.push(job.clone());
         self.engine.release(job);
         let now = super::core::now();
         let Some(job) = self.table.get_mut(id) else { return };

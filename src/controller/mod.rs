@@ -20,6 +20,7 @@ mod notify;
 mod purge;
 mod query;
 mod queue;
+mod reservation;
 mod restore;
 mod server;
 mod signal;

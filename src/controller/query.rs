@@ -104,6 +104,7 @@ impl Core {
         jobs.extend(self.table.jobs().cloned());
         if filter.duplicates {
             jobs.extend(self.store.earlier_runs()?);
+            jobs.extend(self.earlier_runs.iter().cloned());
         }
         let in_window = |job: &Job| {
             let began = job.eligible_time.unwrap_or(job.submit_time).min(job.start_time.unwrap_or(i64::MAX));
@@ -126,6 +127,7 @@ impl Core {
             nodes: self.engine.nodes(),
             config: self.settings(),
             licenses: self.licenses(),
+            reservations: self.reservations.clone(),
             accounts: settings.accounts.clone(),
             default_account: settings.account.clone(),
             qos,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     engine::Candidate,
     job::{ArrayRef, Hold, Job, JobId, Placement, Remote},
-    slurm::{mail::Occasion, reason::Reason, state::JobState},
+    slurm::{mail::Occasion, reason::Reason, state::JobState, time::TimeLimit},
 };
 use std::time::Instant;
 
@@ -75,9 +75,11 @@ impl Core {
         match (job.hold, begin) {
             (Hold::User, _) => Some(Reason::JobHeldUser),
             (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
+            (Hold::Requeued, _) => Some(Reason::RequeuedHeld),
+            (Hold::TooOften, _) => Some(Reason::JobHoldMaxRequeue),
             (Hold::None, _) if !job.dependency.is_empty() => Some(Reason::Dependency),
             (Hold::None, Some(_)) => Some(Reason::BeginTime),
-            (Hold::None, None) => self.obstacle(job),
+            (Hold::None, None) => self.waits_for_reservation(job, now).or_else(|| self.obstacle(job)),
         }
     }
 
@@ -124,7 +126,17 @@ impl Core {
         let schedule = {
             let table = &self.table;
             let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
+            // What nobody has reserved, worked out before: the engine is at work meanwhile.
+            let around = self.around(now);
             let mut queue = table.queue().filter_map(|(job, needs)| {
+                let needs = match around.get(&job.id) {
+                    Some(Some(around)) => around,
+                    Some(None) => {
+                        limited.push((job.id, Reason::MayBeReserved));
+                        return None;
+                    }
+                    None => needs,
+                };
                 let count = elements_left(table, job);
                 if count == 0 {
                     limited.push((job.id, Reason::JobArrayTaskLimit));
@@ -156,23 +168,25 @@ impl Core {
         for (id, reason) in limited.into_iter().chain(schedule.reasons) {
             self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
         }
-        for (id, partition, placement) in schedule.starts {
-            self.give_nodes(id, partition, placement, now);
+        let mut shortened = schedule.shortened.into_iter().peekable();
+        for (at, (id, partition, placement)) in schedule.starts.into_iter().enumerate() {
+            let minutes = shortened.next_if(|(of, _)| *of == at).map(|(_, minutes)| minutes);
+            self.give_nodes(id, partition, placement, minutes, now);
         }
         for (id, partition, count) in schedule.handed {
             self.hand_over(id, &partition, count);
         }
     }
 
-    /// A job, or the next element of an array, has nodes.
-    fn give_nodes(&mut self, id: JobId, partition: String, placement: Placement, now: i64) {
+    /// A job, or the next element of an array, has nodes; for so many minutes, if it is not for as long as it asked for.
+    fn give_nodes(&mut self, id: JobId, partition: String, placement: Placement, minutes: Option<u32>, now: i64) {
         let Some(id) = self.split_off(id) else { return };
         self.table.dequeue(id);
         let Some(job) = self.table.get_mut(id) else { return };
         job.state = JobState::Running;
         job.reason = Reason::None;
         job.partition = partition;
-        job.time_limit = limit_from(job, now);
+        job.time_limit = minutes.map_or_else(|| limit_from(job, now), TimeLimit::Minutes);
         job.start_time = Some(now);
         job.end_time = None;
         job.placement = Some(placement);

@@ -2,11 +2,11 @@
 
 use super::core::Core;
 use crate::job::{Job, Kind};
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 impl Core {
     /// The script, if it has one, and the environment of a job, as files.
-    pub(super) fn files_of(&mut self, job: &Job) -> Result<(Option<PathBuf>, PathBuf), String> {
+    pub(super) fn files_of(&mut self, job: &Job) -> io::Result<(Option<PathBuf>, PathBuf)> {
         let script = match job.request.kind {
             Kind::Batch => Some(self.spool_file("script", job.script, "slurm_script")?),
             _ => None,
@@ -15,14 +15,14 @@ impl Core {
     }
 
     /// A script or an environment of the store, as a file in the spool directory.
-    fn spool_file(&mut self, kind: &str, blob: u64, name: &str) -> Result<PathBuf, String> {
+    fn spool_file(&mut self, kind: &str, blob: u64, name: &str) -> io::Result<PathBuf> {
         let dir = self.state_dir.join("spool").join(kind).join(blob.to_string());
         let path = dir.join(name);
         if self.files.contains(&path) {
             return Ok(path);
         }
-        let data = self.store.blob(blob).map_err(|e| e.to_string())?;
-        let write = || -> std::io::Result<()> {
+        let data = self.store.blob(blob).map_err(io::Error::other)?;
+        let write = || -> io::Result<()> {
             use std::os::unix::fs::PermissionsExt;
             fs::create_dir_all(&dir)?;
             // Never a half-written script: it takes its name when it is whole.
@@ -31,7 +31,7 @@ impl Core {
             fs::set_permissions(&part, fs::Permissions::from_mode(if kind == "script" { 0o700 } else { 0o600 }))?;
             fs::rename(&part, &path)
         };
-        write().map_err(|e| format!("{}: {e}", path.display()))?;
+        write().map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
         self.files.insert(path.clone());
         Ok(path)
     }

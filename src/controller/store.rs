@@ -3,7 +3,7 @@
 //! Changes are gathered and committed together; a commit is on disk when it returns
 //! (`synchronous = FULL`), and only then is anybody told.
 
-use crate::job::{ArrayRef, ExitStatus, Het, Job, JobId, JobList, Request, Step};
+use crate::job::{ArrayRef, ExitStatus, Het, Job, JobId, JobList, Request, Reservation, Step};
 use crate::slurm::{array::ArraySpec, time::TimeLimit};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -272,6 +272,20 @@ impl Store {
         self.begin()?;
         let put = self.db.execute("INSERT OR REPLACE INTO meta VALUES ('last_id', ?1)", [id.to_string()]);
         put.map(drop).map_err(|e| self.fail(e))
+    }
+
+    /// Keeps the reservations, all of them.
+    pub fn put_reservations(&mut self, all: &[Reservation]) -> Result<(), StoreError> {
+        self.begin()?;
+        let put = self.db.execute("INSERT OR REPLACE INTO meta VALUES ('reservations', ?1)", [json(&all)]);
+        put.map(drop).map_err(|e| self.fail(e))
+    }
+
+    /// The reservations.
+    pub fn reservations(&self) -> Result<Vec<Reservation>, StoreError> {
+        let get = self.db.query_row("SELECT value FROM meta WHERE key = 'reservations'", [], |r| r.get::<_, String>(0));
+        let kept = get.optional().map_err(|e| self.fail(e))?;
+        kept.map_or(Ok(Vec::new()), |text| parse(&text).map_err(|what| self.damaged(what)))
     }
 
     /// The jobs that are not over, with their steps; and components that are over of those.

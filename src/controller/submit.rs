@@ -151,6 +151,7 @@ impl Core {
         let default = settings.default_memory_per_cpu.as_ref().map(|m| m.0.0);
         request.memory = request.memory.or(first.default_memory_per_cpu.or(default).map(Memory::PerCpu));
         let needs = Needs::of(&request, memory_of(first));
+        self.admit_reservation(&request, &needs)?;
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);
         let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {
@@ -231,6 +232,7 @@ pub(super) fn as_candidate(job: &Job, needs: &Arc<Needs>, count: u32) -> Candida
         needs: Arc::clone(needs),
         partitions: job.partition.split(',').map(str::to_owned).collect(),
         time_limit: job.time_limit,
+        time_min: job.request.time_min,
         others: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! `scontrol suspend` and `resume`: the processes of a job are stopped, and go on.
 //!
-//! What the job was given it keeps: its CPUs and GPUs are nobody else's meanwhile, as what stands in their memory stays.
+//! As in Slurm its CPUs are given to others meanwhile, and shared with them if it goes on before they have ended. Its memory
+//! and its GPUs it keeps, as what stands in them stays.
 
 use super::core::Core;
 use crate::{
@@ -28,7 +29,11 @@ impl Core {
             job.state = JobState::Suspended;
             job.suspension.time = Some(now);
             self.save(component);
+            if let Some(job) = self.table.get(component) {
+                self.engine.suspended(job);
+            }
         }
+        self.reschedule = true;
         self.engine.control(id, Control::Suspend);
         Ok(())
     }
@@ -50,6 +55,9 @@ impl Core {
             job.suspension = Suspension { time: Some(now), seconds: job.suspended(now) };
             job.state = JobState::Running;
             self.save(component);
+            if let Some(job) = self.table.get(component) {
+                self.engine.resumed(job);
+            }
         }
         self.engine.control(id, Control::Resume);
         Ok(())

@@ -140,6 +140,7 @@ impl Engine for Engines {
                 let mine: Vec<Candidate> = mine;
                 engine.schedule(&mut mine.into_iter(), now)
             };
+            all.shortened.extend(part.shortened.into_iter().map(|(at, minutes)| (all.starts.len() + at, minutes)));
             all.starts.extend(part.starts);
             all.handed.extend(part.handed);
             all.reasons.extend(part.reasons);
@@ -183,6 +184,18 @@ impl Engine for Engines {
     fn control(&mut self, job: JobId, control: Control) {
         if let Some(engine) = self.home(job) {
             engine.control(job, control);
+        }
+    }
+
+    fn suspended(&mut self, job: &Job) {
+        if let Some(engine) = self.home(job.id) {
+            engine.suspended(job);
+        }
+    }
+
+    fn resumed(&mut self, job: &Job) {
+        if let Some(engine) = self.home(job.id) {
+            engine.resumed(job);
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Candidate {
     pub partitions: Vec<String>,
     /// Its time limit, for backfill.
     pub time_limit: TimeLimit,
+    /// The limit with which it would do as well, where that lets it start sooner (`--time-min`).
+    pub time_min: Option<TimeLimit>,
     /// The further components of a heterogeneous job, which starts with all of them or not.
     pub others: Vec<Candidate>,
 }
@@ -54,6 +56,8 @@ pub struct Planned {
 pub struct Schedule {
     /// Which start now, in order. Their resources are taken.
     pub starts: Vec<Given>,
+    /// Which of those, by their place in `starts`, have to end sooner than they asked for: minutes.
+    pub shortened: Vec<(usize, u32)>,
     /// Which are handed now to a system that has a queue of its own: record, partition, how many of it together.
     pub handed: Vec<(JobId, String, u32)>,
     /// Why others do not; those it does not name keep the reason they have.
@@ -235,6 +239,16 @@ pub trait Engine {
 
     /// Asks the job's agent.
     fn control(&mut self, job: JobId, control: Control);
+
+    /// The job was suspended: its CPUs are free for others, its memory and generic resources stay its own.
+    fn suspended(&mut self, job: &Job) {
+        let _ = job;
+    }
+
+    /// A suspended job goes on, on its own CPUs, whoever has them meanwhile.
+    fn resumed(&mut self, job: &Job) {
+        let _ = job;
+    }
 
     /// Has a way opened to the agent of a job that runs elsewhere: its socket appears in the job's spool directory. `None`:
     /// there is nothing to open.

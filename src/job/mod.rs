@@ -15,6 +15,7 @@ mod placement;
 mod record;
 mod remote;
 mod request;
+mod reservation;
 pub mod resolve;
 mod shape;
 mod step;
@@ -31,6 +32,7 @@ pub use remote::Remote;
 pub use request::{
     Distribution, Exclusive, ExportEnv, Kind, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User,
 };
+pub use reservation::Reservation;
 pub use resolve::Submitter;
 pub use shape::{MadeNode, Shape};
 pub use step::{Step, StepId, Usage};

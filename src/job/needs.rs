@@ -72,6 +72,8 @@ impl Needs {
                 let listed = request.nodelist.len() as u32;
                 (listed, (request.ntasks.is_none()).then_some(listed))
             }
+            // Asked of a real one: four nodes of `-n6`, and one where nothing is said of tasks.
+            None if request.spread_job && request.ntasks.is_some() => (1, Some(u32::MAX)),
             None => (1, None),
         };
         let by_gpus_per_node = (total_gpus > 0 && gpus_per_node > 0 && request.nodes.is_none())

@@ -1,5 +1,6 @@
 //! Nodes and partitions, as engines offer them and sinfo shows them.
 
+use super::Reservation;
 use crate::slurm::gres::Gres;
 use crate::slurm::time::TimeLimit;
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,8 @@ pub struct Cluster {
     pub config: Vec<(String, String)>,
     /// Licenses: name, how many there are, how many are in use.
     pub licenses: Vec<(String, u32, u32)>,
+    /// Reservations, oldest first.
+    pub reservations: Vec<Reservation>,
     /// The accounts jobs may name; none: any.
     pub accounts: Vec<String>,
     /// The account of jobs that name none.

@@ -25,6 +25,10 @@ pub enum Hold {
     User,
     /// `scontrol hold` by an administrator
     Admin,
+    /// `scontrol requeuehold`
+    Requeued,
+    /// It has lost its nodes too often (`max_batch_requeue`).
+    TooOften,
 }
 
 /// A job's place in a job array.

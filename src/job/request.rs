@@ -215,6 +215,12 @@ pub struct Request {
     pub contiguous: bool,
     /// `--use-min-nodes`: of a range of nodes, as few as will do
     pub use_min_nodes: bool,
+    /// `--spread-job`: its tasks on as many nodes as there are, if no number is given
+    #[serde(default)]
+    pub spread_job: bool,
+    /// `--reservation`
+    #[serde(default)]
+    pub reservation: Option<String>,
     /// `--constraint`
     pub constraint: Option<String>,
     /// `--nodelist`, expanded

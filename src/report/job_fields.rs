@@ -312,7 +312,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('T'), &["state"], "STATE", |r, o| o.push_str(r.job.shown_state().name())),
     row(Some('u'), &["username"], "USER", |r, o| o.push_str(&r.job.request.user.name)),
     row(Some('U'), &["userid"], "UID", |r, o| number(o, r.job.request.user.uid)),
-    none!(Some('v'), &["reservation"], "RESERVATION", "(null)"),
+    row(Some('v'), &["reservation"], "RESERVATION", |r, o| or_null(r.job.request.reservation.as_deref(), o)),
     row(Some('V'), &["submittime"], "SUBMIT_TIME", |r, o| r.context.clock.write(r.job.submit_time, o)),
     row(Some('w'), &["wckey"], "WCKEY", |r, o| or_null(r.job.request.wckey.as_deref(), o)),
     row(Some('W'), &["licenses"], "LICENSES", |r, o| or_null(r.job.request.licenses.as_deref(), o)),

@@ -37,8 +37,8 @@ pub struct Selection {
     pub states: States,
     /// `--licenses`
     pub licenses: Option<Vec<String>>,
-    /// `--reservation`: no job here has one
-    pub reservation: bool,
+    /// `--reservation`
+    pub reservations: Option<Vec<String>>,
     /// `--array`
     pub unfold: bool,
     /// `--array-unique`
@@ -76,6 +76,10 @@ fn allows<T: PartialEq + ?Sized, L: std::borrow::Borrow<T>>(list: &Option<Vec<L>
     list.as_ref().is_none_or(|list| list.iter().any(|item| item.borrow() == value))
 }
 
+fn has_reservation(job: &Job, wanted: &[String]) -> bool {
+    job.request.reservation.as_ref().is_some_and(|name| wanted.contains(name))
+}
+
 impl Selection {
     /// Whether a job is asked for, whatever its id.
     fn takes(&self, job: &Job) -> bool {
@@ -89,7 +93,7 @@ impl Selection {
             && self.partitions.as_ref().is_none_or(|wanted| in_partition(job, wanted))
             && self.nodes.as_ref().is_none_or(|wanted| on_node(job, wanted))
             && self.licenses.as_ref().is_none_or(|wanted| has_license(job, wanted))
-            && !self.reservation
+            && self.reservations.as_ref().is_none_or(|wanted| has_reservation(job, wanted))
     }
 
     /// The lines of the jobs that are asked for, in the order of the jobs.

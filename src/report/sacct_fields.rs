@@ -300,7 +300,7 @@ const FIELDS: &[Field] = &[
     row("ReqMem", 10, |r, o| if r.step.is_none() { o.push_str(&values::size(values::requested(r).mem.0, 'M', r.context.units)) }),
     row("ReqNodes", 8, |r, o| number(o, r.step.map_or(r.job.min_nodes, |s| s.nodes.len() as u32))),
     row("ReqTRES", 10, |r, o| if r.step.is_none() { o.push_str(&values::tres(&values::requested(r), r.context.units)) }),
-    none("Reservation", 20),
+    row("Reservation", 20, |r, o| of_job(r, o, |j, o| o.push_str(j.request.reservation.as_deref().unwrap_or_default()))),
     none("ReservationId", 8),
     row("Reserved", 10, |r, o| of_job(r, o, |_, o| o.push_str(&planned(r, 1)))),
     row("ResvCPU", 10, |r, o| of_job(r, o, |j, o| o.push_str(&planned(r, j.min_cpus)))),

@@ -48,6 +48,7 @@ pub fn cluster() -> Cluster {
         up: true,
     };
     Cluster {
+        reservations: Vec::new(),
         name: "lab".into(),
         partitions: vec![partition("gpu", true, [1440, 10080], 1), partition("debug", false, [10, 30], 10)],
         nodes: (1..=4).map(node).collect(),

@@ -43,6 +43,30 @@ pub enum Errno {
     /// Requested reservation is invalid.
     #[error("Requested reservation is invalid")]
     InvalidReservation,
+    /// Invalid user id.
+    #[error("Invalid user id")]
+    UserId,
+    /// Requested nodes are busy.
+    #[error("Requested nodes are busy")]
+    NodesBusy,
+    /// Access denied to requested reservation.
+    #[error("Access denied to requested reservation")]
+    ReservationAccess,
+    /// Invalid time specified.
+    #[error("Invalid time specified")]
+    InvalidTime,
+    /// Requested reservation is in use.
+    #[error("Requested reservation is in use")]
+    ReservationBusy,
+    /// Requested reservation overlaps with another reservation.
+    #[error("Requested reservation overlaps with another reservation")]
+    ReservationOverlap,
+    /// Duplicate reservation name.
+    #[error("Duplicate reservation name")]
+    ReservationDuplicate,
+    /// Reservation already started.
+    #[error("Reservation already started")]
+    ReservationStarted,
     /// Invalid feature specification.
     #[error("Invalid feature specification")]
     InvalidFeature,
@@ -119,7 +143,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 36] = [
+    pub const ALL: [Errno; 44] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -132,6 +156,14 @@ impl Errno {
         Errno::InvalidAccount,
         Errno::InvalidQos,
         Errno::InvalidReservation,
+        Errno::UserId,
+        Errno::NodesBusy,
+        Errno::ReservationAccess,
+        Errno::InvalidTime,
+        Errno::ReservationBusy,
+        Errno::ReservationOverlap,
+        Errno::ReservationDuplicate,
+        Errno::ReservationStarted,
         Errno::InvalidFeature,
         Errno::InvalidGres,
         Errno::InvalidLicenses,
@@ -176,6 +208,14 @@ impl Errno {
             Errno::AlreadyDone => 2021,
             Errno::JobPending => 2024,
             Errno::InvalidFeature => 2029,
+            Errno::UserId => 2010,
+            Errno::NodesBusy => 2016,
+            Errno::ReservationAccess => 2052,
+            Errno::InvalidTime => 2054,
+            Errno::ReservationBusy => 2055,
+            Errno::ReservationOverlap => 2058,
+            Errno::ReservationDuplicate => 2082,
+            Errno::ReservationStarted => 2104,
             Errno::NotSupported => 2036,
             Errno::Disabled => 2037,
             Errno::Dependency => 2038,

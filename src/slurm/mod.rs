@@ -20,6 +20,7 @@ pub mod mail;
 pub mod memory;
 pub mod options;
 pub mod reason;
+pub mod reservation;
 pub mod signal;
 pub mod state;
 pub mod time;

@@ -23,6 +23,10 @@ pub enum Reason {
     JobHeldUser,
     /// Held by an administrator.
     JobHeldAdmin,
+    /// Put back into the queue by its user, and held.
+    RequeuedHeld,
+    /// Held because it has lost its nodes too often.
+    JobHoldMaxRequeue,
     /// The array's throttle (`%N`) is reached.
     JobArrayTaskLimit,
     /// It asks for more nodes than its partition has.
@@ -35,6 +39,12 @@ pub enum Reason {
     PartitionDown,
     /// Nodes it asks for do not exist or may not be used now.
     ReqNodeNotAvail,
+    /// Its reservation has not begun.
+    Reservation,
+    /// Its reservation is over or was taken away.
+    ReservationDeleted,
+    /// All nodes that could hold it are reserved for others.
+    MayBeReserved,
     /// No set of nodes can hold it as the partition is now.
     NodesUnavailable,
     /// It ended with a non-zero exit code.
@@ -71,7 +81,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 35] = [
         Reason::None,
         Reason::Resources,
         Reason::Priority,
@@ -80,12 +90,17 @@ impl Reason {
         Reason::BeginTime,
         Reason::JobHeldUser,
         Reason::JobHeldAdmin,
+        Reason::RequeuedHeld,
+        Reason::JobHoldMaxRequeue,
         Reason::JobArrayTaskLimit,
         Reason::PartitionNodeLimit,
         Reason::PartitionTimeLimit,
         Reason::PartitionConfig,
         Reason::PartitionDown,
         Reason::ReqNodeNotAvail,
+        Reason::Reservation,
+        Reason::ReservationDeleted,
+        Reason::MayBeReserved,
         Reason::NodesUnavailable,
         Reason::NonZeroExitCode,
         Reason::RaisedSignal,
@@ -104,7 +119,7 @@ impl Reason {
         Reason::SystemFailure,
     ];
 
-    /// The word (or, for [`Reason::NodesUnavailable`], the sentence) squeue prints.
+    /// The word (or, for [`Reason::NodesUnavailable`] and [`Reason::RequeuedHeld`], the sentence) squeue prints.
     pub fn text(self) -> &'static str {
         match self {
             Reason::None => "None",
@@ -115,12 +130,17 @@ impl Reason {
             Reason::BeginTime => "BeginTime",
             Reason::JobHeldUser => "JobHeldUser",
             Reason::JobHeldAdmin => "JobHeldAdmin",
+            Reason::RequeuedHeld => "job requeued in held state",
+            Reason::JobHoldMaxRequeue => "JobHoldMaxRequeue",
             Reason::JobArrayTaskLimit => "JobArrayTaskLimit",
             Reason::PartitionNodeLimit => "PartitionNodeLimit",
             Reason::PartitionTimeLimit => "PartitionTimeLimit",
             Reason::PartitionConfig => "PartitionConfig",
             Reason::PartitionDown => "PartitionDown",
             Reason::ReqNodeNotAvail => "ReqNodeNotAvail",
+            Reason::Reservation => "Reservation",
+            Reason::ReservationDeleted => "ReservationDeleted",
+            Reason::MayBeReserved => "ReqNodeNotAvail, May be reserved for other job",
             Reason::NodesUnavailable => {
                 "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
             }

@@ -73,6 +73,7 @@ impl Run {
             etc_hosts: None,
             kill_wait: 30,
             over_time_limit: 0,
+            enforce_memory: false,
             spool: layout,
             made: None,
         };

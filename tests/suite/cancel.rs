@@ -111,7 +111,7 @@ fn a_node_that_dies_in_a_step_fails_the_job() {
     for (node, index) in [("node2", 1), ("node1", 0)] {
         let lab = Lab::new(FOUR);
         let id =
-            lab.submit("-N2 -o out --wrap 'srun -N2 -n2 bash -c \"touch up.\\$SLURM_PROCID; sleep 3600\"; echo rc $?'");
+            lab.submit("--no-requeue -N2 -o out --wrap 'srun -N2 -n2 bash -c \"touch up.\\$SLURM_PROCID; sleep 3600\"; echo rc $?'");
         lab.until_true("its tasks", || ["up.0", "up.1"].iter().all(|name| lab.work().join(name).exists()));
         let mut outside = lab.command("srun");
         let outside = outside.args(["--jobid", &id.to_string(), "--overlap", "-N2", "-n2", "sleep", "3601"]);

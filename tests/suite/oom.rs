@@ -57,7 +57,7 @@ fn what_the_kernel_kills_is_out_of_memory() {
     let Some(cgroup) = Cgroup::new(300 << 20) else {
         return skip("no cgroup with little memory can be made here");
     };
-    let lab = Lab::new(ONE);
+    let lab = Lab::new(&format!("{ONE}enforce_memory = false\n"));
     lab.file("hog", HOG);
     lab.sh(&cgroup.line("exec skyslurm controller start")).ok();
     let controller = lab.controller();
@@ -129,4 +129,52 @@ fn what_the_kernel_kills_is_out_of_memory() {
     lab.until_state(next, "COMPLETED");
     assert_eq!(lab.read("next"), "fine\n");
     assert_eq!(lab.controller(), controller, "the controller is what was killed");
+}
+
+/// A cgroup is not needed: the agents look themselves. 100 MiB a CPU is the default of the configuration.
+#[test]
+fn a_job_that_takes_more_memory_than_it_has_is_out_of_memory() {
+    let lab = Lab::new(ONE);
+    lab.file(
+        "hog",
+        "#!/bin/bash\npython3 -c 'import time; b = bytearray(b\"x\") * ('${1-250}' << 20); time.sleep('${2-3600}')'\n",
+    );
+    let batch = lab.submit("--requeue -o batch hog");
+    let goes_on = lab.submit("-o goes_on --wrap 'bash ./hog; echo went on'");
+    lab.until_accounted(batch, "OUT_OF_MEMORY|0:125");
+    assert!(
+        lab.read("batch").ends_with(&detected("1 oom_kill event", &format!("{batch}.batch"))),
+        "{}",
+        lab.read("batch")
+    );
+    // As with a cgroup: what was killed counts, whatever the script makes of it.
+    lab.until_accounted(goes_on, "OUT_OF_MEMORY|0:125");
+    assert!(lab.read("goes_on").contains("went on\n"), "{}", lab.read("goes_on"));
+
+    // A step is killed, and the script goes on; a step with memory of its own has no more than that.
+    lab.file("steps", "#!/bin/bash\nsrun -n1 bash ./hog\necho first $?\nsrun -n1 --mem=50 bash ./hog 90\necho second $?\nsrun -n1 bash ./hog 90 1\necho third $?\n");
+    let steps = lab.submit("-n1 --mem=150 -o steps.out steps");
+    lab.until_accounted(steps, "COMPLETED|0:0");
+    let said = lab.read("steps.out");
+    for step in 0..2 {
+        assert!(said.contains(&detected("1 oom_kill event", &format!("{steps}.{step}"))), "{said}");
+    }
+    assert!(said.contains("first 1\n") && said.contains("second 1\n") && said.ends_with("third 0\n"), "{said}");
+    assert_eq!(said.matches("solo: task 0: Out Of Memory").count(), 2, "{said}");
+    assert_eq!(
+        lab.sh(&format!("sacct -n -P -j {steps} -o jobid,state,exitcode | tail -n 3")).ok(),
+        format!("{steps}.0|OUT_OF_MEMORY|0:125\n{steps}.1|OUT_OF_MEMORY|0:125\n{steps}.2|COMPLETED|0:0\n")
+    );
+
+    // Workers that share what they have take it once.
+    lab.file(
+        "shares",
+        "import os, time\nb = bytearray(b'x') * (60 << 20)\nos.fork(); os.fork()\ntime.sleep(4)\nprint(len(b))\n",
+    );
+    let shares = lab.submit("-n1 -o shares.out --wrap 'exec python3 shares'");
+    lab.until_accounted(shares, "COMPLETED|0:0");
+    lab.sh("skyslurm controller stop").ok();
+    fs::write(lab.config(), format!("{ONE}enforce_memory = false\n")).unwrap();
+    let free = lab.submit("-n1 -o free hog 250 1");
+    lab.until_accounted(free, "COMPLETED|0:0");
 }

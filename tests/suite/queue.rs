@@ -39,6 +39,23 @@ fn short_jobs_fill_the_gap_and_long_ones_do_not() {
     assert_eq!(lab.read("order"), "short\nwide\nlong\n");
 }
 
+/// Behind a job that waits for the whole node there are two minutes and a half: one that would do with one gets two.
+#[test]
+fn a_job_that_may_end_sooner_gets_what_is_left() {
+    let lab = Lab::new(ONE);
+    lab.submit("-n1 -t 3 -o /dev/null --wrap 'until [ -e end ]; do sleep 0.02; done'");
+    lab.until("squeue -h -t R -o %i", "1");
+    lab.submit("-n2 -t 5 -o /dev/null --wrap true");
+    let long = lab.submit("-n1 -t 10 -o /dev/null --wrap true");
+    let short = lab.submit("-n1 -t 10 --time-min=1 -o /dev/null --wrap 'until [ -e end ]; do sleep 0.02; done'");
+    lab.until_state(short, "RUNNING");
+    let limit = lab.sh(&format!("squeue -h -j {short} -o %l")).stdout;
+    assert!(["3:00\n", "2:00\n", "1:00\n"].contains(&&*limit), "{limit}");
+    assert_eq!(lab.sh(&format!("squeue -h -j {long} -o %T")).ok(), "PENDING\n");
+    lab.file("end", "");
+    lab.until("squeue -h", "");
+}
+
 #[test]
 fn nice_and_priority_change_the_order() {
     let lab = Lab::new(ONE);
@@ -102,6 +119,9 @@ fn nodes_are_chosen_and_left_out() {
     assert_eq!(ran_on("-N3"), "node[1-3]");
     assert_eq!(ran_on("-N2-3 --use-min-nodes"), "node[1-2]");
     assert_eq!(ran_on("-n4 --ntasks-per-node=1"), "node[1-4]");
+    assert_eq!(ran_on("-n4"), "node[1-2]");
+    let spread = ["-n4", "-n2", "-n6", "-N2 -n4", "-N1-3 -n4", ""].map(|what| ran_on(&format!("--spread-job {what}")));
+    assert_eq!(spread, ["node[1-4]", "node[1-2]", "node[1-4]", "node[1-2]", "node[1-3]", "node1"]);
     lab.file("hosts", "node4\nnode2\n");
     assert_eq!(ran_on("-F hosts"), "node[2,4]");
     assert_eq!(ran_on("--wait-all-nodes=1 -N4"), "node[1-4]");

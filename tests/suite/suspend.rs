@@ -1,6 +1,6 @@
 //! Jobs that are stopped and go on.
 
-use crate::harness::{FOUR, Lab};
+use crate::harness::{FOUR, Lab, ONE};
 
 /// A job whose script and step count up; gives what both have counted to.
 const COUNTS: &str = "#!/bin/bash\ncount() { i=0; while :; do echo $((++i)) > $1; sleep 0.02; done; }\nexport -f count\n\
@@ -53,6 +53,31 @@ fn a_suspended_job_stands_still_and_goes_on() {
     lab.until_state(job, "CANCELLED");
     let suspended = lab.sh(&format!("sacct -X -n -P -j {job} -o suspended")).stdout;
     assert_ne!(suspended, "00:00:00\n");
+}
+
+/// As a real one does it: the CPUs are others' meanwhile, and whoever goes on shares them.
+#[test]
+fn the_processors_of_a_suspended_job_are_others() {
+    let lab = Lab::new(ONE);
+    let loops = "until [ -e end ]; do sleep 0.02; done";
+    let stopped = lab.submit(&format!("-n2 --mem=1G -o /dev/null --wrap '{loops}'"));
+    lab.until_state(stopped, "RUNNING");
+    let next = lab.submit(&format!("-n2 -o /dev/null --wrap '{loops}'"));
+    let third = lab.submit("-n2 --mem=3500M -o /dev/null --wrap true");
+    lab.sh(&format!("scontrol suspend {stopped}")).ok();
+    lab.until_state(next, "RUNNING");
+    // Its memory is its own.
+    assert_eq!(lab.sh(&format!("squeue -h -j {third} -o %T; sinfo -h -o %C")).ok(), "PENDING\n2/0/0/2\n");
+    lab.kill_controller();
+    lab.sh(&format!("scontrol resume {stopped}")).ok();
+    lab.until("squeue -h -t R -o %i | sort", &format!("{stopped}\n{next}"));
+    // One that ends leaves the other what both had.
+    lab.sh(&format!("scancel {next}")).ok();
+    lab.until_state(next, "CANCELLED");
+    lab.submit("-n1 -o /dev/null --wrap true");
+    assert_eq!(lab.sh("squeue -h -t PD -o %i | wc -l; sinfo -h -o %C").ok(), "2\n2/0/0/2\n");
+    lab.file("end", "");
+    lab.until("squeue -h; sinfo -h -o %C", "0/2/0/2");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Agent, connections::Connection, connections::Role};
 use crate::agent::{
     events::Events,
-    log,
+    log, memory,
     remote::{Inbox, rendezvous},
     step,
 };
@@ -85,18 +85,11 @@ impl Agent {
         let telling = self.events.as_ref().and_then(Events::wait);
         let orders = self.elsewhere.as_ref().and_then(|e| e.inbox.as_ref()).map(Inbox::wait);
         let strangers = self.strangers().next().map(|(_, c)| rendezvous::SILENCE.saturating_sub(c.since.elapsed()));
-        let waits = [
-            self.limits.wait(),
-            self.manager.wait(),
-            self.owner.wait(),
-            self.retry_first,
-            telling,
-            orders,
-            strangers,
-            self.asking_wait(),
-        ];
+        let memory = self.memory.as_ref().filter(|_| self.has_children).map(memory::Watch::wait);
+        let waits = [self.limits.wait(), self.manager.wait(), self.owner.wait(), memory];
+        let waits = waits.into_iter().chain([self.retry_first, telling, orders, strangers, self.asking_wait()]);
         let epilogs = self.parts.iter().filter_map(step::part::Part::wait);
-        let timeout = waits.into_iter().flatten().chain(epilogs).chain(self.components_wait()).min();
+        let timeout = waits.flatten().chain(epilogs).chain(self.components_wait()).min();
         let timeout = match timeout {
             // One more, since poll counts whole milliseconds.
             Some(t) => PollTimeout::try_from(t.as_millis().saturating_add(1).min(i32::MAX as u128) as i32)

@@ -219,6 +219,7 @@ impl Node {
             etc_hosts: None,
             kill_wait: self.payload.kill_wait,
             over_time_limit: self.payload.over_time_limit,
+            enforce_memory: false, // the node was made for the job: what it has is what the job may use
             spool: self.layout.clone(),
             made: Some(Made {
                 modules: self.payload.modules,

@@ -62,6 +62,10 @@ pub(in crate::agent) struct Part {
     oom_before: Option<u64>,
     /// It has killed something of ours.
     out_of_memory: bool,
+    /// What the agent itself killed for want of memory, and of which nothing was told yet.
+    oom_kills: u64,
+    /// Memory that its tasks may have here, bytes.
+    memory: Option<u64>,
     /// What `--mpi=pmi2` needs.
     pmi: Option<Box<Server>>,
 }
@@ -144,6 +148,8 @@ impl Agent {
             killed: false,
             oom_before: self.oom.read(),
             out_of_memory: false,
+            oom_kills: 0,
+            memory: launching.request.memory_per_node.filter(|m| self.memory.is_some() && *m > 0).map(|m| m << 20),
             pmi: None,
         };
         let mut starter = Starter::new(&self.launch, &launching);
@@ -163,6 +169,9 @@ impl Agent {
         }
         for line in lines {
             self.send(connection, &FromPart::Message(line));
+        }
+        if let Some((watch, limit)) = self.memory.as_mut().zip(part.memory) {
+            watch.began(limit);
         }
         self.parts.push(part);
         self.started_child();
@@ -305,7 +314,11 @@ impl Agent {
             let (step, connection) = (part.step, part.connection);
             let kills = {
                 let killed = part.newly_killed(&self.oom);
-                self.oom.claim(part.oom_before, killed)
+                let ours = match part.tasks.iter().any(|task| task.exit.is_some() && !task.told) {
+                    true => std::mem::take(&mut part.oom_kills),
+                    false => 0, // nobody has ended of it yet
+                };
+                ours + self.oom.claim(part.oom_before, killed.saturating_sub(ours))
             };
             let first = kills > 0 && !part.out_of_memory;
             part.out_of_memory |= first;
@@ -342,6 +355,23 @@ impl Agent {
             self.feed(step);
         }
         self.finish_parts();
+    }
+
+    /// Whether a part here has a limit of its own.
+    pub(in crate::agent) fn has_limited_parts(&self) -> bool {
+        self.parts.iter().any(|part| part.memory.is_some())
+    }
+
+    /// The processes of the parts here that have a limit of their own, and that, bytes.
+    pub(in crate::agent) fn limited_parts(&self, tree: &Tree) -> Vec<(Vec<i32>, u64)> {
+        let limited = self.parts.iter().filter_map(|part| Some((part, part.memory?)));
+        limited.map(|(part, limit)| (part.running().flat_map(|pid| tree.of(pid)).collect(), limit)).collect()
+    }
+
+    /// Notes in the part that process `pid` belongs to, if it is one's, that it was killed for want of memory.
+    pub(in crate::agent) fn blame_part(&mut self, tree: &Tree, pid: i32) -> bool {
+        let part = self.parts.iter_mut().find(|part| part.running().any(|root| tree.of(root).contains(&pid)));
+        part.map(|part| part.oom_kills += 1).is_some()
     }
 
     /// Ends the parts whose tasks have all ended: what they left behind is killed, and when nobody can write any

@@ -87,7 +87,7 @@ fn matches(plan: &Plan, job: &Job) -> bool {
             || request.partitions.iter().any(|p| Some(p) == plan.partition.as_ref()))
         && is(&plan.qos, Some(request.qos.as_deref().unwrap_or("normal")))
         && is(&plan.wckey, request.wckey.as_deref())
-        && plan.reservation.is_none()
+        && is(&plan.reservation, request.reservation.as_deref())
         && plan.state.is_none_or(|state| state == job.state || Some(state) == job.flag)
         && plan.user.as_ref().is_none_or(|user| user.1 == request.user.uid)
         && plan.nodelist.as_ref().is_none_or(|nodes| on_nodes(&nodes.1))

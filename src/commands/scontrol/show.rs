@@ -1,6 +1,6 @@
 //! `scontrol show ENTITY [ID]`.
 
-use super::{Words, assoc_mgr, hosts, keyword, keyword::Keyword, keyword::row};
+use super::{Words, assoc_mgr, hosts, keyword, keyword::Keyword, keyword::row, reservation};
 use crate::{
     commands::ask::{self, AskError, Said},
     controller::{
@@ -38,6 +38,7 @@ enum Entity {
     License,
     Node,
     Partition,
+    Reservation,
     Step,
     Topology,
     /// There are none here: what Slurm says then.
@@ -58,8 +59,8 @@ const ENTITIES: &[Keyword<Entity>] = &[
     row("partitionname", 11, Entity::Partition),
     row("steps", 2, Entity::Step),
     row("stepid", 5, Entity::Step),
-    row("reservations", 1, Entity::None("No reservations in the system")),
-    row("reservationname", 13, Entity::None("No reservations in the system")),
+    row("reservations", 1, Entity::Reservation),
+    row("reservationname", 13, Entity::Reservation),
     row("licenses", 2, Entity::License),
     row("frontend", 2, Entity::None("No frontend nodes in the system")),
     row("aliases", 1, Entity::None("")),
@@ -106,6 +107,7 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
         Entity::Step => steps(words, id),
         Entity::Config => Ok(Said::out(show::config(&cluster()?.0, &hardware::host_name()))),
         Entity::License => cluster().map(|(cluster, _)| licenses(&cluster, style(words), id)),
+        Entity::Reservation => cluster().map(|(cluster, clock)| reservation::show(&cluster, &clock, style(words), id)),
         Entity::Node => nodes(words, id),
         Entity::Partition => cluster().map(|(cluster, _)| match &words.dump {
             Some(dump) => {

@@ -54,7 +54,6 @@ const OTHERS: &[(&str, usize, &str)] = &[
     ("nodename", 8, "nodes are what their engine says"),
     ("frontendname", 5, "there are none"),
     ("partitionname", 13, "partitions are changed in the configuration file"),
-    ("reservationname", 3, "there are none"),
     ("slurmctlddebug", 14, "the configuration file says what is logged"),
     ("stepid", 6, "steps have no settings of their own"),
 ];

@@ -58,6 +58,12 @@ impl Reserved {
     fn is_delayed_by(&self, ends: i64, placement: &Placement) -> bool {
         ends > self.at && placement.names().any(|name| self.nodes.contains(name))
     }
+
+    /// How many minutes what would be in the way may run, if those are enough for it.
+    fn shorter(&self, candidate: &Candidate, now: i64) -> Option<u32> {
+        let TimeLimit::Minutes(least) = candidate.time_min? else { return None };
+        u32::try_from((self.at - now) / 60).ok().filter(|minutes| *minutes >= least.max(1))
+    }
 }
 
 /// Starts what can start; takes the resources from `inventory` and adds to `running`.
@@ -111,8 +117,11 @@ pub fn schedule(
                     hopeless.insert(key);
                     continue;
                 };
-                if reserved.as_ref().is_some_and(|r| r.is_delayed_by(ends, &placement)) {
-                    continue;
+                let mut ends = ends;
+                if let Some(reserved) = reserved.as_ref().filter(|r| r.is_delayed_by(ends, &placement)) {
+                    let Some(minutes) = reserved.shorter(&candidate, now) else { continue };
+                    out.shortened.push((out.starts.len(), minutes));
+                    ends = until(now, TimeLimit::Minutes(minutes));
                 }
                 inventory.take(&placement);
                 started.push(Running { until: ends, placement: placement.clone() });

@@ -12,9 +12,13 @@ use crate::{
     config::Config,
     engine::{Candidate, Engine, Given, Planned, Report, Schedule, Start, Unfit},
     job::{Gpus, Job, JobId, Memory, Needs, Node, Partition},
-    slurm::{errno::Errno, time::TimeLimit},
+    slurm::{errno::Errno, state::JobState, time::TimeLimit},
 };
-use std::{collections::HashMap, io, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::Path,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// This machine.
@@ -22,6 +26,10 @@ pub struct Local {
     inventory: Inventory,
     partitions: Vec<Partition>,
     running: HashMap<JobId, Running>,
+    /// Those of them that are suspended.
+    suspended: HashSet<JobId>,
+    /// Some may have CPUs that others have, too.
+    shared: bool,
     launcher: Launcher,
 }
 
@@ -34,7 +42,7 @@ impl Local {
         let inventory = Inventory::new(config, now);
         let partitions = partitions(config, &inventory);
         let launcher = Launcher::new(config, state, &inventory, reports)?;
-        Ok(Self { inventory, partitions, running: HashMap::new(), launcher })
+        Ok(Self { inventory, partitions, running: HashMap::new(), suspended: HashSet::new(), shared: false, launcher })
     }
 
     fn partition(&self, name: &str) -> Option<&Partition> {
@@ -187,6 +195,9 @@ impl Engine for Local {
             self.inventory.take(placement);
         }
         self.note(job);
+        if job.state == JobState::Suspended {
+            self.suspended(job);
+        }
         // The agents of a heterogeneous job are those of its first component.
         if job.leads() {
             self.launcher.adopt(job.id);
@@ -195,6 +206,21 @@ impl Engine for Local {
 
     fn control(&mut self, job: JobId, control: Control) {
         self.launcher.control(job, control);
+    }
+
+    fn suspended(&mut self, job: &Job) {
+        if let Some(running) = self.running.get(&job.id) {
+            self.inventory.give_cpus_back(&running.placement);
+            self.suspended.insert(job.id);
+            self.shared = true;
+            self.keep_shared();
+        }
+    }
+
+    fn resumed(&mut self, job: &Job) {
+        if self.suspended.remove(&job.id) {
+            self.keep_shared();
+        }
     }
 
     fn limit_changed(&mut self, job: &Job) {
@@ -210,12 +236,23 @@ impl Engine for Local {
     fn release(&mut self, job: &Job) {
         if let Some(running) = self.running.remove(&job.id) {
             self.inventory.give_back(&running.placement);
+            self.suspended.remove(&job.id);
+            self.keep_shared();
         }
         self.launcher.remove(job.id);
     }
 }
 
 impl Local {
+    /// What one gave back of CPUs that others have, too, is taken for these.
+    fn keep_shared(&mut self) {
+        self.shared &= !self.running.is_empty();
+        if self.shared {
+            let runs = self.running.iter().filter(|(id, _)| !self.suspended.contains(id));
+            runs.for_each(|(_, running)| self.inventory.take_cpus(&running.placement));
+        }
+    }
+
     fn note(&mut self, job: &Job) {
         if let (Some(placement), Some(start)) = (&job.placement, job.start_time) {
             let until = backfill::until(start, job.time_limit);

@@ -141,6 +141,25 @@ impl Inventory {
         }
     }
 
+    /// Takes the CPUs of a placement alone, even if others have them, too.
+    pub fn take_cpus(&mut self, placement: &Placement) {
+        for share in &placement.nodes {
+            if let Some(index) = self.index(&share.node) {
+                self.slots[index].free_cpus.difference_with(&share.cpus);
+            }
+        }
+    }
+
+    /// Gives the CPUs of a placement back, and nothing else of it.
+    pub fn give_cpus_back(&mut self, placement: &Placement) {
+        for share in &placement.nodes {
+            if let Some(index) = self.index(&share.node) {
+                let slot = &mut self.slots[index];
+                slot.free_cpus.extend(share.cpus.iter().filter(|id| *id < slot.cpus));
+            }
+        }
+    }
+
     /// Gives a placement back.
     pub fn give_back(&mut self, placement: &Placement) {
         for share in &placement.nodes {

@@ -34,6 +34,7 @@ pub struct Launcher {
     etc_hosts: Option<PathBuf>,
     kill_wait: u32,
     over_time_limit: u32,
+    enforce_memory: bool,
     reports: UnboundedSender<Report>,
     watches: HashMap<JobId, watch::Watch>,
 }
@@ -69,6 +70,7 @@ impl Launcher {
             etc_hosts,
             kill_wait: config.controller.kill_wait,
             over_time_limit: config.controller.over_time_limit * 60,
+            enforce_memory: config.controller.enforce_memory,
             reports,
             watches: HashMap::new(),
         })
@@ -104,6 +106,7 @@ impl Launcher {
             etc_hosts: self.etc_hosts.clone(),
             kill_wait: self.kill_wait,
             over_time_limit: self.over_time_limit,
+            enforce_memory: self.enforce_memory,
             spool: spool.clone(),
             job: start.job,
             others: start.others,

@@ -159,8 +159,23 @@ fn candidate(id: u32, nodes: u32, minutes: u32) -> Candidate {
         needs: Arc::new(Needs { gpus: Gpus::None, ..Needs::of(&request, Some(2000)) }),
         partitions: vec!["gpu".into()],
         time_limit: TimeLimit::Minutes(minutes),
+        time_min: None,
         others: Vec::new(),
     }
+}
+
+/// Two nodes are busy for an hour, and the first in the queue wants three: so long, and no longer, others may run.
+#[test]
+fn a_job_that_may_end_sooner_fills_the_gap() {
+    let mut lab = lab();
+    let placement = place(&candidate(1, 2, 60).needs, &lab.slots.iter().collect::<Vec<_>>()).unwrap();
+    lab.take(&placement);
+    let mut running = HashMap::from([(1, Running { until: 3659, placement })]);
+    let least = |id, minutes| Candidate { time_min: Some(TimeLimit::Minutes(minutes)), ..candidate(id, 1, 120) };
+    let queue = vec![candidate(2, 3, 60), candidate(3, 1, 120), least(4, 61), least(5, 30), candidate(6, 1, 10)];
+    let schedule = backfill::schedule(&mut queue.into_iter(), &mut lab, &mut running, &[partition()], 0);
+    let started: Vec<u32> = schedule.starts.iter().map(|s| s.0).collect();
+    assert_eq!((started, schedule.shortened), (vec![5, 6], vec![(0, 60)]));
 }
 
 #[test]

@@ -129,7 +129,8 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -
 async fn look_up(client: &Client, group: &Group) -> Result<Option<Vec<u32>>, Trouble> {
     for pause in LOOKS {
         tokio::time::sleep(pause).await;
-        let numbers = vehicle::look_up(client, group).await?;
+        // Whatever the server says to that, the job may be there: no answer ends it here.
+        let numbers = vehicle::look_up(client, group).await.map_err(|error| Trouble::Away(error.to_string()))?;
         if numbers.len() as u32 >= group.count {
             return Ok(Some(numbers));
         }

@@ -92,6 +92,7 @@ pub(super) const JOB: &[Row] = &[
     ("SLURM_JOB_NUM_NODES", |b| shown(Some(names::nodes(b.job).len()))),
     ("SLURM_JOB_PARTITION", |b| Some(b.job.partition.clone())),
     ("SLURM_JOB_QOS", |b| b.request().qos.clone()),
+    ("SLURM_JOB_RESERVATION", |b| b.request().reservation.clone()),
     ("SLURM_JOB_START_TIME", |b| shown(b.job.start_time)),
     ("SLURM_MEM_PER_CPU", |b| match b.request().memory {
         Some(Memory::PerCpu(m)) if m > 0 => Some(m.to_string()),

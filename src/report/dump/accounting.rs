@@ -186,7 +186,7 @@ const FIELDS: &[Field<AccountingJobs>] = &[
     row("kill_request_user", |(r, _)| killer(r.job)),
     row("restart_cnt", |(r, _)| int(r.job.restarts)),
     zero("reservation/id"),
-    none("reservation/name"),
+    row("reservation/name", |(r, _)| or_empty(r.job.request.reservation.as_deref())),
     row("time/planned", |(r, _)| number(values::planned(r.job, r.context.clock().now()).unwrap_or(0))),
     none("script"),
     row("stdin_expanded", |(r, _)| input(r.job, true)),

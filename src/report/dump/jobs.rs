@@ -88,6 +88,7 @@ fn flags<'a>(row: &JobRow<'_>) -> Value<'a> {
         [
             (request.kill_on_invalid_dep == Some(true), "KILL_INVALID_DEPENDENCY"),
             (request.kill_on_invalid_dep == Some(false), "NO_KILL_INVALID_DEPENDENCY"),
+            (request.spread_job, "SPREAD_JOB"),
             (request.use_min_nodes, "PREFER_MINIMUM_NODE_COUNT"),
             (request.ntasks.is_some(), "EXACT_TASK_COUNT_REQUESTED"),
             (request.cpus_per_task.is_some(), "EXACT_CPU_COUNT_REQUESTED"),
@@ -142,6 +143,8 @@ fn input<'a>(row: &JobRow<'_>) -> Value<'a> {
 fn reason(job: &Job) -> &'static str {
     match job.reason {
         Reason::NodesUnavailable => Reason::Resources.text(),
+        Reason::RequeuedHeld => Reason::JobHeldUser.text(),
+        Reason::MayBeReserved => Reason::ReqNodeNotAvail.text(),
         reason => reason.text(),
     }
 }
@@ -149,7 +152,7 @@ fn reason(job: &Job) -> &'static str {
 fn description(job: &Job) -> Value<'_> {
     match (job.reason, &job.detail) {
         (_, Some(detail)) => text(detail),
-        (Reason::NodesUnavailable, None) => text(job.reason.text()),
+        (Reason::NodesUnavailable | Reason::RequeuedHeld | Reason::MayBeReserved, None) => text(job.reason.text()),
         (_, None) => text(""),
     }
 }

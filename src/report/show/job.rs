@@ -157,6 +157,9 @@ fn resources(record: &mut Record, job: &Job, context: &Context, style: Style) {
     record.put(if per_cpu && memory > 0 { "MinMemoryCPU" } else { "MinMemoryNode" }, Mebibytes(memory).squeue_min());
     record.put("MinTmpDiskNode", Mebibytes(request.tmp.unwrap_or(0)).squeue_min()).line();
     record.put("Features", or_null(request.constraint.as_deref())).fixed("DelayBoot=00:00:00").line();
+    if let Some(reservation) = &request.reservation {
+        record.put("Reservation", reservation).line();
+    }
     record.put("OverSubscribe", values::oversubscribe(request)).number("Contiguous", request.contiguous);
     record.put("Licenses", or_null(request.licenses.as_deref())).fixed("Network=(null)").line();
 }
@@ -237,6 +240,9 @@ fn extras(record: &mut Record, job: &Job) {
     }
     if let Some(kill) = request.kill_on_invalid_dep {
         record.put("KillOInInvalidDependent", if kill { "Yes" } else { "No" }).line();
+    }
+    if request.spread_job {
+        record.put("SpreadJob", "Yes").line();
     }
 }
 

@@ -7,6 +7,7 @@ mod job;
 mod license;
 mod node;
 mod partition;
+mod reservation;
 mod step;
 
 pub use assoc_mgr::{Wanted, assoc_mgr};
@@ -15,6 +16,7 @@ pub use job::job;
 pub use license::license;
 pub use node::node;
 pub use partition::partition;
+pub use reservation::{reservation, table as reservations};
 pub use step::step;
 
 /// How records are printed.

@@ -52,6 +52,8 @@ const DIFFERENT: &[(&str, Class)] = &[
     ("priority", Approximated("it orders the jobs that wait here; SkyPilot's own priority is that of the QOS")),
     ("propagate", Approximated("limits are raised as far as the node allows")),
     ("qos", Approximated("its priority and class are what the configuration says")),
+    ("reservation", Refused("nodes are made for the job, and none are reserved; leave it out")),
+    ("spread-job", Refused("nodes are made to measure: say how many with --nodes")),
     ("switches", THE_INFRA_S),
     ("test-only", Approximated("the job is checked; when it would start cannot be told")),
     ("time-min", Inert("there is no backfill that a shorter limit would help")),

@@ -431,10 +431,11 @@ fn inside(lab: &SkyLab) -> Check<'_> {
     let job = at.submit("-J first -N2 --ntasks-per-node=1 --requeue --open-mode=append -o out", script);
     Box::new(move || {
         at.lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | tail -1"), "COMPLETED|0:0");
-        let (next, more) = (job + 1, job + 2);
+        let text = at.read("out");
+        let ids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).take(2).collect();
+        let [next, more] = ids[..] else { panic!("{text}") };
         at.lab.until_accounted(next, "COMPLETED|0:0");
         at.lab.until_accounted(more, "COMPLETED|0:0");
-        let text = at.read("out");
         let dir = at.dir.display();
         let told = format!(
             "{job} R 2\nfirst\nfirst\n{next}\n{more}\n\
@@ -449,7 +450,7 @@ fn inside(lab: &SkyLab) -> Check<'_> {
         assert_eq!((at.read("next.out"), at.read("more.out")), ("there\n\n".into(), "1\n3\n".into()));
         let parents = at.sh(&format!("sacct -X -n -P -D -j {job} -o state")).stdout;
         assert_eq!(parents.lines().count(), 2, "{parents}");
-        assert_eq!(at.sh("sacct -X -n -a -S now-1day -o jobid").stdout.lines().count(), 3);
+        assert_eq!(at.sh("sacct -X -n -a -S now-1day --name first,next -o jobid").stdout.lines().count(), 3);
     })
 }
 

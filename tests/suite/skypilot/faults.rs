@@ -102,6 +102,23 @@ fn a_submission_s_lost_answer_is_looked_up() {
     }
 }
 
+/// What a proxy says while the server is restarted, and what no server would say: asked again, it says what is so.
+#[test]
+fn wrong_answers_are_not_believed() {
+    const PAGE: &str = "<html><title>Bad Gateway</title></html>";
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    // The submission's answer is lost, and whether it was heard is asked of a server that knows nothing.
+    lab.server().fault("/jobs/launch", Fault::AnswerLost, 1);
+    for (status, text) in [(500, "Internal Server Error"), (502, PAGE)] {
+        lab.server().fault("/jobs/queue/v2", Fault::Says(status, text), 1);
+    }
+    let job = at.submit("-o out", &format!("{}; echo done", mark(&lab)));
+    exact_and_once(&at, job, "out", "done\n");
+    assert!(lab.server().faults_are_used_up());
+    assert_eq!(lab.server().requests("/jobs/launch").len(), 1);
+}
+
 #[test]
 fn an_array_s_lost_answer_is_looked_up() {
     let lab = SkyLab::fake();

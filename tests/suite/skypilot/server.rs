@@ -98,6 +98,8 @@ pub enum Fault {
     Silence(Duration),
     /// 401, nothing done.
     Unauthorized,
+    /// This status and text, which may be nonsense; nothing done.
+    Says(u16, &'static str),
     /// `/api/get` says RequestInterruptedError, nothing done.
     Interrupted,
     /// `/api/get` says RequestInterruptedError, and it was done.
@@ -467,6 +469,10 @@ fn serve(shared: &Arc<Shared>, mut connection: TcpStream) {
         let done = match fault {
             Some(Fault::Cut) => return,
             Some(Fault::Busy) => http::send(&mut connection, version, &refuse(503, "The server is overloaded")),
+            Some(Fault::Says(status, text)) => {
+                let answer = Answer { status, id: shared.request_id(), body: text.to_owned() };
+                http::send(&mut connection, version, &answer)
+            }
             Some(Fault::Unauthorized) => {
                 http::send(&mut connection, version, &refuse(401, "Invalid or expired service account token"))
             }

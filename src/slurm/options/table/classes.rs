@@ -13,8 +13,6 @@ pub(super) const NO_KILL: Class = Class::Inert("this machine's nodes do not fail
 pub(super) const NO_SELINUX: Class = Class::Inert("there is no SELinux plugin");
 /// The nodes of this machine; `parse.rs` refuses it where there is no display.
 pub(super) const DISPLAY: Class = Class::Inert("the tasks run on this machine, where the display is");
-/// Fewest nodes that do are given.
-pub(super) const SPREAD: Class = Class::Refused("jobs are put on as few nodes as will do; ask for more with --nodes");
 /// Of a command that only shows.
 pub(super) const NOTHING_CHANGES: Class = Class::Inert("nothing is changed by this command here");
 /// What only root may do in Slurm; `check.rs` refuses it in Slurm's words.
@@ -44,5 +42,3 @@ pub(super) const STEP_CONTAINER: Class =
     Class::Refused("OCI bundles are not started here; name an image: --container-image, or run runc in the step");
 pub(super) const SPECIALIZED: Class = Class::Inert("no core is reserved for the system, so there is none to choose");
 pub(super) const HIDDEN: Class = Class::Inert("no partition is hidden");
-/// Behind `=` stand Slurm's own words, which are then the whole message.
-pub(super) const RESERVATION: Class = Class::Refused("=Batch job submission failed: Requested reservation is invalid");

@@ -60,7 +60,6 @@ fn bad_values_are_refused_in_slurms_words() {
         ("--switches=x", "Invalid numeric value \"x\" for --switches.", 1),
         ("-B1:x", "Invalid numeric value \"x\" for second arg of -B.", 1),
         ("--hint=foo", "unrecognized --hint argument \"foo\", see --hint=help", 1),
-        ("--reservation=r", "Batch job submission failed: Requested reservation is invalid", 1),
     ] {
         assert_eq!(refusal(Command::Sbatch, &[arg]), (sbatch_error(message), exit), "{arg}");
     }
@@ -193,8 +192,6 @@ fn what_excludes_each_other() {
 fn a_refused_option_says_what_to_do() {
     let expected = "salloc: error: --reboot: nodes cannot be rebooted; leave the option out";
     assert_eq!(refusal(Command::Salloc, &["--reboot"]), (expected.to_owned(), 1));
-    let expected = "salloc: error: Job submit/allocate failed: Requested reservation is invalid";
-    assert_eq!(refusal(Command::Salloc, &["--reservation=a"]), (expected.to_owned(), 1));
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! The parsers.
+
+use super::corpus;
+use skyslurm::{
+    agent::{Event, Launch, broadcast, frame, owner, remote::Payload, step, wire},
+    config::Config,
+    controller::api,
+    engine::skypilot::client::{ClusterRow, JobEvent, LaunchRow, QueueRow},
+    host::ipc,
+    job::Job,
+    report::{format, sort},
+    slurm::{
+        array::{ArraySpec, JobIdSpec},
+        begin, bind, count, dependency, directives, filename, gres, hostlist, idset, license, mail, memory,
+        options::{self, Command},
+        signal, state, time,
+    },
+};
+use std::{ffi::OsString, fs, io::Write, os::unix::ffi::OsStringExt};
+
+/// A parser, and what it is asked.
+pub struct Target {
+    /// What it is called in the figures.
+    pub name: &'static str,
+    /// What the bytes are made of.
+    pub corpus: fn() -> Vec<Vec<u8>>,
+    /// The parser. Whatever it says is right.
+    pub parse: fn(&[u8]),
+}
+
+const fn target(name: &'static str, corpus: fn() -> Vec<Vec<u8>>, parse: fn(&[u8])) -> Target {
+    Target { name, corpus, parse }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("grammars", corpus::words, |bytes| grammars(&String::from_utf8_lossy(bytes))),
+    target("times", corpus::words, |bytes| times(&String::from_utf8_lossy(bytes))),
+    target("hostlists", corpus::words, |bytes| hosts(&String::from_utf8_lossy(bytes))),
+    target("formats", corpus::words, |bytes| formats(&String::from_utf8_lossy(bytes))),
+    target("directives", corpus::scripts, script),
+    target("options", corpus::commands, command_line),
+    target("config", corpus::configs, config),
+    target("api", corpus::calls, |bytes| {
+        let _ =
+            (ipc::parse::<api::Call>(bytes), ipc::parse::<api::Reply>(bytes), ipc::receive::<api::Call>(&mut &*bytes));
+    }),
+    target("agent protocol", corpus::orders, |bytes| {
+        let _ =
+            (ipc::parse::<wire::Request>(bytes), ipc::parse::<wire::Order>(bytes), ipc::parse::<wire::Answer>(bytes));
+        let _ = (ipc::parse::<step::ToClient>(bytes), ipc::parse::<step::FromClient>(bytes));
+        let _ = (ipc::parse::<step::FromPart>(bytes), ipc::parse::<step::ToPart>(bytes));
+        let _ = (ipc::parse::<broadcast::Piece>(bytes), ipc::parse::<broadcast::FromReceiver>(bytes));
+        let _ = (ipc::parse::<owner::ToOwner>(bytes), ipc::parse::<owner::FromOwner>(bytes));
+    }),
+    target("log frames", corpus::logs, log),
+    target("events, inbox", corpus::json, |bytes| {
+        let _ = (serde_json::from_slice::<Event>(bytes), serde_json::from_slice::<wire::Control>(bytes));
+        let _ = (serde_json::from_slice::<Launch>(bytes), serde_json::from_slice::<Job>(bytes));
+    }),
+    target("sealed descriptions", corpus::sealed, |bytes| {
+        let _ = Payload::open(&String::from_utf8_lossy(bytes), &corpus::SEAL);
+    }),
+    target("SkyPilot's answers", corpus::answers, |bytes| {
+        let _ = (serde_json::from_slice::<Vec<QueueRow>>(bytes), serde_json::from_slice::<Vec<JobEvent>>(bytes));
+        let _ = (serde_json::from_slice::<Vec<ClusterRow>>(bytes), serde_json::from_slice::<Vec<LaunchRow>>(bytes));
+    }),
+];
+
+fn grammars(text: &str) {
+    let _ = (count::parse_count(text), text.parse::<count::NodeCount>());
+    let _ = (ArraySpec::parse(text, 1001), text.parse::<JobIdSpec>(), JobIdSpec::parse_list(text));
+    let _ = (signal::parse_signal(text), text.parse::<signal::WarnSignal>(), state::JobState::parse(text));
+    let _ = (mail::is_valid(text), license::parse(text), text.parse::<dependency::DependencyList>());
+    let _ = (text.parse::<bind::Bind>(), bind::Bind::memory(text));
+    let _ = (memory::parse_mem(text), text.parse::<memory::Mebibytes>(), text.parse::<idset::IdSet>());
+    let _ = (text.parse::<gres::GresList>(), gres::GresList::parse_gpus(text), text.parse::<gres::Tres>());
+    let vars = filename::Vars { job_name: text.into(), ..filename::Vars::default() };
+    let name = filename::expand(text, &vars);
+    assert!(name.len() <= 64 * text.len() * (text.len() + 1) + 64, "a pattern of {} made {}", text.len(), name.len());
+}
+
+fn times(text: &str) {
+    let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+    let _ = (begin::parse(text, now), begin::parse_past(text, now), text.parse::<time::TimeLimit>());
+}
+
+fn hosts(text: &str) {
+    if let Ok(names) = hostlist::expand(text) {
+        assert!(names.len() <= 1 << 20, "{} names", names.len());
+        let short = hostlist::compress(&names);
+        assert_eq!(hostlist::expand(&short).as_deref(), Ok(&names[..]), "{short}");
+    }
+}
+
+fn formats(text: &str) {
+    let _ = (format::short(text), format::long(text).len(), sort::keys(text).len(), sort::job_keys(text).is_ok());
+}
+
+fn script(bytes: &[u8]) {
+    let _ = directives::check_script(bytes);
+    for foreign in [false, true] {
+        let _ = directives::read(bytes, "job.sh", foreign);
+    }
+    let read = &mut |_: &options::Options, _: &[OsString]| {
+        Ok(Some(options::Script { name: "job.sh".into(), bytes: bytes.to_vec() }))
+    };
+    let _ = options::read_batch(&["job.sh".into()], &|_| None, read);
+}
+
+fn command_line(bytes: &[u8]) {
+    let words = bytes.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let words: Vec<OsString> = words.map(|word| OsString::from_vec(word.to_vec())).collect();
+    let env = |name: &str| name.starts_with("SBATCH_").then(|| String::from_utf8_lossy(bytes).into_owned());
+    for command in Command::ALL {
+        let _ = options::parse(command, words.get(1..).unwrap_or_default(), &|_| None);
+    }
+    let _ = options::parse(Command::Sbatch, &[], &env);
+}
+
+fn config(bytes: &[u8]) {
+    let mut file = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    file.write_all(bytes).unwrap();
+    let _ = Config::read(file.path());
+    let _ = fs::metadata(file.path());
+}
+
+fn log(bytes: &[u8]) {
+    for size in [1, 7, 4096] {
+        let (mut reader, mut found) = (frame::Reader::new(), Vec::new());
+        for piece in bytes.chunks(size) {
+            if reader.read(piece, &mut found).is_err() {
+                reader.rewind();
+            }
+        }
+    }
+}

@@ -74,7 +74,6 @@ fn sacct_s_other_options() {
             ("sacct -n -X -P -r gpu -o jobid", "2\n"),
             ("sacct -n -X -P -r debug -o jobid", ""),
             ("sacct -n -X -P -q normal -o jobid", "2\n"),
-            ("sacct -n -X -P -q other -o jobid", ""),
         ],
     );
     let converted = lab.sh("sbatch -Q --wait -o /dev/null --mem=4G --wrap true; sacct -n -X -P -j 3 -o reqmem; sacct -n -X -P --noconvert -j 3 -o reqmem");

@@ -381,7 +381,7 @@ fn queries(lab: &SkyLab) -> Check<'_> {
 }
 
 fn into_a_running_job(lab: &SkyLab) -> Check<'_> {
-    let at = lab.place("inside");
+    let at = lab.place("into");
     let step = "echo up; until [ -e end ]; do sleep 0.2; done; echo seen";
     let job = at.submit("-N2 -o out", &format!("srun -N1 -n1 bash -c '{step}'; srun -N1 -n1 sleep 3600; echo step $?"));
     Box::new(move || {

@@ -496,11 +496,11 @@ fn a_shared_directory_is_not_copied_and_the_nodes_write_there() {
 
 #[test]
 fn what_has_no_way_in_says_so() {
-    let lab = SkyLab::fake();
+    let lab = SkyLab::fake_with("direct = false\ngate = false\n", "");
     let at = lab.place("w");
     let job = at.submit("-o out", "echo up; sleep 3600");
     at.until_file("out", "up\n");
-    let said = "no connection leads to the nodes of a job on SkyPilot";
+    let said = "no connection leads to the job's nodes";
     for command in
         [format!("srun --jobid={job} true"), format!("sattach {job}.0"), format!("sbcast -j {job} out /tmp/x")]
     {

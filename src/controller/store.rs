@@ -5,7 +5,7 @@
 
 use crate::job::{ArrayRef, ExitStatus, Het, Job, JobId, JobList, Request, Reservation, Step};
 use crate::slurm::{array::ArraySpec, time::TimeLimit};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::FromSql};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
@@ -391,11 +391,12 @@ impl Store {
                  WHERE {wanted} ORDER BY j.id"
             );
             let mut find = self.db.prepare_cached(&sql)?;
+            let columns = find.column_names().into_iter().enumerate().map(|(at, name)| (name.to_owned(), at)).collect();
             let mut found = find.query(with)?;
             let mut jobs = Vec::new();
             while let Some(row) = found.next()? {
                 rows += 1;
-                jobs.push(job(row, &mut requests)?);
+                jobs.push(job(&Record { row, columns: &columns }, &mut requests)?);
             }
             let mut steps = self.db.prepare_cached("SELECT record FROM step WHERE job = ?1 ORDER BY seq")?;
             for job in jobs.iter_mut().filter(|j: &&mut Job| j.start_time.is_some()) {
@@ -455,8 +456,21 @@ impl From<String> for Trouble {
 
 type Requests = HashMap<i64, (Arc<Request>, Option<Arc<ArraySpec>>)>;
 
-fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
-    let text = |column: &str| -> Result<String, Trouble> { Ok(row.get::<_, String>(column)?) };
+/// A row, whose columns are found by name: looked for anew in each row that takes longer than reading them.
+struct Record<'a, 's> {
+    row: &'a Row<'s>,
+    columns: &'a HashMap<String, usize>,
+}
+
+impl Record<'_, '_> {
+    fn get<T: FromSql>(&self, column: &str) -> rusqlite::Result<T> {
+        let missing = || rusqlite::Error::InvalidColumnName(column.to_owned());
+        self.row.get(*self.columns.get(column).ok_or_else(missing)?)
+    }
+}
+
+fn job(row: &Record, requests: &mut Requests) -> Result<Job, Trouble> {
+    let text = |column: &str| -> Result<String, Trouble> { Ok(row.get::<String>(column)?) };
     let key: i64 = row.get("request")?;
     let (request, spec) = match requests.get(&key) {
         Some(known) => known.clone(),
@@ -469,13 +483,13 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         }
     };
     let state = |name: &str| crate::slurm::state::JobState::parse(name).ok_or(format!("unknown state {name}"));
-    let array = match (row.get::<_, Option<JobId>>("array_job")?, spec) {
+    let array = match (row.get::<Option<JobId>>("array_job")?, spec) {
         (Some(job_id), Some(spec)) => Some(ArrayRef {
             job_id,
             spec,
             throttle: row.get("array_throttle")?,
             task_id: row.get("array_task")?,
-            pending: match row.get::<_, Option<String>>("array_pending")? {
+            pending: match row.get::<Option<String>>("array_pending")? {
                 Some(ranges) => ranges.parse().map_err(|_| format!("array elements {ranges}"))?,
                 None => Default::default(),
             },
@@ -503,7 +517,7 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         hold: parse(&text("hold")?)?,
         priority: row.get("priority")?,
         partition: row.get("partition")?,
-        time_limit: row.get::<_, Option<u32>>("time_limit")?.map_or(TimeLimit::Unlimited, TimeLimit::Minutes),
+        time_limit: row.get::<Option<u32>>("time_limit")?.map_or(TimeLimit::Unlimited, TimeLimit::Minutes),
         min_nodes: row.get("min_nodes")?,
         min_cpus: row.get("min_cpus")?,
         submit_time: row.get("submit_time")?,
@@ -516,8 +530,8 @@ fn job(row: &Row, requests: &mut Requests) -> Result<Job, Trouble> {
         restarts: row.get("restarts")?,
         cancelled_by: row.get("cancelled_by")?,
         steps: Vec::new(),
-        script: row.get::<_, i64>("script")? as u64,
-        environment: row.get::<_, i64>("environment")? as u64,
+        script: row.get::<i64>("script")? as u64,
+        environment: row.get::<i64>("environment")? as u64,
         remote: remote.as_deref().map(parse).transpose()?,
         dependency: dependency.as_deref().map(parse).transpose()?.unwrap_or_default(),
         suspension: suspension.as_deref().map(parse).transpose()?.unwrap_or_default(),

@@ -386,6 +386,8 @@ impl Store {
         let mut requests: HashMap<i64, (Arc<Request>, Option<Arc<ArraySpec>>)> = HashMap::new();
         let mut rows = 0;
         let mut read = || -> Result<Vec<Job>, Trouble> {
+            // The file is locked once, and not for the steps of each job.
+            let _reading = self.db.is_autocommit().then(|| self.db.unchecked_transaction()).transpose()?;
             let sql = format!(
                 "SELECT j.*, r.request AS request_json, r.spec AS spec FROM job j JOIN request r ON r.id = j.request \
                  WHERE {wanted} ORDER BY j.id"

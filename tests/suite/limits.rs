@@ -38,9 +38,10 @@ fn a_job_ends_at_its_time_limit() {
 
 /// `OverTimeLimit` and `KillWait`: a minute more than was asked for, and between TERM and KILL the time that is configured.
 #[test]
+#[ignore = "takes two minutes"]
 fn a_job_may_be_late_where_that_is_allowed() {
     let lab = Lab::new(&format!("{}over_time_limit = 1\n", ONE.replace("kill_wait = 1", "kill_wait = 3")));
-    let stubborn = "trap 'date +%s > asked' TERM; while :; do date +%s > alive; sleep 0.1; done";
+    let stubborn = "trap 'date +%s > asked' TERM; while :; do date +%s >> alive; sleep 0.1; done";
     lab.file("stubborn", format!("#!/bin/bash\ndate +%s > begun\n{stubborn}\n"));
     let id = lab.submit("-t 1 -o out stubborn");
     lab.until_true("its start", || lab.work().join("begun").exists());
@@ -49,7 +50,8 @@ fn a_job_may_be_late_where_that_is_allowed() {
         std::thread::sleep(Duration::from_millis(500));
     }
     lab.until_accounted(id, "TIMEOUT|0:0");
-    let [begun, asked, alive] = ["begun", "asked", "alive"].map(|name| lab.read(name).trim().parse::<i64>().unwrap());
+    let last = |name| lab.read(name).lines().last().unwrap_or_default().parse::<i64>().unwrap();
+    let [begun, asked, alive] = ["begun", "asked", "alive"].map(last);
     assert!(asked - begun >= 119 && alive - asked >= 2, "{begun} {asked} {alive}");
 }
 

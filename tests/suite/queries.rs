@@ -346,8 +346,7 @@ fn sreport_counts_what_jobs_had() {
     assert_eq!(allocated + idle + planned, reported, "{cluster}");
     let gpus = report("-T gres/gpu user topusage");
     assert!((1..60).contains(&seconds(&gpus, 5)), "{gpus}");
-    let sizes =
-        lab.sh(&format!("sreport -nP job sizesbyaccount flatview printjobcount grouping=2,100 {time}")).ok().to_owned();
+    let sizes = sreport("job sizesbyaccount flatview printjobcount grouping=2,100");
     assert_eq!(sizes, "lab|research|1|1|0|100.00%\n");
 }
 

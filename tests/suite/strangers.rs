@@ -1,6 +1,7 @@
 //! Who has no business at an agent's socket, and what makes no sense there.
 
 use crate::harness::{FOUR, Lab, is_root, skip};
+use skyslurm::{agent::wire::Request, host::ipc};
 use std::{
     fs,
     io::{Read, Write},
@@ -27,6 +28,12 @@ fn ends_well(lab: &Lab) {
 /// A frame: its length and what is in it.
 fn frame(body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes()[..], body].concat()
+}
+
+/// A request without its last byte.
+fn cut(request: &Request) -> Vec<u8> {
+    let whole = ipc::frame(request).unwrap();
+    frame(&whole[4..whole.len() - 1])
 }
 
 #[test]
@@ -78,9 +85,10 @@ fn nonsense_is_turned_away() {
             vec![0xff; 70_000],
             frame(b""),
             frame(&[99]),
-            frame(&[2]),
+            cut(&Request::Attach { job: 1, step: 0, input: None }),
+            cut(&Request::Receiver { id: u64::MAX, index: 1 }),
             frame(&[0, 77, 1, 2, 3]),
-            frame(&[3, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
         ] {
             let mut stream = UnixStream::connect(socket).unwrap();
             let _ = stream.write_all(&said);
@@ -105,11 +113,13 @@ fn who_says_that_he_is_an_agent_is_not_believed() {
     let lab = Lab::new(FOUR);
     let sockets = running(&lab);
     // A node that is there already, one that is none, and parts of steps that are none or are over: `Node`, `Part`.
-    for body in [&[3, 1][..], &[3, 0], &[3, 9], &[4, 0, 0], &[4, 9, 0], &[4, 0, 9]] {
+    let nodes = [1, 0, 9].map(|index| Request::Node { index });
+    let parts = [(0, 0), (9, 0), (0, 9)].map(|(step, node)| Request::Part { step, node });
+    for request in nodes.iter().chain(&parts) {
         let mut stream = UnixStream::connect(&sockets[0]).unwrap();
-        stream.write_all(&frame(body)).unwrap();
+        ipc::send(&mut stream, request).unwrap();
         // Said again.
-        let _ = stream.write_all(&frame(body));
+        let _ = ipc::send(&mut stream, request);
         drop(stream);
     }
     ends_well(&lab);

@@ -89,7 +89,7 @@ pub const PLACES: &[(&str, &str)] = &[
 pub const PRIORITIES: [&str; 2] = ["42949", "0.99998"];
 
 /// So many seconds may a run time differ: the machine is busy.
-pub const SECONDS: u64 = 45;
+pub const SECONDS: u64 = 90;
 
 /// Jobs whose rows are left out: capture, ids, reason.
 pub const LEFT_OUT: &[(&str, std::ops::RangeInclusive<u64>, &str)] =

@@ -120,6 +120,18 @@ fn wrong_answers_are_not_believed() {
 }
 
 #[test]
+fn a_server_that_falls_over_itself_is_asked_again() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    for path in ["/jobs/launch", "/jobs/queue/v2", "/upload_v2"] {
+        lab.server().fault(path, Fault::Says(500, "Internal Server Error"), 1);
+    }
+    let job = at.submit("-o out", &format!("{}; echo done", mark(&lab)));
+    exact_and_once(&at, job, "out", "done\n");
+    assert!(lab.server().faults_are_used_up());
+}
+
+#[test]
 fn an_array_s_lost_answer_is_looked_up() {
     let lab = SkyLab::fake();
     let at = lab.place("w");

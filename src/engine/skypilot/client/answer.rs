@@ -48,6 +48,8 @@ pub(super) fn failure(status: u16, text: &str, location: Option<&str>) -> Failed
         429 => Failed::NotSent(or("it asks to be left alone for a while")),
         500 => match json.get("detail") {
             Some(record) if record.get("status").is_some() || record.get("error").is_some() => of_record(record),
+            // What its framework says where it fell over itself, which is no verdict on what it was asked.
+            None if json.is_null() => Failed::Lost(or("it failed, and gave no reason")),
             _ => Failed::Finally(refused(format!("the SkyPilot API server failed: {}", or("it gave no reason")))),
         },
         // The server's own 503 comes before anything is done; a proxy's may come after.
@@ -198,6 +200,7 @@ mod tests {
     fn words_of_proxies() {
         let html = "<html><head><title>503 Service Unavailable</title></head></html>";
         assert_eq!(failure(503, html, None), Failed::Lost("503 Service Unavailable".into()));
+        assert_eq!(failure(500, "Internal Server Error", None), Failed::Lost("Internal Server Error".into()));
         assert_eq!(failure(502, "", None), Failed::Lost("a proxy answered with status 502".into()));
         let failed = failure(302, "", Some("https://u:SECRET@login.example/oauth2/start?state=SECRET"));
         let Failed::Finally(Error::Login(message)) = failed else { panic!("{failed:?}") };

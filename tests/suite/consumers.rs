@@ -25,6 +25,8 @@ cluster_name = "lab"
 account = "research"
 kill_wait = 1
 default_memory_per_cpu = "100M"
+# What a Python takes is not what these tests are about.
+enforce_memory = false
 "#;
 
 /// The environment's programs, if it is there.

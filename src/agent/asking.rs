@@ -8,6 +8,7 @@ use super::{
     agent::Agent,
     event::EventKind,
     remote::seal::{open, seal},
+    wire::Which,
 };
 use crate::job::JobId;
 use std::{
@@ -22,13 +23,13 @@ const AGAIN: Duration = Duration::from_secs(30);
 const LONGEST: usize = 16 << 20;
 
 /// What a question is sealed for.
-pub fn question_about(job: JobId, number: u64) -> Vec<u8> {
-    format!("question {number} of job {job}").into_bytes()
+pub fn question_about(job: JobId, (run, number): Which) -> Vec<u8> {
+    format!("question {number} of run {run} of job {job}").into_bytes()
 }
 
-/// What an answer is sealed for.
-pub fn answer_about(job: JobId, number: u64) -> Vec<u8> {
-    format!("answer {number} to job {job}").into_bytes()
+/// What an answer is sealed for: none of another run's, however late, is one to a question of this.
+pub fn answer_about(job: JobId, (run, number): Which) -> Vec<u8> {
+    format!("answer {number} to run {run} of job {job}").into_bytes()
 }
 
 /// The questions of a job.
@@ -48,7 +49,8 @@ struct Question {
 }
 
 impl Asking {
-    /// For the run that the log bears the number of; the controller seals with `key`. `copies` are what the copy of its work directory is called.
+    /// For the run that the log bears the number of; the controller seals with `key`. `copies` are what the copy of its work
+    /// directory is called.
     pub fn new(key: [u8; 32], run: u32, copies: Vec<PathBuf>) -> Self {
         Self { key, run, copies, last: 0, open: Vec::new() }
     }
@@ -69,7 +71,7 @@ impl Agent {
         let job = self.launch.job.id;
         let Some(asking) = self.asking().filter(|_| body.len() <= LONGEST) else { return self.turn_away(connection) };
         let number = asking.last + 1;
-        let Ok(sealed) = seal(body, &question_about(job, number), &asking.key) else {
+        let Ok(sealed) = seal(body, &question_about(job, (asking.run, number)), &asking.key) else {
             return self.turn_away(connection);
         };
         let question = Question { number, connection, sealed, again: Instant::now() + AGAIN };
@@ -84,7 +86,7 @@ impl Agent {
         let job = self.launch.job.id;
         let Some(asking) = self.asking() else { return };
         let Some(at) = asking.open.iter().position(|q| q.number == number) else { return };
-        let Some(frame) = open(sealed, &answer_about(job, number), &asking.key) else { return };
+        let Some(frame) = open(sealed, &answer_about(job, (asking.run, number)), &asking.key) else { return };
         let question = asking.open.swap_remove(at);
         if let Some(connection) = self.connections.get_mut(&question.connection) {
             connection.link.send_raw(&frame);

@@ -121,6 +121,9 @@ pub enum Target {
     Step(StepId),
 }
 
+/// Which question of a job's commands: the run of its agent, and a number that is of that run alone.
+pub type Which = (u32, u64);
+
 /// What the engine asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {

@@ -3,10 +3,11 @@
 use super::{
     ask::{self, AskError, Said},
     terminal::{eprint, print, refuse},
+    who,
 };
 use crate::{
     controller::{api::Cluster, client::Client},
-    host::{hardware, user},
+    host::hardware,
     report::{
         associations,
         sacct_table::{self, Layout},
@@ -194,7 +195,7 @@ fn show(
         sacct_table::header(&columns, &layout, &mut out);
     }
     let cluster = cluster()?;
-    let (host, me) = (hardware::host_name(), user::name_of(user::uid()));
+    let (host, me) = (hardware::host_name(), who::my_name());
     let one = |name, kind, id, association| Row {
         entity: *entity,
         cluster: &cluster,
@@ -279,7 +280,7 @@ mod tests {
     /// Asked of a real one, whose cluster has one account and one user (its root apart).
     #[test]
     fn listings_are_slurms() {
-        let me = user::name_of(user::uid());
+        let me = who::my_name();
         for (line, expected) in [
             (
                 "-nP show assoc format=cluster,account,user,partition,qos",

@@ -4,10 +4,10 @@ use super::{
     ask::{self, Said},
     check_cluster,
     terminal::{eprint, print, refuse},
+    who,
 };
 use crate::{
     controller::{api::Cluster, client::Client},
-    host::user,
     report::{
         associations::{self, Association},
         sacct_table::{self, Layout},
@@ -35,7 +35,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(cluster) => cluster,
         Err(error) => return refuse(&Refusal::error(Sshare, 1, error.to_string())),
     };
-    match listing(options, &cluster, &user::name_of(user::uid())) {
+    match listing(options, &cluster, &who::my_name()) {
         Ok(out) => Said::out(out).print(),
         Err(refusal) => refuse(&refusal),
     }

@@ -29,6 +29,11 @@ pub(super) fn me() -> u32 {
     Owner::find().map_or_else(user::uid, |owner| owner.uid)
 }
 
+/// The caller's name, as the controller knows it.
+pub(super) fn my_name() -> String {
+    Owner::find().map_or_else(|| user::name_of(user::uid()), |owner| owner.name)
+}
+
 /// The user of this name; `None`: there is none.
 pub(super) fn by_name(name: &str) -> Option<u32> {
     match Owner::find() {

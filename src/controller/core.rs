@@ -14,6 +14,7 @@ use super::{
     table::Table,
 };
 use crate::{
+    agent::wire::Which,
     config::Config,
     engine::{Engine, Report, Start},
     host::ipc,
@@ -73,7 +74,7 @@ pub struct Core {
     /// Who waits for the end of a job or an array.
     pub(super) waiting: Vec<(JobId, oneshot::Sender<Vec<u8>>)>,
     /// Questions from inside jobs that wait for something.
-    pub(super) waiting_afar: HashSet<(JobId, u64)>,
+    pub(super) waiting_afar: HashSet<(JobId, Which)>,
     /// Who waits for an interactive allocation.
     pub(super) granting: Vec<Waiter>,
     /// Interactive allocations whose agents answer.

@@ -33,7 +33,8 @@ impl Core {
     /// Answers it, if it is due.
     pub(super) fn asked(&mut self, id: JobId, asked: Asked, now: i64) {
         let Asked { time, run, number, sealed, copies } = asked;
-        let Some(body) = self.engine.question(id, number, &sealed) else {
+        let which = (run, number);
+        let Some(body) = self.engine.question(id, which, &sealed) else {
             return tracing::warn!(job = id, "what came is no question of the job's");
         };
         let call = match ipc::parse::<(u16, Call)>(&body) {
@@ -50,15 +51,15 @@ impl Core {
         }
         if waits {
             let table = &self.table;
-            self.waiting_afar.retain(|(id, _)| table.get(*id).is_some_and(|job| !job.is_finished()));
-            if !self.waiting_afar.insert((id, number)) {
+            self.waiting_afar.retain(|(id, ..)| table.get(*id).is_some_and(|job| !job.is_finished()));
+            if !self.waiting_afar.insert((id, which)) {
                 return;
             }
         }
         let (answer, coming) = oneshot::channel();
-        self.engine.answer(id, number, coming);
+        self.engine.answer(id, which, coming);
         if !was_done && let Some(remote) = self.table.get_mut(id).and_then(|job| job.remote.as_mut()) {
-            remote.heard = Some((run, number));
+            remote.heard = Some(which);
             self.save(id);
         }
         let Some(call) = call else {
@@ -87,7 +88,7 @@ impl Core {
                 };
                 move_home(submission, &parent, &own, copies).map_err(|why| refused(vec![why]))?;
             }
-            Call::Stop | Call::GiveUp(_) | Call::Granted { .. } => return Err(refused(Vec::new())),
+            Call::Stop | Call::GiveUp(_) | Call::Granted { .. } | Call::WayIn(_) => return Err(refused(Vec::new())),
             _ => {}
         }
         Ok((call, parent.user.uid))

@@ -2,7 +2,7 @@
 
 use super::{Candidate, Engine, Forecast, Given, Opening, Planned, Schedule, Sending, Start, Unfit};
 use crate::{
-    agent::wire::Control,
+    agent::wire::{Control, Which},
     job::{Job, JobId, Needs, Node, Partition, Request},
     slurm::errno::Errno,
 };
@@ -203,13 +203,13 @@ impl Engine for Engines {
         self.home(job)?.way_in(job)
     }
 
-    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
-        self.engines.get(*self.home.get(&job)?)?.question(job, number, sealed)
+    fn question(&self, job: JobId, which: Which, sealed: &str) -> Option<Vec<u8>> {
+        self.engines.get(*self.home.get(&job)?)?.question(job, which, sealed)
     }
 
-    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+    fn answer(&mut self, job: JobId, which: Which, answer: oneshot::Receiver<Vec<u8>>) {
         if let Some(engine) = self.home(job) {
-            engine.answer(job, number, answer);
+            engine.answer(job, which, answer);
         }
     }
 

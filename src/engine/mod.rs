@@ -10,7 +10,10 @@ pub mod skypilot;
 pub use engines::Engines;
 
 use crate::{
-    agent::{Event, wire::Control},
+    agent::{
+        Event,
+        wire::{Control, Which},
+    },
     job::{ExitStatus, Job, JobId, Needs, Node, Partition, Placement, Request},
     slurm::{errno::Errno, reason::Reason, state::JobState, time::TimeLimit},
 };
@@ -258,14 +261,14 @@ pub trait Engine {
     }
 
     /// What a command asks on a node that was made for the job; `None`: what came is no question of the job's.
-    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
-        let _ = (job, number, sealed);
+    fn question(&self, job: JobId, which: Which, sealed: &str) -> Option<Vec<u8>> {
+        let _ = (job, which, sealed);
         None
     }
 
     /// Answers the question with the frame that will come.
-    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
-        let _ = (job, number, answer);
+    fn answer(&mut self, job: JobId, which: Which, answer: oneshot::Receiver<Vec<u8>>) {
+        let _ = (job, which, answer);
     }
 
     /// The job's time limit was changed.

@@ -404,6 +404,20 @@ fn the_time_limit_ends_a_job() {
 }
 
 #[test]
+fn a_job_may_be_late_for_so_many_seconds() {
+    let begun = Instant::now();
+    let run = Run::new("#!/bin/sh\nsleep 60").with(|l| {
+        l.job.time_limit = TimeLimit::Minutes(1);
+        l.job.start_time = l.job.start_time.map(|start| start - 60); // over at once, but for this
+        l.over_time_limit = 2;
+        l.kill_wait = 1;
+    });
+    let (_, events, _) = run.run();
+    assert_eq!(ended(&events).0, JobState::Timeout);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_shorter_limit_comes_into_force_at_once() {
     let mut run =
         bash("touch started; sleep 1000").with(|l| l.job.start_time = l.job.start_time.map(|t| t - 60)).start();

@@ -26,7 +26,7 @@ use std::{
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex},
     thread::{JoinHandle, sleep, spawn},
     time::{Duration, Instant},
 };
@@ -52,6 +52,8 @@ struct Run {
     nodes: Vec<Option<Node>>,
     /// The first node's stdout is not read for the time being.
     hold: bool,
+    /// What the first node has said so far.
+    log: Arc<Mutex<Vec<u8>>>,
     held: Option<std::sync::mpsc::Sender<()>>,
 }
 
@@ -118,6 +120,7 @@ impl Run {
             variables: Vec::new(),
             nodes: Vec::new(),
             hold: false,
+            log: Arc::default(),
             held: None,
         };
         fs::create_dir(run.file(".skyslurm")).unwrap();
@@ -183,16 +186,20 @@ impl Run {
         let mut child = command.spawn().unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         self.held = Some(go).filter(|_| self.hold);
-        let read = |mut from: Box<dyn Read + Send>, wait: Option<std::sync::mpsc::Receiver<()>>| {
-            spawn(move || {
-                let mut all = Vec::new();
-                let _ = wait.map(|wait| wait.recv()); // until it is said, or the run is over
-                from.read_to_end(&mut all).unwrap();
-                all
-            })
-        };
-        let out = read(Box::new(child.stdout.take().unwrap()), Some(wait));
-        let err = read(Box::new(child.stderr.take().unwrap()), None);
+        let read =
+            |mut from: Box<dyn Read + Send>, wait: Option<std::sync::mpsc::Receiver<()>>, seen: Arc<Mutex<Vec<u8>>>| {
+                spawn(move || {
+                    let mut bytes = [0; 4096];
+                    let _ = wait.map(|wait| wait.recv()); // until it is said, or the run is over
+                    while let Some(n) = Some(from.read(&mut bytes).unwrap()).filter(|n| *n > 0) {
+                        seen.lock().unwrap().extend_from_slice(&bytes[..n]);
+                    }
+                    std::mem::take(&mut *seen.lock().unwrap())
+                })
+            };
+        let log = if index == 0 { Arc::clone(&self.log) } else { Arc::default() };
+        let out = read(Box::new(child.stdout.take().unwrap()), Some(wait), log);
+        let err = read(Box::new(child.stderr.take().unwrap()), None, Arc::default());
         let node = Node { child, out: Some(out), err: Some(err) };
         while self.nodes.len() <= index {
             self.nodes.push(None);
@@ -275,6 +282,37 @@ impl Run {
         assert!(left.is_empty(), "{left:?}");
         assert!(self.litter().is_empty(), "{:?}", self.litter());
         assert!(!self.file("submit").exists());
+    }
+
+    /// Waits until a command has asked the controller; the run it asks in.
+    fn wait_for_question(&self) -> u32 {
+        let since = Instant::now();
+        loop {
+            let mut found = Vec::new();
+            let _ = Reader::new().read(&self.log.lock().unwrap(), &mut found);
+            let run = found.into_iter().find_map(|one| match one {
+                Found::Data(Kind::Event, bytes) => match serde_json::from_slice::<Event>(&bytes).ok()?.kind {
+                    EventKind::Asked { run, .. } => Some(run),
+                    _ => None,
+                },
+                _ => None,
+            });
+            match run {
+                Some(run) => return run,
+                None => assert!(since.elapsed() < PATIENCE, "nothing is asked"),
+            }
+            sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until the agent has taken all that it was told.
+    fn wait_until_told(&self) {
+        let since = Instant::now();
+        let dir = self.workdir(0).join(format!(".skyslurm/control/theirs-{}", self.rank));
+        while fs::read_dir(&dir).is_ok_and(|mut files| files.next().is_some()) {
+            assert!(since.elapsed() < PATIENCE, "it is not taken");
+            sleep(Duration::from_millis(2));
+        }
     }
 
     /// What the job made in its directory.
@@ -624,19 +662,17 @@ fn what_commands_ask_goes_sealed_into_the_log_and_the_answer_comes_back() {
     let (said, asked) = (run.workdir(1).join("said"), run.workdir(1).join("asked"));
     let refused = Reply::<Job>::Done(vec![Err(Errno::AccessDenied)]);
     let frame = skyslurm::host::ipc::frame(&(PROTOCOL, Some(refused))).unwrap();
-    let seal = |number, key| seal::seal(&frame, &asking::answer_about(7, number), &[key; 32]).unwrap();
-    let since = Instant::now();
-    for serial in 1.. {
-        // Answers that are not the controller's, or to what was not asked, are none.
-        run.tell(3 * serial, &Control::Answer { number: 1, answer: seal(1, 8) });
-        run.tell(3 * serial + 1, &Control::Answer { number: 1, answer: seal(2, 9) });
-        run.tell(3 * serial + 2, &Control::Answer { number: 1, answer: seal(1, 9) });
-        if said.exists() {
-            break;
-        }
-        assert!(since.elapsed() < PATIENCE, "no answer");
-        sleep(Duration::from_millis(50));
+    let seal = |which, key| seal::seal(&frame, &asking::answer_about(7, which), &[key; 32]).unwrap();
+    let of = run.wait_for_question();
+    // Answers that are not the controller's, or to another question, or to this one's namesake in another run, are none.
+    for (serial, answer) in
+        [seal((of, 1), 8), seal((of, 2), 9), seal((of.wrapping_add(1), 1), 9)].into_iter().enumerate()
+    {
+        run.tell(serial as u32 + 1, &Control::Answer { number: 1, answer });
     }
+    run.wait_until_told();
+    assert!(!said.exists());
+    run.tell(9, &Control::Answer { number: 1, answer: seal((of, 1), 9) });
     let outcome = run.finish();
     let told = fs::read_to_string(asked).unwrap();
     assert_eq!(told, "scancel: error: Kill job error on job id 12: Access/permission denied\n");
@@ -646,7 +682,7 @@ fn what_commands_ask_goes_sealed_into_the_log_and_the_answer_comes_back() {
     });
     let [(1, question, copies)] = questions.collect::<Vec<_>>()[..] else { panic!("{:?}", outcome.events) };
     assert!(copies.contains(&run.workdir(0)), "{copies:?}");
-    let open = |number| seal::open(question, &asking::question_about(7, number), &[9; 32]);
+    let open = |number| seal::open(question, &asking::question_about(7, (of, number)), &[9; 32]);
     assert!(open(2).is_none());
     let (version, call) = skyslurm::host::ipc::parse::<(u16, Call)>(&open(1).unwrap()).unwrap();
     assert!(version == PROTOCOL && matches!(call, Call::Signal(list) if list.len() == 1));

@@ -2,9 +2,11 @@
 
 use super::Words;
 use crate::{
-    commands::ask::{self, AskError, Said},
+    commands::{
+        ask::{self, AskError, Said},
+        who,
+    },
     controller::{api::Filter, client::Client},
-    host::user,
     report::{
         clock::{Clock, local},
         job_values::Context,
@@ -30,8 +32,8 @@ pub fn show(words: &Words, conditions: &[String]) -> Result<Said, AskError> {
         noconvert: true,
         expand: false,
     };
-    let uid = user::uid();
-    let (name, style) = (user::name_of(uid), Style { oneliner: words.oneliner, details: words.details });
+    let (name, uid) = (who::my_name(), who::me());
+    let style = Style { oneliner: words.oneliner, details: words.details };
     let mut out = String::new();
     show::assoc_mgr(&cluster, &jobs, &context, (&name, uid), &wanted, style, &mut out);
     Ok(Said::out(out))

@@ -15,7 +15,11 @@ use super::{
     way_in,
 };
 use crate::{
-    agent::{Layout, asking, remote::seal, wire::Control},
+    agent::{
+        Layout, asking,
+        remote::seal,
+        wire::{Control, Which},
+    },
     config::{Config, PartitionConfig},
     engine::{Candidate, Engine, Forecast, Given, Opening, Report, Schedule, Sending, Start, Unfit},
     host::directory,
@@ -320,18 +324,18 @@ impl Engine for SkyPilot {
         Some(Box::pin(async { opened.await.unwrap_or_else(|_| Err("the job does not run any more".into())) }))
     }
 
-    fn question(&self, job: JobId, number: u64, sealed: &str) -> Option<Vec<u8>> {
-        seal::open(sealed, &asking::question_about(job, number), &self.shared.key)
+    fn question(&self, job: JobId, which: Which, sealed: &str) -> Option<Vec<u8>> {
+        seal::open(sealed, &asking::question_about(job, which), &self.shared.key)
     }
 
-    fn answer(&mut self, job: JobId, number: u64, answer: oneshot::Receiver<Vec<u8>>) {
+    fn answer(&mut self, job: JobId, which: Which, answer: oneshot::Receiver<Vec<u8>>) {
         let Some(orders) = self.jobs.get(&job).map(|handed| handed.orders.downgrade()) else { return };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             let Ok(frame) = answer.await else { return };
-            match seal::seal(&frame, &asking::answer_about(job, number), &shared.key) {
+            match seal::seal(&frame, &asking::answer_about(job, which), &shared.key) {
                 Ok(answer) => {
-                    let order = Order::Control(Control::Answer { number, answer });
+                    let order = Order::Control(Control::Answer { number: which.1, answer });
                     drop(orders.upgrade().map(|orders| orders.send(order)));
                 }
                 Err(error) => tracing::error!(job, %error, "answer not sealed"),

@@ -421,7 +421,7 @@ fn inside(lab: &SkyLab) -> Check<'_> {
     // On the second node as on the first; what is submitted runs where this was; and the usual end of a training run.
     let script = "squeue -h -j $SLURM_JOB_ID -o '%i %t %D'\n\
         [ -n \"$SLURM_RESTART_COUNT\" ] && exit\n\
-        squeue --me -h -o %j\nlast=$(scontrol show hostnames | tail -n 1)\n\
+        squeue --me -n first -h -o %j\nlast=$(scontrol show hostnames | tail -n 1)\n\
         srun -N1 -n1 -w $last squeue -h -j $SLURM_JOB_ID -o %j\n\
         sbatch --parsable -J next -o next.out --wrap 'cat data; echo $EPOCH'\n\
         export EPOCH=3; sbatch --parsable -J next -d singleton -o more.out --wrap 'pwd -P | wc -l; echo $EPOCH'\n\

@@ -183,7 +183,7 @@ impl Core {
             partition,
             time_limit: limit,
             min_nodes: match &request.nodes {
-                Some(nodes) if nodes.min == 0 => 0,
+                Some(nodes) if nodes.min == 0 && request.ntasks.is_none() => 0,
                 _ => self.engine.least_nodes(&needs, &first.name),
             },
             min_cpus: needs.shown_cpus(),

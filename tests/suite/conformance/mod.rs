@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 17] = [
+const CAPTURES: [&str; 18] = [
     "env",
     "sbatch",
     "directives",
@@ -30,6 +30,7 @@ const CAPTURES: [&str; 17] = [
     "dependency",
     "het",
     "reports",
+    "nodes",
     "odd",
 ];
 

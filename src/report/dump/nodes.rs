@@ -26,6 +26,7 @@ pub struct NodeRecord<'a> {
 impl Records for NodeRecords {
     type Row<'a> = NodeRecord<'a>;
     const FIELDS: &'static [Field<Self>] = FIELDS;
+    const NONE: Option<&'static str> = Some("No nodes to dump");
 }
 
 const fn row(path: &'static str, value: for<'r, 'a> fn(&'r NodeRecord<'a>) -> Value<'r>) -> Field<NodeRecords> {
@@ -78,7 +79,7 @@ const FIELDS: &[Field<NodeRecords>] = &[
     zero("energy/average_watts"),
     zero("energy/base_consumed_energy"),
     zero("energy/consumed_energy"),
-    row("energy/current_watts", |_| UNSET),
+    row("energy/current_watts", |_| number(0)),
     zero("energy/previous_consumed_energy"),
     zero("energy/last_collected"),
     row("external_sensors", |_| Value::Map(Vec::new())),

@@ -249,9 +249,9 @@ impl Query {
         let context = self.context(jobs, now, clock::local);
         let layout = self.layout(cluster);
         let shows = |letter| layout.columns.iter().filter_map(|c| c.field).any(|f| f.letter == Some(letter));
-        let (hosts, addresses) = (shows('n'), shows('o'));
+        let (named, hosts, addresses) = (self.clusters.is_some(), shows('n'), shows('o'));
         let rows = self.sorted(cluster, &layout, &context).into_iter();
-        let rows: Vec<_> = rows.map(|group| SinfoRow { group, cluster, hosts, addresses }).collect();
+        let rows: Vec<_> = rows.map(|group| SinfoRow { group, cluster, named, hosts, addresses }).collect();
         Ok(dump.print::<SinfoRows>("sinfo", &rows, &[], &cluster.name))
     }
 

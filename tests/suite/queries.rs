@@ -241,7 +241,7 @@ fn sacct_narrows_down() {
             ("sacct -n -X -P -o jobid --flags=SchedMain", "2\n3\n"),
             ("sacct -n -X -P -o jobid --reason=Priority", ""),
             ("sacct -n -X -P -o jobid --associations=99", ""),
-            ("sacct -n -X -P -j 3 -o stdout", "%x-%j.txt\n"),
+            ("sacct -n -X -P -j 3 -o stdout | sed s,.*/,,", "%x-%j.txt\n"),
             ("sacct -n -X -P -j 3 --expand-patterns -o stdout | sed 's,.*/,,'", "done-3.txt\n"),
             ("squeue -h -j 3 -t all -O stdout:90 | sed 's,.*/,,;s, *$,,'", "%x-%j.txt\n"),
             ("squeue -h -j 3 -t all --expand-patterns -O stdout:90 | sed 's,.*/,,;s, *$,,'", "done-3.txt\n"),

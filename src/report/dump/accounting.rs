@@ -181,7 +181,7 @@ const FIELDS: &[Field<AccountingJobs>] = &[
     row("hold", |(r, _)| Value::Bool(r.job.priority == 0)),
     row("priority", |(r, _)| number(r.job.priority)),
     row("qos", |(r, _)| text(r.job.request.qos.as_deref().unwrap_or("normal"))),
-    row("qosreq", |(r, _)| or_empty(r.job.request.qos.as_deref())),
+    row("qosreq", |(r, _)| or_empty(r.job.request.asked_qos())),
     row("required/CPUs", |(r, _)| int(r.job.min_cpus)),
     row("required/memory_per_cpu", |(r, _)| memory(r, true)),
     row("required/memory_per_node", |(r, _)| memory(r, false)),

@@ -33,6 +33,10 @@ impl<W: Write> Json<W> {
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {
+        // Names, and most values, are written as they are.
+        if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\' | b'/')) {
+            return write!(self.to, "\"{text}\"");
+        }
         let quoted = serde_json::to_string(text)?;
         let mut parts = quoted.split('/');
         self.to.write_all(parts.next().unwrap_or_default().as_bytes())?;

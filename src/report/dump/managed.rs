@@ -124,7 +124,7 @@ const CLUSTER: &[Field<ClusterRecords>] = &[
     // All nodes there are may be of this machine.
     row("flags", |r| if r.row.cluster.nodes.len() > 1 { words(["MULTIPLE_SLURMD"]) } else { NONE }),
     row("name", |r| text(&r.row.cluster.name)),
-    row("nodes", |r| text(crate::slurm::hostlist::compress(&names(r.row.cluster)))),
+    row("nodes", |r| text(crate::slurm::hostlist::compress(names(r.row.cluster)))),
     none("select_plugin"),
     row("associations/root", |r| short(&r.row.cluster.name, &root())),
     row("rpc_version", |_| int(0)),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     host::user,
-    job::{Cluster, Node},
+    job::{Cluster, Node, Reservation},
     report::{node_groups::Context, node_state::Shown, node_values as values},
 };
 
@@ -54,6 +54,12 @@ pub(super) fn states(node: &Node) -> Value<'static> {
         Shown::Draining if node.cpus_used >= node.cpus => words(["ALLOCATED", "DRAIN"]),
         Shown::Draining => words(["MIXED", "DRAIN"]),
     }
+}
+
+/// The reservation that it is set aside for now.
+pub(super) fn reservation<'a>(node: &Node, cluster: &'a Cluster) -> Option<&'a str> {
+    let of = |r: &&Reservation| r.is_active(cluster.now) && r.nodes.contains(&node.name);
+    cluster.reservations.iter().find(of).map(|r| r.name.as_str())
 }
 
 /// Since when it is out of service: nobody notes another time than that.
@@ -115,7 +121,7 @@ const FIELDS: &[Field<NodeRecords>] = &[
         None => text(""),
     }),
     row("resume_after", |_| number(0)),
-    none("reservation"),
+    row("reservation", |r| or_empty(reservation(r.node, r.cluster))),
     row("alloc_memory", |r| int(r.node.memory_used)),
     row("alloc_cpus", |r| int(r.node.cpus_used)),
     row("alloc_idle_cpus", |r| int(r.node.cpus.saturating_sub(r.node.cpus_used))),

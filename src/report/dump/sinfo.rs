@@ -30,6 +30,8 @@ pub struct SinfoRow<'a> {
     pub group: NodeRow<'a>,
     /// Whose nodes they are.
     pub cluster: &'a Cluster,
+    /// Whether they are told: who asks for a cluster (`-M`) is.
+    pub named: bool,
     /// Whether a column shows the names of hosts: they are told only then.
     pub hosts: bool,
     /// The same of their addresses.
@@ -112,12 +114,12 @@ const FIELDS: &[Field<SinfoRows>] = &[
     row("features/active", |r| text(r.group.features().join(","))),
     row("gres/total", |r| of_first(r, values::gres)),
     row("gres/used", |r| of_first(r, |node| values::gres_used(node, r.group.context))),
-    row("cluster", |r| text(&r.cluster.name)),
+    row("cluster", |r| text(if r.named { &r.cluster.name } else { "" })),
     none("comment"),
     none("extra"),
     row("reason/description", |r| or_empty(r.group.reason())),
     row("reason/time", |r| int(r.group.reason().and(r.group.nodes.first()).map_or(0, |node| node.since))),
-    none("reservation"),
+    row("reservation", |r| or_empty(r.group.nodes.first().and_then(|node| nodes::reservation(node, r.cluster)))),
     row("reason/user", |r| match r.group.nodes.is_empty() {
         // That of the user number 0, as of nobody else is known.
         true => text("root"),

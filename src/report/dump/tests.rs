@@ -231,6 +231,7 @@ fn shapes_are_slurms() {
             context: &of_nodes,
         },
         cluster: &cluster,
+        named: shown,
         hosts: shown,
         addresses: shown,
     };

@@ -111,9 +111,11 @@ impl Core {
         }
         if request.account.is_none() {
             request.account = settings.account.clone();
+            request.default_account = true;
         }
         if request.qos.is_none() {
             request.qos = Some(settings.qos.clone());
+            request.default_qos = true;
         }
         // A partition that cannot hold it is passed over if another can.
         let mut unfit: Option<Unfit> = None;

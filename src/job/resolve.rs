@@ -220,6 +220,8 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         wait_all_nodes: options.get("wait-all-nodes") == Some("1"),
         kill_on_invalid_dep: options.get("kill-on-invalid-dep").map(|v| v.eq_ignore_ascii_case("yes")),
         no_kill: options.is_set("no-kill"),
+        default_account: false,
+        default_qos: false,
     })
 }
 

@@ -4,8 +4,7 @@
 use super::{
     Client, Error,
     answer::Failed,
-    http::{Again, Ask, Body, WHENEVER},
-    request::parsed,
+    http::{Again, Ask, Body, NOT_IN_TIME, Within},
     rows::or_default,
     upload_v1,
 };
@@ -163,6 +162,8 @@ pub(super) async fn upload_in(
                     answer = &mut answer => break answer?,
                     // What is sent anew was counted before.
                     Ok(()) = news.changed() => if round == 0 { sent(from + *news.borrow_and_update()) },
+                    // Nothing more of it goes, or all has gone and nothing comes.
+                    () = tokio::time::sleep(client.within) => return Err(client.unreachable(NOT_IN_TIME.into())),
                 }
             };
             if progress.status == "completed" {
@@ -195,7 +196,7 @@ async fn send(
         ("total_chunks", &total),
     ];
     let again = Again::Harmless;
-    let ask = Ask { method: Method::POST, path, query: &query, body: Body::Chunk(part), limit: WHENEVER, again };
+    let ask = Ask { method: Method::POST, path, query: &query, body: Body::Chunk(part), within: Within::Open, again };
     let text = client.text(&ask).await.map_err(|failed| client.finally(path, failed))?;
-    parsed(path, &text)
+    client.parsed(path, text).await
 }

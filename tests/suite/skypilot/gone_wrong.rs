@@ -1,0 +1,133 @@
+//! A server that has gone wrong altogether: what it answers is garbage, on all paths at once; or it does not answer in time.
+
+use super::{lab::SkyLab, server::Fault};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+/// The most memory the controller had so far, MiB.
+fn most_memory(lab: &SkyLab) -> u64 {
+    let pid = lab.controller().expect("a controller");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() / 1024
+}
+
+/// A system that takes an answer for lost after three seconds, before a server that keeps logs awake.
+fn impatient() -> SkyLab {
+    let lab = SkyLab::fake_with("answer_within = 3", "");
+    lab.server().set(|s| s.heartbeat = Duration::from_millis(500));
+    lab
+}
+
+#[test]
+fn garbage_on_all_paths_at_once() {
+    let lab = impatient();
+    let at = lab.place("w");
+    let mark = |name: &str| format!("echo {name}.$SLURM_JOB_ID >> {}", lab.home().join("ran").display());
+    let go = lab.home().join("go");
+    let running =
+        at.submit("-o running", &format!("{}; until [ -e {} ]; do sleep 0.1; done; seq 2000", mark("a"), go.display()));
+    lab.until_state(running, "RUNNING");
+    lab.server().set(|s| s.garbage = 3);
+    let begun = Instant::now();
+    let batch = at.submit("-o batch", &format!("{}; seq 1000", mark("b")));
+    let array = at.submit("--array=0-3 -o array.%a", &format!("{}; echo $SLURM_ARRAY_TASK_ID", mark("c")));
+    let endless = at.submit("-o endless", &format!("{}; sleep 3600", mark("d")));
+    let mut cancelled = false;
+    // Until each path that is asked again and again has had all kinds of it.
+    lab.until_true("garbage of all kinds", || {
+        let asked = Instant::now();
+        assert_eq!(lab.sh("squeue -h").code, 0);
+        assert!(asked.elapsed() < Duration::from_secs(2), "squeue waits for the server: {:?}", asked.elapsed());
+        if !cancelled && lab.server().garbage().values().sum::<usize>() > 20 {
+            lab.sh(&format!("scancel {endless}")).ok();
+            cancelled = true;
+        }
+        lab.server().garbage().values().sum::<usize>() >= 40
+    });
+    eprintln!("garbage after {:?}: {:?}", begun.elapsed(), lab.server().garbage());
+    assert!(most_memory(&lab) < 300, "{} MiB", most_memory(&lab));
+    lab.server().set(|s| s.garbage = 0);
+    let begun = Instant::now();
+    fs::write(go, "").unwrap();
+    lab.until_accounted(running, "COMPLETED|0:0");
+    eprintln!("running after {:?}", begun.elapsed());
+    lab.until_accounted(batch, "COMPLETED|0:0");
+    eprintln!("batch after {:?}", begun.elapsed());
+    lab.until(&format!("sacct -X -n -P -j {array} -o state,exitcode | uniq -c"), "4 COMPLETED|0:0");
+    eprintln!("array after {:?}", begun.elapsed());
+    lab.until_accounted(endless, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    eprintln!("endless after {:?}", begun.elapsed());
+    let lines = |n: u32| (1..=n).map(|i| format!("{i}\n")).collect::<String>();
+    assert_eq!((at.read("running"), at.read("batch")), (lines(2000), lines(1000)));
+    let ran = fs::read_to_string(lab.home().join("ran")).unwrap();
+    let of = |name: &str| ran.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!((of("a"), of("b"), of("c")), (1, 1, 4), "{ran}");
+    assert!(of("d") <= 1, "{ran}");
+    lab.until_true("the end of all there", || {
+        lab.server().jobs().iter().all(|(.., status)| ["SUCCEEDED", "CANCELLED"].contains(status))
+    });
+}
+
+/// Whatever is slow, nobody else waits for it; and what was done behind an answer that did not come in time was done once.
+#[test]
+fn nothing_waits_for_a_slow_answer_and_nothing_happens_twice() {
+    const PATHS: [&str; 9] = [
+        "/jobs/launch",
+        "/api/get",
+        "/jobs/queue/v2",
+        "/jobs/events",
+        "/jobs/logs",
+        "/logs",
+        "/upload_v2/blob",
+        "/upload_v2",
+        "/jobs/cancel",
+    ];
+    let lab = SkyLab::fake_with("answer_within = 3", "[[partition]]\nname = \"here\"\n");
+    lab.server().set(|s| s.heartbeat = Duration::from_millis(500));
+    let at = lab.place("w");
+    for late in [
+        Fault::Late(Duration::from_secs(3600)),
+        Fault::Silence(Duration::from_secs(1)),
+        Fault::Silence(Duration::from_secs(3600)),
+    ] {
+        PATHS.iter().for_each(|path| lab.server().fault(path, late, 1));
+    }
+    let mark = format!("echo $SLURM_JOB_ID >> {}", lab.home().join("ran").display());
+    let jobs: Vec<u32> = (0..3).map(|n| at.submit(&format!("-o out.{n}"), &format!("{mark}; seq 1000"))).collect();
+    let endless = at.submit("-o endless", "sleep 3600");
+    // What has nothing to do with it.
+    for _ in 0..5 {
+        let begun = Instant::now();
+        assert_eq!(lab.sh("sbatch --wait -p here -o /dev/null --wrap true").code, 0);
+        assert_eq!(lab.sh("squeue -h").code, 0);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    lab.until_true("the last submission", || lab.server().jobs().len() >= 4);
+    lab.sh(&format!("scancel {endless}")).ok();
+    for (n, job) in jobs.iter().enumerate() {
+        lab.until_accounted(job, "COMPLETED|0:0");
+        assert_eq!(at.read(&format!("out.{n}")), (1..=1000).map(|i| format!("{i}\n")).collect::<String>());
+    }
+    lab.until_accounted(endless, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    assert_eq!(fs::read_to_string(lab.home().join("ran")).unwrap().lines().count(), 3);
+    assert_eq!(lab.server().jobs().len(), 4, "{:?}", lab.server().jobs());
+}
+
+/// A submission that a proxy kept for longer than it was looked for comes to be after all: one of the two goes.
+#[test]
+fn a_submission_that_comes_to_be_after_all_is_cancelled() {
+    let lab = impatient();
+    let at = lab.place("w");
+    lab.server().set(|s| s.pending = Duration::from_secs(3600));
+    lab.server().fault("/jobs/launch", Fault::Silence(Duration::from_secs(30)), 1);
+    let job = at.submit("-o out", "echo once >> ran");
+    lab.until_true("the twin's end", || lab.server().jobs().iter().any(|(.., status)| *status == "CANCELLED"));
+    lab.server().set(|s| s.pending = Duration::ZERO);
+    lab.until_accounted(job, "COMPLETED|0:0");
+    let mut all: Vec<_> = lab.server().jobs().into_iter().map(|(.., status)| status).collect();
+    all.sort_unstable();
+    assert_eq!((lab.server().runs(), all), (1, vec!["CANCELLED", "SUCCEEDED"]));
+}

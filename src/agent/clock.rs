@@ -28,8 +28,7 @@ fn moment_from(start: Instant, seconds: i64) -> Option<Instant> {
 
 /// Now, as messages of slurmstepd write it: `2026-11-20T11:36:47` in local time.
 pub(super) fn stamp() -> String {
-    let now = chrono::DateTime::from_timestamp(now(), 0).unwrap_or_default();
-    now.with_timezone(&chrono::Local).format("%Y-%m-%dT%H:%M:%S").to_string()
+    clock::local().format("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! due (`--begin`, `--deadline`, reservations, retention). Somebody may set it at any time, by hours and back; so how long
 //! something lasts is never measured by it, but by `Instant`.
 
+use chrono::{DateTime, Local};
 use std::{
     env, fs,
     path::PathBuf,
@@ -24,4 +25,9 @@ pub fn now() -> i64 {
             real.saturating_add(wrong.unwrap_or(0))
         }
     }
+}
+
+/// The same in the user's zone.
+pub fn local() -> DateTime<Local> {
+    DateTime::from_timestamp(now(), 0).unwrap_or_default().with_timezone(&Local)
 }

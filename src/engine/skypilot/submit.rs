@@ -151,12 +151,15 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, sent: &mut Sent) -> Result
         Ok(Stage::Taken(Arc::new(numbers)))
     };
     if let Sent::As(request) = sent {
-        let answer = client.launched_jobs(request, group.count).await;
-        // What a server that was restarted does not know any more it may have done before.
-        if matches!(answer, Err(Error::MayHaveHappened(_) | Error::Nonsense(_))) {
-            *sent = Sent::Perhaps;
-        } else {
-            return taken(answer?);
+        match client.launched_jobs(request, group.count).await {
+            // What a server that was restarted does not know any more it may have done before.
+            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => *sent = Sent::Perhaps,
+            // Where its end is not to be heard of, its jobs may be seen.
+            Err(Error::Underway { request, why }) => match vehicle::look_up(&client, group).await {
+                Ok(numbers) if numbers.len() as u32 >= group.count => return taken(numbers),
+                _ => return Err(Error::Underway { request, why }.into()),
+            },
+            answer => return taken(answer?),
         }
     }
     if *sent == Sent::Perhaps {

@@ -202,6 +202,7 @@ mod tests {
     fn words_of_proxies() {
         let html = "<html><head><title>503 Service Unavailable</title></head></html>";
         assert_eq!(failure(503, html, None), Failed::Lost("503 Service Unavailable".into()));
+        assert_eq!(failure(400, html, None), Failed::Lost("503 Service Unavailable".into()));
         assert_eq!(failure(500, "Internal Server Error", None), Failed::Lost("Internal Server Error".into()));
         assert_eq!(failure(502, "", None), Failed::Lost("a proxy answered with status 502".into()));
         let failed = failure(302, "", Some("https://u:SECRET@login.example/oauth2/start?state=SECRET"));

@@ -131,3 +131,47 @@ fn a_submission_that_comes_to_be_after_all_is_cancelled() {
     all.sort_unstable();
     assert_eq!((lab.server().runs(), all), (1, vec!["CANCELLED", "SUCCEEDED"]));
 }
+
+/// What SkyPilot recovers is submitted anew by us: the old one must not run beside it, though its cancelling was not understood.
+#[test]
+fn a_preempted_job_whose_cancelling_was_not_taken_is_cancelled_later() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let script = "echo run ${SLURM_RESTART_COUNT:-0}; [ -n \"$SLURM_RESTART_COUNT\" ] || sleep 3600";
+    let job = at.submit("--open-mode=append -o out", script);
+    at.until_file("out", "run 0\n");
+    lab.until_state(job, "RUNNING");
+    lab.server().fault("/jobs/cancel", Fault::Says(418, "I am a teapot"), 1);
+    lab.server().set(|s| s.starting = Duration::from_secs(3600));
+    lab.server().preempt(lab.server().jobs()[0].0);
+    lab.until_true("the first one's end", || lab.server().jobs().iter().any(|(.., status)| *status == "CANCELLED"));
+    lab.server().set(|s| s.starting = Duration::ZERO);
+    lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | tail -1"), "COMPLETED|0:0");
+    assert!(lab.server().faults_are_used_up());
+    assert_eq!((at.read("out").as_str(), lab.server().runs()), ("run 0\nrun 1\n", 2));
+}
+
+/// The clock is set here and not there, or there and not here.
+#[test]
+fn a_clock_that_is_set_is_no_matter_to_jobs_there() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    lab.set_clock(0);
+    let go = lab.home().join("go");
+    let script = format!("echo up; until [ -e {} ]; do sleep 0.1; done; seq 1000", go.display());
+    let job = at.submit("-t 1-0 -o out", &script);
+    at.until_file("out", "up\n");
+    lab.until_state(job, "RUNNING");
+    for hours in [25, -10] {
+        lab.set_clock(hours * 3600);
+        let other = at.submit("-o other.%j", "echo other");
+        lab.until(&format!("squeue -h -t all -j {other} -o %T"), "COMPLETED");
+        lab.sh(&format!("scontrol update jobid={job} timelimit=23:00:00")).ok();
+        let shown = lab.sh("squeue -h -t all -o '%T %M'").ok().to_owned();
+        assert!(shown.contains("RUNNING ") && !shown.contains(" -") && !shown.contains("INVALID"), "{shown}");
+    }
+    lab.set_clock(0);
+    fs::write(go, "").unwrap();
+    lab.until_accounted(job, "COMPLETED|0:0");
+    assert_eq!(at.read("out"), "up\n".to_owned() + &(1..=1000).map(|i| format!("{i}\n")).collect::<String>());
+}

@@ -146,8 +146,9 @@ async fn cancel_twins(client: &Client, name: &str, ours: &[u32]) {
 /// One attempt, after what is known of a former one, and will be of this.
 async fn attempt(shared: &Arc<Shared>, group: &Group, sent: &mut Sent) -> Result<Stage, Trouble> {
     let client = shared.client.clone().with_patience(Duration::ZERO);
-    let taken = |numbers| {
+    let taken = |mut numbers: Vec<u32>| {
         shared.poll.note_reach(None);
+        numbers.truncate(group.count as usize); // more were submitted twice
         Ok(Stage::Taken(Arc::new(numbers)))
     };
     if let Sent::As(request) = sent {

@@ -4,7 +4,7 @@
 use super::{
     Client, Error,
     answer::Failed,
-    http::{Again, Ask, Body, NOT_IN_TIME, Within},
+    http::{Again, Ask, Body, NOT_IN_TIME, WAITS, Within},
     rows::or_default,
     upload_v1,
 };
@@ -158,12 +158,14 @@ pub(super) async fn upload_in(
             let answer = send(client, to, index, total, &part);
             tokio::pin!(answer);
             let progress = loop {
+                // With the last chunk the server unpacks all of them before it answers.
+                let has_gone = *gone.borrow() >= part.length;
+                let limit = if has_gone { client.within * WAITS } else { client.within };
                 tokio::select! {
                     answer = &mut answer => break answer?,
                     // What is sent anew was counted before.
                     Ok(()) = news.changed() => if round == 0 { sent(from + *news.borrow_and_update()) },
-                    // Nothing more of it goes, or all has gone and nothing comes.
-                    () = tokio::time::sleep(client.within) => return Err(client.unreachable(NOT_IN_TIME.into())),
+                    () = tokio::time::sleep(limit) => return Err(client.unreachable(NOT_IN_TIME.into())),
                 }
             };
             if progress.status == "completed" {

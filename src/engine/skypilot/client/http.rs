@@ -31,7 +31,7 @@ const ID_HEADER: HeaderName = HeaderName::from_static("x-skypilot-request-id");
 const LONG: Duration = Duration::from_secs(20);
 
 /// So often in a row the end of a request is waited for as long as an answer may take. Then whoever waits sees to other things.
-const WAITS: u32 = 5;
+pub(super) const WAITS: u32 = 5;
 
 /// What has to come within the time that an answer may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -108,14 +108,6 @@ fn ids(value: Option<&Value>) -> Option<Vec<u32>> {
     Some(ids)
 }
 
-/// `POST /jobs/cancel`. Cancelling twice is cancelling.
-pub(super) async fn cancel(client: &Client, jobs: &[u32]) -> Result<(), Error> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    client.call::<Value>("/jobs/cancel", json!({"job_ids": jobs}), Again::Harmless).await.map(drop)
-}
-
 /// `POST /jobs/queue/v2`
 pub(super) async fn queue(client: &Client, rows: Rows<'_>) -> Result<Vec<QueueRow>, Error> {
     let (key, value) = match rows {

@@ -25,6 +25,7 @@ mod access;
 mod answer;
 mod blob;
 mod calls;
+mod cancel;
 mod clusters;
 mod cookies;
 mod endpoint;
@@ -66,6 +67,7 @@ pub struct Client {
     endpoint: Arc<Endpoint>,
     wire: Arc<http::Wire>,
     sent: Arc<upload_v1::Sent>,
+    cancelling: Arc<cancel::Cancelling>,
     patience: Duration,
     /// How long an answer may take.
     within: Duration,
@@ -119,6 +121,7 @@ impl Client {
             endpoint: Arc::new(endpoint.clone()),
             wire: Arc::new(http::Wire::new(endpoint)?),
             sent: Arc::default(),
+            cancelling: Arc::default(),
             patience: PATIENCE,
             within: WITHIN,
         })
@@ -167,9 +170,10 @@ impl Client {
         calls::launched_jobs(self, request, count).await
     }
 
-    /// Has managed jobs cancelled. Unknown ones are passed over.
+    /// Has managed jobs cancelled, together with others whose turn it is. Unknown ones are passed over; a server that is away is
+    /// not waited for.
     pub async fn cancel(&self, jobs: &[u32]) -> Result<(), Error> {
-        calls::cancel(self, jobs).await
+        cancel::cancel(self, jobs).await
     }
 
     /// Rows of the queue, one for each job.

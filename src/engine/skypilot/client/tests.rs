@@ -335,6 +335,27 @@ fn cancelling() {
 }
 
 #[test]
+fn what_is_to_be_cancelled_goes_together() {
+    let server =
+        Server::new(vec![posted(), gave(&Value::Null), posted(), threw("ValueError"), posted(), gave(&Value::Null)]);
+    run(async {
+        let client = server.client();
+        let (a, b, c) = tokio::join!(client.cancel(&[1]), client.cancel(&[2]), client.cancel(&[3, 4]));
+        assert!(a.is_ok() && matches!((b, c), (Err(Error::Refused { .. }), Err(Error::Refused { .. }))));
+        assert_eq!(client.cancel(&[2]).await, Ok(()), "what became of it was told once");
+    });
+    let asked: Vec<Value> = server
+        .seen
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|s| s.line.starts_with("POST"))
+        .map(|s| s.json()["job_ids"].clone())
+        .collect();
+    assert_eq!(asked, [json!([1]), json!([2, 3, 4]), json!([2])]);
+}
+
+#[test]
 fn a_log_in_pieces() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-SkyPilot-Request-ID: id-1\r\n\r\n";
     let log = |chunks: &str| Reply::Raw(format!("{head}{chunks}").into_bytes());

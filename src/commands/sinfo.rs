@@ -26,10 +26,7 @@ use crate::{
         state::JobState,
     },
 };
-use std::{
-    ffi::OsString,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::ffi::OsString;
 
 /// Least width of the partition and node name columns of the default formats.
 const NAME_WIDTH: usize = 9;
@@ -79,7 +76,7 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
     } else {
         Vec::new()
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
+    let now = crate::host::clock::now();
     let answer = match dump {
         Some(dump) => query.dump(&cluster, &jobs, now, dump),
         None => query.render(&cluster, &jobs, now, clock::local).map(|text| print(&text)),

@@ -10,6 +10,7 @@ use super::{
     dependency::Dependents,
     grant::Waiter,
     notify::{Messenger, News},
+    purge::Retention,
     recent::Recent,
     store::{Store, StoreError},
     table::Table,
@@ -27,7 +28,7 @@ use std::{
     io::ErrorKind,
     path::PathBuf,
     sync::Weak,
-    time::{SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 use tokio::sync::oneshot;
 
@@ -83,7 +84,7 @@ pub struct Core {
     /// Interactive allocations whose agents answer.
     pub(super) ready: HashSet<JobId>,
     /// Allocations that wait, and until when for who wants them.
-    pub(super) orphans: HashMap<JobId, i64>,
+    pub(super) orphans: HashMap<JobId, Instant>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
     /// Who waits for which other jobs.
@@ -100,8 +101,8 @@ pub struct Core {
     pub(super) reservations_changed: bool,
     /// Up to when it was seen to what begins and ends of them, epoch seconds.
     pub(super) reservations_seen: i64,
-    /// When old jobs are looked for, epoch seconds.
-    pub(super) purge_due: i64,
+    /// When old jobs are looked for.
+    pub(super) retention: Retention,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -114,10 +115,7 @@ pub struct Core {
     pub(super) stopping: bool,
 }
 
-/// Epoch seconds.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
-}
+pub use crate::host::clock::now;
 
 impl Core {
     /// The controller as the store remembers it. Running jobs are taken over.
@@ -169,7 +167,7 @@ impl Core {
             reservations,
             reservations_changed: false,
             reservations_seen: since,
-            purge_due: since,
+            retention: Retention::new(since),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
@@ -187,7 +185,7 @@ impl Core {
     /// When something is due next, epoch seconds.
     pub fn next_due(&self) -> Option<i64> {
         let retry = self.retry.then(|| now() + 1);
-        let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.purge_due);
+        let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.retention.due());
         self.due.keys().next().copied().into_iter().chain(retry).chain(purge).chain(self.reservation_due()).min()
     }
 

@@ -241,7 +241,7 @@ pub enum Reply<L = JobList> {
     /// The reservation of this name is on disk.
     Reserved(String),
     /// Jobs, oldest id first.
-    Jobs(L),
+    Jobs(Box<L>),
     /// When and where jobs will probably start.
     Planned(Vec<Planned>),
     /// The cluster.

@@ -264,12 +264,12 @@ impl Core {
                     return;
                 }
             },
-            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(JobList::new(self.jobs(&filter)))),
+            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(Box::new(JobList::new(self.jobs(&filter))))),
             Call::Planned => Reply::Planned(self.planned(now)),
             Call::Accounting(filter) => match self.accounting(&filter) {
                 Ok(jobs) => {
                     let list = if filter.no_steps { JobList::without_steps } else { JobList::new };
-                    return respond(answer, &Reply::Jobs(list(jobs.iter().map(|job| &**job))));
+                    return respond(answer, &Reply::Jobs(Box::new(list(jobs.iter().map(|job| &**job)))));
                 }
                 Err(error) => refused_by_store(&error),
             },

@@ -45,7 +45,7 @@ impl Core {
         let due: Vec<Waiter> = self.granting.extract_if(.., is_due).collect();
         for waiter in due {
             let jobs: Vec<&Job> = self.table.get(waiter.job).into_iter().collect();
-            respond(waiter.answer, &Reply::Jobs(JobList::new(jobs)));
+            respond(waiter.answer, &Reply::Jobs(Box::new(JobList::new(jobs))));
         }
     }
 

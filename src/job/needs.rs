@@ -121,7 +121,8 @@ impl Needs {
             memory: request.memory.or(default_memory_per_cpu.map(Memory::PerCpu)),
             per_node,
             gpus,
-            whole_nodes: matches!(request.exclusive, Exclusive::Node | Exclusive::User | Exclusive::Other),
+            // With the user's own other jobs nodes are shared, and there are no others here.
+            whole_nodes: request.exclusive == Exclusive::Node,
             overcommit: request.overcommit,
             distribution: request.distribution,
             nodelist: request.nodelist.clone(),

@@ -56,9 +56,9 @@ pub enum Exclusive {
     No,
     /// Whole nodes, alone.
     Node,
-    /// Whole nodes shared only with the same user's jobs.
+    /// Nodes shared only with the same user's jobs, which all are here.
     User,
-    /// `--exclusive=mcs`, `topo`: as `User` here, where all jobs are one user's.
+    /// `--exclusive=mcs`, `topo`: likewise.
     Other,
     /// `--oversubscribe`: asked to share CPUs.
     Oversubscribe,

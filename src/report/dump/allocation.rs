@@ -17,7 +17,7 @@ pub(super) fn gres_detail<'a>(job: &Job) -> Value<'a> {
 /// The nodes, and on each the CPUs and the memory; none for a job that waits.
 pub(super) fn resources<'a>(job: &'a Job) -> Value<'a> {
     let Some(placement) = values::allocation(job) else { return Value::Null };
-    let whole = matches!(job.request.exclusive, Exclusive::Node | Exclusive::User | Exclusive::Other);
+    let whole = job.request.exclusive == Exclusive::Node;
     let nodes = vec![
         ("count", int(placement.nodes.len())),
         ("select_type", words(["ONE_ROW"])),

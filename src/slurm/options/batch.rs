@@ -71,7 +71,12 @@ pub fn read_batch(
     parsed.others.extend((0..missing).map(|_| Parsed { options: last.clone(), ..Parsed::new(Command::Sbatch) }));
     let own = std::iter::once(std::mem::take(&mut found.sbatch)).chain(std::mem::take(&mut found.others));
     let own: Vec<_> = own.chain(std::iter::repeat_with(Vec::new)).take(1 + parsed.others.len()).collect();
-    let mut earlier: Option<Options> = None;
+    // The whole command line is read once before: what was said last is in force for the first component, too, where nothing
+    // else says it (het.txt).
+    let mut earlier = parsed.components().map(|component| component.options.clone()).reduce(|earlier, mut later| {
+        het::inherit(&mut later, &earlier);
+        later
+    });
     for (component, sbatch) in
         std::iter::once(&mut parsed.options).chain(parsed.others.iter_mut().map(|p| &mut p.options)).zip(own)
     {
@@ -86,15 +91,6 @@ pub fn read_batch(
     if found.says_packjob {
         let last = parsed.others.last_mut().map_or(&mut parsed.options, |other| &mut other.options);
         last.note(PACKJOB.into());
-    }
-    // It is the script of all, wherever it was said.
-    if let Some(setting) = earlier.iter().flat_map(Options::iter).find(|setting| setting.row.name == "wrap").cloned()
-        && !parsed.options.is_set("wrap")
-    {
-        std::iter::once(&mut parsed.options)
-            .chain(parsed.others.iter_mut().map(|other| &mut other.options))
-            .filter(|options| !options.is_set("wrap"))
-            .for_each(|options| options.push(setting.clone()));
     }
     Ok((parsed, script))
 }

@@ -6,7 +6,15 @@ mod tasks;
 
 use crate::{
     host::hardware,
-    slurm::{gres::GresList, hostlist, mail::Occasion, memory, options::Place, time::TimeLimit},
+    slurm::{
+        gres::GresList,
+        hostlist,
+        limit::{Limits, MostTres},
+        mail::Occasion,
+        memory,
+        options::Place,
+        time::TimeLimit,
+    },
 };
 use serde::Deserialize;
 use std::{
@@ -56,9 +64,9 @@ pub struct Config {
     /// How the controller works.
     pub controller: ControllerConfig,
     /// Limits of the jobs of a QOS.
-    pub qos: BTreeMap<String, LimitsConfig>,
+    pub qos: BTreeMap<String, Limits>,
     /// Limits of the jobs of an account.
-    pub account: BTreeMap<String, LimitsConfig>,
+    pub account: BTreeMap<String, Limits>,
     /// Commands that are run when something happens to a job.
     pub hooks: HooksConfig,
     /// The SkyPilot API server.
@@ -167,20 +175,6 @@ impl PartitionConfig {
     pub fn place(&self) -> Place {
         self.on_skypilot().map_or(Place::Here, |_| Place::SkyPilot)
     }
-}
-
-/// `[qos.NAME]` and `[account.NAME]`: what their jobs may have together. All of them are one user's.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// `MaxJobsPerUser`, `MaxJobs`: running at a time.
-    pub max_jobs: Option<u32>,
-    /// `MaxSubmitJobs`: in the queue or running.
-    pub max_submit_jobs: Option<u32>,
-    /// `MaxTRESPerUser`, `GrpTRES` of `gres/gpu`: GPUs at a time.
-    pub max_gpus: Option<u32>,
-    /// `MaxWall`: the longest time limit.
-    pub max_wall: Option<Text<TimeLimit>>,
 }
 
 /// `[hooks]`: shell commands that the controller runs, with the job's `SLURM_JOB_*`, as `strigger` has them in Slurm.
@@ -444,6 +438,10 @@ impl Config {
                 return Err(format!("partition {name}: there is no node {node}"));
             }
             partition.check_tasks()?;
+        }
+        let of_a_qos = |limits: &&Limits| limits.deny_on_limit || limits.max_tres_per_user != MostTres::default();
+        if let Some((name, _)) = self.account.iter().find(|(_, limits)| of_a_qos(limits)) {
+            return Err(format!("account.{name}: max_tres_per_user and deny_on_limit are of a QOS"));
         }
         let out_of_bounds = |qos: &SkyQos| !(-1000..=1000).contains(&qos.priority);
         if let Some((name, qos)) = self.skypilot.qos.iter().find(|(_, qos)| out_of_bounds(qos)) {

@@ -8,28 +8,15 @@ use super::{
     store::StoreError,
 };
 use crate::{
-    config::LimitsConfig,
     engine::{Candidate, Planned, Sending},
-    job::{Job, JobId, Limits},
+    job::{Job, JobId},
     slurm::{array::TaskSel, errno::Errno},
 };
-use std::collections::BTreeMap;
 
 /// A time as scontrol shows it.
 fn local_time(time: i64) -> String {
     let time = chrono::DateTime::from_timestamp(time, 0).unwrap_or_default().with_timezone(&chrono::Local);
     time.format("%Y-%m-%dT%H:%M:%S").to_string()
-}
-
-/// Limits as they are told.
-fn limits(configured: &BTreeMap<String, LimitsConfig>) -> BTreeMap<String, Limits> {
-    let told = |limits: &LimitsConfig| Limits {
-        max_jobs: limits.max_jobs,
-        max_submit_jobs: limits.max_submit_jobs,
-        max_gpus: limits.max_gpus,
-        max_wall: limits.max_wall.as_ref().map(|limit| limit.0),
-    };
-    configured.iter().map(|(name, limits)| (name.clone(), told(limits))).collect()
 }
 
 impl Filter {
@@ -131,8 +118,8 @@ impl Core {
             accounts: settings.accounts.clone(),
             default_account: settings.account.clone(),
             qos,
-            qos_limits: limits(&self.config.qos),
-            account_limits: limits(&self.config.account),
+            qos_limits: self.config.qos.clone(),
+            account_limits: self.config.account.clone(),
             now,
             out_of_reach: self.engine.out_of_reach(),
         }

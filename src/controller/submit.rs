@@ -192,7 +192,7 @@ impl Core {
             dependency: request.dependency.as_ref().map(|list| self.unmet(list)).unwrap_or_default(),
             ..Job::new(id, self.shared(request, is_array), now)
         };
-        self.within_limits(&job, job.count()).map_err(refuse)?;
+        self.within_limits(&job, &needs)?;
         Ok(job)
     }
 

@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 17] = [
+const CAPTURES: [&str; 18] = [
     "env",
     "sbatch",
     "directives",
@@ -27,6 +27,7 @@ const CAPTURES: [&str; 17] = [
     "salloc",
     "extra",
     "enforced",
+    "limits",
     "dependency",
     "het",
     "reports",
@@ -160,6 +161,7 @@ fn config(name: &str) -> String {
             "default_memory_per_cpu = \"2000M\"",
             "enforce_part_limits = true\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
         ),
+        "limits" => RECORDED.to_owned() + include_str!("../../../testdata/captures/limits.toml"),
         _ => RECORDED.to_owned(),
     }
 }

@@ -267,8 +267,8 @@ pub struct WouldStart {
     pub cpus: u32,
     /// Node names in order.
     pub nodes: Vec<String>,
-    /// Partition it would run in.
-    pub partition: String,
+    /// Partition it would run in; `None` of a heterogeneous job.
+    pub partition: Option<String>,
 }
 
 /// As sbatch and srun say it.
@@ -277,7 +277,11 @@ impl fmt::Display for WouldStart {
         let Self { id, start, cpus, nodes, partition } = self;
         let start = chrono::DateTime::from_timestamp(*start, 0).unwrap_or_default().with_timezone(&chrono::Local);
         let (start, nodes) = (start.format("%Y-%m-%dT%H:%M:%S"), hostlist::compress(nodes));
-        write!(f, "Job {id} to start at {start} using {cpus} processors on nodes {nodes} in partition {partition}")
+        write!(f, "Job {id} to start at {start} using {cpus} processors on ")?;
+        match partition {
+            Some(partition) => write!(f, "nodes {nodes} in partition {partition}"),
+            None => write!(f, "{nodes}"),
+        }
     }
 }
 

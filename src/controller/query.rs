@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::{Candidate, Planned, Sending},
-    job::{Job, JobId},
+    job::{Job, JobId, Kept, Node},
     slurm::{array::TaskSel, errno::Errno},
 };
 
@@ -103,6 +103,22 @@ impl Core {
         Ok(jobs)
     }
 
+    /// The nodes, with what reservations have of them.
+    fn nodes(&self, now: i64) -> Vec<Node> {
+        let mut nodes = self.engine.nodes();
+        for reservation in self.reservations.iter().filter(|r| r.is_active(now)) {
+            let is_maintenance = reservation.has("MAINT");
+            for node in nodes.iter_mut().filter(|node| reservation.nodes.contains(&node.name)) {
+                node.kept = match node.kept {
+                    Kept::Maintenance => Kept::Maintenance,
+                    _ if is_maintenance => Kept::Maintenance,
+                    _ => Kept::Reserved,
+                };
+            }
+        }
+        nodes
+    }
+
     /// Partitions, nodes and settings.
     pub(super) fn cluster(&self, now: i64) -> Cluster {
         let settings = &self.config.controller;
@@ -111,7 +127,7 @@ impl Core {
         Cluster {
             name: settings.cluster_name.clone(),
             partitions: self.engine.partitions(),
-            nodes: self.engine.nodes(),
+            nodes: self.nodes(now),
             config: self.settings(),
             licenses: self.licenses(),
             reservations: self.reservations.clone(),

@@ -130,9 +130,9 @@ impl Core {
             let around = self.around(now);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let needs = match around.get(&job.id) {
-                    Some(Some(around)) => around,
-                    Some(None) => {
-                        limited.push((job.id, Reason::MayBeReserved));
+                    Some(Ok(around)) => around,
+                    Some(Err(reason)) => {
+                        limited.push((job.id, *reason));
                         return None;
                     }
                     None => needs,

@@ -62,7 +62,7 @@ impl Core {
                 start,
                 cpus: places.iter().map(|(.., placement)| placement.cpus()).sum(),
                 nodes: places.iter().flat_map(|(.., placement)| placement.names()).map(str::to_owned).collect(),
-                partition: places.first().map(|(_, partition, _)| partition.clone()).unwrap_or_default(),
+                partition: places.first().filter(|_| jobs.len() == 1).map(|(_, partition, _)| partition.clone()),
             }),
             None => refuse(Errno::NodeConfigurationUnavailable),
         };

@@ -17,6 +17,18 @@ pub enum NodeState {
     Down,
 }
 
+/// Whether a reservation that is in force has a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kept {
+    /// None has.
+    #[default]
+    No,
+    /// One has.
+    Reserved,
+    /// One for maintenance (`Flags=MAINT`) has.
+    Maintenance,
+}
+
 /// A node, with what it has and what of it is in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -38,6 +50,8 @@ pub struct Node {
     pub gres_used: Vec<u64>,
     /// Whether it takes work.
     pub state: NodeState,
+    /// Whether it is reserved. The controller knows; engines say no.
+    pub kept: Kept,
     /// Why it is drained or down.
     pub reason: Option<String>,
     /// When it came into service, epoch seconds.

@@ -67,6 +67,8 @@ reasons! {
     ReservationDeleted = "ReservationDeleted",
     /// All nodes that could hold it are reserved for others.
     MayBeReserved = "ReqNodeNotAvail, May be reserved for other job",
+    /// Nodes that it would need are reserved for maintenance now.
+    ReservedForMaintenance = "ReqNodeNotAvail, Reserved for maintenance",
     /// No set of nodes can hold it as the partition is now.
     NodesUnavailable = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
     /// It ended with a non-zero exit code.

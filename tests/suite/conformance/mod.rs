@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 18] = [
+const CAPTURES: [&str; 20] = [
     "env",
     "sbatch",
     "directives",
@@ -30,7 +30,9 @@ const CAPTURES: [&str; 18] = [
     "limits",
     "dependency",
     "het",
+    "components",
     "reports",
+    "reservations",
     "odd",
 ];
 

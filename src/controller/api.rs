@@ -192,6 +192,8 @@ pub enum Setting {
     TimeMin(TimeLimit),
     /// `Licenses=`, as written
     Licenses(String),
+    /// `ReservationName=`; empty: none
+    Reservation(String),
     /// `Deadline=`, epoch seconds
     Deadline(i64),
     /// `Dependency=`, as written

@@ -5,8 +5,9 @@
 use super::{api::Reply, core::Core};
 use crate::{
     agent::wire::Control,
+    engine::Unfit,
     host::user,
-    job::{Job, JobId, Needs, Partition, Reservation},
+    job::{Job, JobId, Needs, Partition, Request, Reservation},
     slurm::{
         errno::Errno,
         reason::Reason,
@@ -145,7 +146,9 @@ impl Core {
                 if free.len() < wanted || free.is_empty() {
                     return Err(busy());
                 }
-                to.partition = partition.map(|p| p.name.clone());
+                if is_new {
+                    to.partition = partition.map(|p| p.name.clone());
+                }
                 Some(free)
             }
             (None, None) => None,
@@ -231,22 +234,22 @@ impl Core {
     }
 
     /// Whether a job may have the reservation it asks for, at some time.
-    pub(super) fn admit_reservation(&self, request: &crate::job::Request, needs: &Needs) -> Result<(), Reply> {
+    ///
+    /// # Errors
+    /// If not, as Slurm says it.
+    pub(super) fn may_have_reservation(&self, request: &Request, needs: &Needs) -> Result<(), Unfit> {
         let Some(name) = &request.reservation else { return Ok(()) };
-        let found = self.reservation(name).ok_or(refused(Errno::InvalidReservation))?;
+        let unfit = |errno| Unfit { errno, before: None };
+        let found = self.reservation(name).ok_or(unfit(Errno::InvalidReservation))?;
         if !found.admits(&request.user.name, request.account.as_deref()) {
-            return Err(refused(Errno::ReservationAccess));
+            return Err(unfit(Errno::ReservationAccess));
         }
-        let unavailable = |before: &[&str]| Reply::Refused {
-            errno: Errno::NodeConfigurationUnavailable,
-            before: before.iter().map(|line| (*line).to_owned()).collect(),
-            hint: None,
-        };
+        let unavailable = unfit(Errno::NodeConfigurationUnavailable);
         if request.nodelist.iter().any(|name| !found.nodes.contains(name)) {
-            return Err(unavailable(&["Problem using reservation"]));
+            return Err(Unfit { before: Some("Problem using reservation".into()), ..unavailable });
         }
         if needs.min_nodes as usize > found.nodes.len() {
-            return Err(unavailable(&[]));
+            return Err(unavailable);
         }
         Ok(())
     }

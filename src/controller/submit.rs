@@ -19,6 +19,10 @@ fn refuse(errno: Errno) -> Reply {
     Reply::Refused { errno, before: Vec::new(), hint: None }
 }
 
+fn refused_as_unfit(Unfit { errno, before }: Unfit) -> Reply {
+    Reply::Refused { errno, before: before.map(String::from).into_iter().collect(), hint: None }
+}
+
 impl Core {
     /// Puts a job into the table. It counts only when it is committed.
     pub(super) fn submit(&mut self, submission: Submission, now: i64) -> Result<JobId, Reply> {
@@ -140,18 +144,13 @@ impl Core {
             }
         }
         let Some(first) = fitting.first() else {
-            let unfit = unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None });
-            return Err(Reply::Refused {
-                errno: unfit.errno,
-                before: unfit.before.map(String::from).into_iter().collect(),
-                hint: None,
-            });
+            return Err(refused_as_unfit(unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None })));
         };
         // As `DefMemPerCPU` does: the job has asked for it, and shows it (`SLURM_MEM_PER_CPU`).
         let default = settings.default_memory_per_cpu.as_ref().map(|m| m.0.0);
         request.memory = request.memory.or(first.default_memory_per_cpu.or(default).map(Memory::PerCpu));
         let needs = Needs::of(&request, memory_of(first));
-        self.admit_reservation(&request, &needs)?;
+        self.may_have_reservation(&request, &needs).map_err(refused_as_unfit)?;
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);
         let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {

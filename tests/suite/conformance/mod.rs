@@ -164,6 +164,7 @@ fn config(name: &str) -> String {
             "enforce_part_limits = true\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
         ),
         "limits" => RECORDED.to_owned() + include_str!("../../../testdata/captures/limits.toml"),
+        "reservations" => RECORDED.to_owned() + "accounts = [\"research\", \"agjobs\"]\n",
         _ => RECORDED.to_owned(),
     }
 }

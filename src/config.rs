@@ -205,6 +205,35 @@ impl HooksConfig {
     }
 }
 
+/// `EnforcePartLimits` of slurm.conf(5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EnforcePartLimits {
+    /// Jobs wait that exceed the limits of all of their partitions.
+    #[default]
+    No,
+    /// They are refused.
+    Any,
+    /// Those that exceed the limits of one of them are.
+    All,
+}
+
+impl EnforcePartLimits {
+    /// As slurm.conf has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "NO",
+            Self::Any => "ANY",
+            Self::All => "ALL",
+        }
+    }
+
+    /// Whether anything is refused.
+    pub fn refuses(self) -> bool {
+        self != Self::No
+    }
+}
+
 /// `[controller]`: named as in slurm.conf(5).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -219,8 +248,8 @@ pub struct ControllerConfig {
     pub qos: String,
     /// The QOS there are; empty: any.
     pub qos_list: Vec<String>,
-    /// `EnforcePartLimits=ALL`: refuse jobs that exceed their partition's limits, where Slurm else lets them wait.
-    pub enforce_part_limits: bool,
+    /// `EnforcePartLimits`: whether jobs that exceed the limits of their partitions are refused, or wait.
+    pub enforce_part_limits: EnforcePartLimits,
     /// `KillWait`: seconds from TERM to KILL.
     pub kill_wait: u32,
     /// `OverTimeLimit`: minutes a job may go on after its time limit.
@@ -256,7 +285,7 @@ impl Default for ControllerConfig {
             accounts: Vec::new(),
             qos: "normal".into(),
             qos_list: Vec::new(),
-            enforce_part_limits: false,
+            enforce_part_limits: EnforcePartLimits::No,
             kill_wait: 30,
             over_time_limit: 0,
             enforce_memory: true,

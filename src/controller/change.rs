@@ -280,7 +280,9 @@ impl Core {
             let name = changed.partition.split(',').next().unwrap_or_default();
             let memory = partitions.iter().find(|p| p.name == name).and_then(memory_of);
             let needs = Needs::of(&request, memory);
-            self.engine.fits(&needs, name, self.config.controller.enforce_part_limits).map_err(|unfit| unfit.errno)?;
+            self.engine
+                .fits(&needs, name, self.config.controller.enforce_part_limits.refuses())
+                .map_err(|unfit| unfit.errno)?;
             changed.min_nodes = self.engine.least_nodes(&needs, name);
             changed.min_cpus = needs.shown_cpus();
             changed.priority = match changed.hold {

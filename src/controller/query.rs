@@ -151,7 +151,7 @@ impl Core {
             ("BOOT_TIME", local_time(self.since)),
             ("ClusterName", c.cluster_name.clone()),
             ("DefMemPerCPU", memory.map_or("UNLIMITED".into(), |m| m.to_string())),
-            ("EnforcePartLimits", if c.enforce_part_limits { "ALL" } else { "NO" }.into()),
+            ("EnforcePartLimits", c.enforce_part_limits.word().into()),
             ("JobRequeue", u8::from(c.job_requeue).to_string()),
             ("KillWait", format!("{} sec", c.kill_wait)),
             ("MaxArraySize", c.max_array_size.to_string()),

@@ -6,6 +6,7 @@ use super::{
     het::whole_candidate,
 };
 use crate::{
+    config::EnforcePartLimits,
     engine::{Candidate, Forecast, Unfit},
     job::{ArrayRef, Hold, Job, JobId, Memory, Needs, Partition, Request},
     slurm::{dependency::DependencyList, errno::Errno, options::Place, time::TimeLimit},
@@ -124,11 +125,11 @@ impl Core {
         let mut fitting: Vec<&Partition> = Vec::new();
         for partition in partitions {
             let limit = time_limit(&request, partition);
-            let fits = match settings.enforce_part_limits && exceeds(limit, partition.max_time) {
+            let fits = match settings.enforce_part_limits.refuses() && exceeds(limit, partition.max_time) {
                 true => Err(Unfit { errno: Errno::TimeLimit, before: None }),
                 false => {
                     let needs = Needs::of(&request, memory_of(partition));
-                    self.engine.fits(&needs, &partition.name, settings.enforce_part_limits)
+                    self.engine.fits(&needs, &partition.name, settings.enforce_part_limits.refuses())
                 }
             };
             let fits = fits.and_then(|()| {
@@ -142,6 +143,11 @@ impl Core {
                 Err(why) if request.hold && why.errno == Errno::NodeConfigurationUnavailable => fitting.push(partition),
                 Err(why) => unfit = unfit.or(Some(why)),
             }
+        }
+        // What a partition may never have is a limit, what it has not is none.
+        let is_limit = |unfit: &Unfit| unfit.errno != Errno::NodeConfigurationUnavailable;
+        if settings.enforce_part_limits == EnforcePartLimits::All && unfit.as_ref().is_some_and(is_limit) {
+            fitting.clear();
         }
         let Some(first) = fitting.first() else {
             return Err(refused_as_unfit(unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None })));

@@ -161,7 +161,7 @@ fn config(name: &str) -> String {
     match name {
         "enforced" => RECORDED.replace(
             "default_memory_per_cpu = \"2000M\"",
-            "enforce_part_limits = true\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
+            "enforce_part_limits = \"ALL\"\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
         ),
         "limits" => RECORDED.to_owned() + include_str!("../../../testdata/captures/limits.toml"),
         "reservations" => RECORDED.to_owned() + "accounts = [\"research\", \"agjobs\"]\n",

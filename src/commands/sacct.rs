@@ -11,7 +11,7 @@ use super::{
     terminal::{eprint, refuse},
 };
 use crate::{
-    controller::client::Client,
+    controller::{api::Filter, client::Client},
     job::Job,
     report::{
         clock::{Clock, local},
@@ -19,7 +19,7 @@ use crate::{
         job_values,
         sacct_fields::{Accounting, Row},
         sacct_table::{self, Column, Layout},
-        sacct_values::{Context, Units},
+        sacct_values::{Context, OF_ALL_STEPS, Units},
     },
     slurm::{
         array::BITSTR_LEN,
@@ -129,7 +129,10 @@ fn listing(
     dump: Option<&Dump>,
 ) -> Result<Result<u8, Refusal>, AskError> {
     let mut client = Client::connect()?;
-    let jobs = match ask::accounting(&mut client, query.filter()) {
+    // Without their lines, steps are asked for only where they are in what is shown of their job.
+    let no_steps =
+        query.allocations && dump.is_none() && !columns.iter().any(|column| OF_ALL_STEPS.contains(&column.name()));
+    let jobs = match ask::accounting(&mut client, Filter { no_steps, ..query.filter() }) {
         // An id that never was is an empty listing.
         Err(AskError::Refused(Errno::InvalidJobId)) => Vec::new(),
         other => other?,

@@ -9,7 +9,7 @@ pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
     engine::{Planned, Sending},
-    job::{Job, JobId, JobList, Request},
+    job::{JobId, JobList, Request},
     slurm::{
         array::{ArraySpec, JobIdSpec},
         errno::Errno,
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 10;
+pub const PROTOCOL: u16 = 11;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,6 +128,8 @@ pub struct Filter {
     pub until: Option<i64>,
     /// Accounting: not the record last made of a requeued job only, but all (`sacct --duplicates`).
     pub duplicates: bool,
+    /// Accounting: the jobs without their steps.
+    pub no_steps: bool,
 }
 
 /// A job to cancel or to signal.
@@ -216,7 +218,7 @@ pub enum Setting {
 
 /// An answer. Jobs are sent from references and received as records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Reply<J = Job> {
+pub enum Reply<L = JobList> {
     /// The job is on disk.
     Submitted(JobId),
     /// What is answered of a job that goes, or would go, to another place than this machine. The command knows what
@@ -241,7 +243,7 @@ pub enum Reply<J = Job> {
     /// The reservation of this name is on disk.
     Reserved(String),
     /// Jobs, oldest id first.
-    Jobs(JobList<J>),
+    Jobs(L),
     /// When and where jobs will probably start.
     Planned(Vec<Planned>),
     /// The cluster.
@@ -287,7 +289,7 @@ impl fmt::Display for WouldStart {
     }
 }
 
-impl<J> Reply<J> {
+impl<L> Reply<L> {
     /// This, of a job in that place.
     pub fn at(self, place: Place) -> Self {
         match place {

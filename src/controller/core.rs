@@ -10,6 +10,7 @@ use super::{
     dependency::Dependents,
     grant::Waiter,
     notify::{Messenger, News},
+    recent::Recent,
     store::{Store, StoreError},
     table::Table,
 };
@@ -57,6 +58,8 @@ pub struct Core {
     dirty_steps: BTreeSet<(JobId, usize)>,
     /// Runs of jobs that were put back since.
     pub(super) earlier_runs: Vec<Job>,
+    /// Jobs that are over and have left the table.
+    pub(super) recent: Recent,
     /// Jobs that have nodes and are started after the next commit.
     unlaunched: Vec<JobId>,
     /// Jobs that are to be started.
@@ -129,7 +132,8 @@ impl Core {
     ) -> Result<Self, StoreError> {
         let since = now();
         let known = store.unfinished()?;
-        let mut lately = store.ended_since(since - i64::from(config.controller.min_job_age))?;
+        let lately_since = since - i64::from(config.controller.min_job_age);
+        let mut lately = store.ended_since(lately_since)?;
         let of_known: HashSet<JobId> = known.iter().map(|job| job.id).collect();
         lately.retain(|job| !of_known.contains(&job.id));
         let table = Table::new(store.last_id()?);
@@ -144,6 +148,7 @@ impl Core {
             dirty: BTreeSet::new(),
             dirty_steps: BTreeSet::new(),
             earlier_runs: Vec::new(),
+            recent: Recent::new(lately_since),
             unlaunched: Vec::new(),
             launching: VecDeque::new(),
             again: HashSet::new(),
@@ -257,14 +262,17 @@ impl Core {
             Call::TestOnly(submission) => match self.test_only(*submission, now) {
                 Ok(reply) => reply,
                 Err((place, forecast)) => {
-                    tokio::spawn(async move { respond::<Job>(answer, &Reply::Forecast(forecast.await).at(place)) });
+                    tokio::spawn(async move { respond::<JobList>(answer, &Reply::Forecast(forecast.await).at(place)) });
                     return;
                 }
             },
             Call::Jobs(filter) => return respond(answer, &Reply::Jobs(JobList::new(self.jobs(&filter)))),
             Call::Planned => Reply::Planned(self.planned(now)),
             Call::Accounting(filter) => match self.accounting(&filter) {
-                Ok(jobs) => Reply::Jobs(JobList::new(jobs)),
+                Ok(jobs) => {
+                    let list = if filter.no_steps { JobList::without_steps } else { JobList::new };
+                    return respond(answer, &Reply::Jobs(list(jobs.iter().map(|job| &**job))));
+                }
                 Err(error) => refused_by_store(&error),
             },
             Call::Reserve(asked) => self.reserve(*asked, now),
@@ -283,7 +291,7 @@ impl Core {
             Call::WayIn(id) => match self.engine.way_in(id) {
                 None => Reply::WayIn(Ok(())),
                 Some(opening) => {
-                    tokio::spawn(async move { respond::<Job>(answer, &Reply::WayIn(opening.await)) });
+                    tokio::spawn(async move { respond::<JobList>(answer, &Reply::WayIn(opening.await)) });
                     return;
                 }
             },
@@ -306,7 +314,7 @@ impl Core {
         };
         let nothing_changed = self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes();
         if asks || (nothing_changed && !self.stopping) {
-            return respond::<Job>(answer, &reply);
+            return respond::<JobList>(answer, &reply);
         }
         self.answers.push((answer, reply));
     }
@@ -357,10 +365,10 @@ impl Core {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {
                     let place = self.table.get(id).map_or(Place::Here, |job| self.place_of(job));
-                    respond::<Job>(answer, &Reply::Submitted(id).at(place));
+                    respond::<JobList>(answer, &Reply::Submitted(id).at(place));
                 }
                 for (answer, reply) in std::mem::take(&mut self.answers) {
-                    respond::<Job>(answer, &reply);
+                    respond::<JobList>(answer, &reply);
                 }
                 for id in std::mem::take(&mut self.over) {
                     if let Some(job) = self.table.get(id) {
@@ -384,10 +392,10 @@ impl Core {
                         self.table.remove(id);
                         self.dirty.remove(&id);
                     }
-                    respond::<Job>(answer, &refused_by_store(&error));
+                    respond::<JobList>(answer, &refused_by_store(&error));
                 }
                 for (answer, _) in std::mem::take(&mut self.answers) {
-                    respond::<Job>(answer, &refused_by_store(&error));
+                    respond::<JobList>(answer, &refused_by_store(&error));
                 }
             }
         }
@@ -464,7 +472,7 @@ impl Core {
                     Some(job)
                         if job.is_finished() && job.end_time.unwrap_or(0) + age <= now && !self.dirty.contains(&id) =>
                     {
-                        self.table.remove(id);
+                        self.recent.extend(self.table.remove(id));
                         self.ready.remove(&id);
                     }
                     Some(job) if job.state == JobState::Pending => {
@@ -488,7 +496,7 @@ impl Core {
 }
 
 /// Sends an answer; one that nobody waits for any more is dropped.
-pub(super) fn respond<J: serde::Serialize>(answer: oneshot::Sender<Vec<u8>>, reply: &Reply<J>) {
+pub(super) fn respond<L: serde::Serialize>(answer: oneshot::Sender<Vec<u8>>, reply: &Reply<L>) {
     match ipc::frame(&(PROTOCOL, Some(reply))) {
         Ok(frame) => drop(answer.send(frame)),
         Err(error) => tracing::error!(%error, "answer not sent"),

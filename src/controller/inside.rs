@@ -11,7 +11,7 @@ use super::{
 use crate::{
     engine::skypilot::environment,
     host::ipc,
-    job::{Job, JobId, Kind, Request, env::Environment},
+    job::{JobId, JobList, Kind, Request, env::Environment},
     slurm::errno::Errno,
 };
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Core {
         };
         match self.at_home(id, call, &copies) {
             Ok((call, uid)) => self.handle(Message { call, uid, answer }, now),
-            Err(refusal) => respond::<Job>(answer, &refusal),
+            Err(refusal) => respond::<JobList>(answer, &refusal),
         }
     }
 

@@ -20,6 +20,7 @@ mod notify;
 mod purge;
 mod query;
 mod queue;
+mod recent;
 mod reservation;
 mod restore;
 mod server;

@@ -16,6 +16,7 @@ impl Core {
         }
         let age = keep.0.0.max(i64::from(self.config.controller.min_job_age));
         self.purge_due = now + AGAIN;
+        self.recent.forget(now - age);
         match self.store.purge(now - age, SLICE) {
             Ok(removed) if removed == SLICE => self.purge_due = now + 1,
             Ok(0) => {}

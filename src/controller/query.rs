@@ -12,6 +12,7 @@ use crate::{
     job::{Job, JobId, Kept, Node},
     slurm::{array::TaskSel, errno::Errno},
 };
+use std::borrow::Cow;
 
 /// A time as scontrol shows it.
 fn local_time(time: i64) -> String {
@@ -79,26 +80,34 @@ impl Core {
         self.engine.plan(&mut queue, now)
     }
 
-    /// Jobs on record.
-    pub(super) fn accounting(&mut self, filter: &Filter) -> Result<Vec<Job>, StoreError> {
-        let ids: Vec<JobId> = filter.ids.iter().map(|spec| spec.job).collect();
-        let mut jobs = match (&ids[..], filter.since) {
-            ([], since) => self.store.ended_since(since.unwrap_or(0))?,
-            (ids, _) => self.store.by_ids(ids)?,
-        };
-        // What is not over is told as it is now.
-        jobs.retain(|job| self.table.get(job.id).is_none());
-        jobs.extend(self.table.jobs().cloned());
-        if filter.duplicates {
-            jobs.extend(self.store.earlier_runs()?);
-            jobs.extend(self.earlier_runs.iter().cloned());
-        }
+    /// Jobs on record, as sacct lists them.
+    pub(super) fn accounting(&mut self, filter: &Filter) -> Result<Vec<Cow<'_, Job>>, StoreError> {
         let in_window = |job: &Job| {
             let began = job.eligible_time.unwrap_or(job.submit_time).min(job.start_time.unwrap_or(i64::MAX));
             filter.since.is_none_or(|since| job.end_time.is_none_or(|end| end >= since))
                 && filter.until.is_none_or(|until| began <= until)
         };
-        jobs.retain(|job| in_window(job) && filter.takes(job));
+        let wanted = |job: &Job| in_window(job) && filter.takes(job);
+        let since = filter.since.unwrap_or(0);
+        let ids: Vec<JobId> = filter.ids.iter().map(|spec| spec.job).collect();
+        let mut read = match ids.is_empty() {
+            true if self.recent.has_all_since(since) => Vec::new(),
+            true => self.store.ended_since(since)?,
+            false => self.store.by_ids(&ids)?,
+        };
+        // What is not over is told as it is now.
+        read.retain(|job| self.table.get(job.id).is_none());
+        if ids.is_empty() {
+            read = self.recent.keep(since, read);
+        }
+        if filter.duplicates {
+            read.extend(self.store.earlier_runs()?);
+            read.extend(self.earlier_runs.iter().cloned());
+        }
+        let kept = self.recent.jobs().filter(|_| ids.is_empty() && self.recent.has_all_since(since));
+        let mut jobs: Vec<Cow<Job>> =
+            self.table.jobs().chain(kept).filter(|job| wanted(job)).map(Cow::Borrowed).collect();
+        jobs.extend(read.into_iter().filter(|job| wanted(job)).map(Cow::Owned));
         jobs.sort_by_key(|job| (job.array_job_id(), job.id, job.restarts));
         Ok(jobs)
     }

@@ -1,4 +1,4 @@
--- Version 5. Times are epoch seconds; texts in JSON where a value has parts.
+-- Version 6. Times are epoch seconds; texts in JSON where a value has parts.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- Scripts and environments, each kept once.
 CREATE TABLE blob (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);

@@ -1,14 +1,15 @@
 //! Jobs as they are handed on: what several of them share is said once.
 
-use super::{Job, Request};
+use super::{Job, Request, Step};
 use crate::slurm::array::ArraySpec;
 use serde::{Deserialize, Serialize};
-use std::{borrow::Borrow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-/// Jobs for the wire or a file. A [`Job`] by itself is written without its request and its array's
-/// specification, which are shared by many; they stand here, each once.
+/// Jobs for the wire or a file, written from references and read as records. A [`Job`] by itself is written without its
+/// request and its array's specification, which are shared by many and stand here once, and without its steps, which not
+/// all ask for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobList<J = Job> {
+pub struct JobList<J = Job, S = Step> {
     jobs: Vec<J>,
     requests: Vec<Arc<Request>>,
     specs: Vec<Arc<ArraySpec>>,
@@ -16,17 +17,26 @@ pub struct JobList<J = Job> {
     request_of: Vec<u32>,
     /// For each job that is of an array the specification's place.
     spec_of: Vec<Option<u32>>,
+    /// Each job's steps; none at all where they were not asked for.
+    steps: Vec<Vec<S>>,
 }
 
-impl<J: Borrow<Job>> JobList<J> {
+impl<'a> JobList<&'a Job, &'a Step> {
     /// These jobs, in this order.
-    pub fn new(jobs: Vec<J>) -> Self {
+    pub fn new(jobs: impl IntoIterator<Item = &'a Job>) -> Self {
+        let list = Self::without_steps(jobs);
+        let steps = list.jobs.iter().map(|job| job.steps.iter().collect()).collect();
+        Self { steps, ..list }
+    }
+
+    /// The same of what has no need of steps.
+    pub fn without_steps(jobs: impl IntoIterator<Item = &'a Job>) -> Self {
+        let jobs: Vec<_> = jobs.into_iter().collect();
         let mut requests = Places::default();
         let mut specs = Places::default();
-        let request_of = jobs.iter().map(|job| requests.place(&job.borrow().request)).collect();
-        let spec_of =
-            jobs.iter().map(|job| job.borrow().array.as_ref().map(|array| specs.place(&array.spec))).collect();
-        Self { jobs, requests: requests.all, specs: specs.all, request_of, spec_of }
+        let request_of = jobs.iter().map(|job| requests.place(&job.request)).collect();
+        let spec_of = jobs.iter().map(|job| job.array.as_ref().map(|array| specs.place(&array.spec))).collect();
+        Self { jobs, requests: requests.all, specs: specs.all, request_of, spec_of, steps: Vec::new() }
     }
 }
 
@@ -40,6 +50,9 @@ impl JobList {
             if let (Some(array), Some(spec)) = (&mut job.array, spec.and_then(|place| self.specs.get(place as usize))) {
                 array.spec = Arc::clone(spec);
             }
+        }
+        for (job, steps) in self.jobs.iter_mut().zip(self.steps) {
+            job.steps = steps;
         }
         self.jobs
     }
@@ -73,7 +86,7 @@ pub mod whole {
 
     /// Writes it.
     pub fn serialize<S: Serializer>(job: &Job, to: S) -> Result<S::Ok, S::Error> {
-        JobList::new(vec![job]).serialize(to)
+        JobList::new([job]).serialize(to)
     }
 
     /// Reads it.
@@ -89,7 +102,7 @@ pub mod all {
 
     /// Writes them.
     pub fn serialize<S: Serializer>(jobs: &[Job], to: S) -> Result<S::Ok, S::Error> {
-        JobList::new(jobs.iter().collect()).serialize(to)
+        JobList::new(jobs).serialize(to)
     }
 
     /// Reads them.

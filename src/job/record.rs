@@ -10,7 +10,7 @@ use crate::slurm::{
     time::TimeLimit,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A job's number, from 1.
 pub type JobId = u32;
@@ -41,7 +41,7 @@ pub struct ArrayRef {
     /// The array's own id (`SLURM_ARRAY_JOB_ID`).
     pub job_id: JobId,
     /// The whole array as submitted; shared and handed on likewise.
-    #[serde(skip)]
+    #[serde(skip, default = "no_spec")]
     pub spec: Arc<ArraySpec>,
     /// At most so many at a time; `None`: no limit.
     pub throttle: Option<u32>,
@@ -51,13 +51,24 @@ pub struct ArrayRef {
     pub pending: IdSet,
 }
 
+/// What a record has until a [`super::JobList`] gives it what it shares: one for all, of which there may be very many.
+fn no_request() -> Arc<Request> {
+    static NONE: LazyLock<Arc<Request>> = LazyLock::new(Arc::default);
+    Arc::clone(&NONE)
+}
+
+fn no_spec() -> Arc<ArraySpec> {
+    static NONE: LazyLock<Arc<ArraySpec>> = LazyLock::new(Arc::default);
+    Arc::clone(&NONE)
+}
+
 /// A job. Times are epoch seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its number.
     pub id: JobId,
     /// What it asked for; shared by the elements of an array, and handed on by a [`super::JobList`].
-    #[serde(skip)]
+    #[serde(skip, default = "no_request")]
     pub request: Arc<Request>,
     /// Its place in an array.
     pub array: Option<ArrayRef>,
@@ -102,7 +113,8 @@ pub struct Job {
     pub restarts: u32,
     /// Who cancelled it, by user id.
     pub cancelled_by: Option<u32>,
-    /// Its steps in the order they began; the batch script first.
+    /// Its steps in the order they began; the batch script first. Handed on by a [`super::JobList`], too.
+    #[serde(skip)]
     pub steps: Vec<Step>,
     /// The script in the store, for `scontrol write batch_script`.
     pub script: u64,

@@ -42,6 +42,13 @@ pub struct Column<K: Kind> {
     width: i32,
 }
 
+impl<K: Kind> Column<K> {
+    /// Its field's name.
+    pub fn name(&self) -> &'static str {
+        self.field.name
+    }
+}
+
 /// How rows are printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {

@@ -127,6 +127,9 @@ pub fn cpus(row: &Row) -> u32 {
     row.step.map_or_else(|| jobs::cpus(row.job), |step| step.cpus)
 }
 
+/// The fields of a job that are its steps' together.
+pub const OF_ALL_STEPS: [&str; 3] = ["SystemCPU", "TotalCPU", "UserCPU"];
+
 /// CPU time in user mode and in the kernel, µs; a job's is its steps'.
 pub fn cpu_used(row: &Row) -> (u64, u64) {
     let steps = row.step.map_or(row.job.steps.as_slice(), std::slice::from_ref);

@@ -213,3 +213,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn few_fields_of_a_job_are_its_steps() {
+    let whole = Job { state: JobState::Completed, ..steps() };
+    let alone = Job { steps: Vec::new(), ..whole.clone() };
+    for field in FIELDS {
+        let of = |job| shown(job, field.name, &Layout::Parsable2("|".into()));
+        let of_job = |job| of(job).lines().nth(1).unwrap_or_default().to_owned();
+        assert_eq!(of_job(&whole) != of_job(&alone), values::OF_ALL_STEPS.contains(&field.name), "{}", field.name);
+    }
+}

@@ -133,7 +133,7 @@ pub fn calls() -> Vec<Vec<u8>> {
         Call::Status,
     ];
     let replies =
-        [Reply::Submitted(3), Reply::Jobs(JobList::new(vec![job])), Reply::Done(vec![Ok(()), Err(Errno::JobPending)])];
+        [Reply::Submitted(3), Reply::Jobs(JobList::new([&job])), Reply::Done(vec![Ok(()), Err(Errno::JobPending)])];
     let mut all: Vec<Vec<u8>> = calls.iter().map(body).collect();
     all.extend(replies.iter().map(body));
     all.extend(calls.iter().map(|call| ipc::frame(call).unwrap()));
@@ -189,7 +189,7 @@ pub fn json() -> Vec<Vec<u8>> {
         .collect();
     all.push(serde_json::to_vec(&wire::Control::TimeLimit(Some(5))).unwrap());
     all.push(serde_json::to_vec(&wire::Control::Terminate { uid: 7, state: JobState::Cancelled }).unwrap());
-    all.push(serde_json::to_vec(&JobList::new(vec![&job])).unwrap());
+    all.push(serde_json::to_vec(&JobList::new([&job])).unwrap());
     all
 }
 

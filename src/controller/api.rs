@@ -218,7 +218,7 @@ pub enum Setting {
 
 /// An answer. Jobs are sent from references and received as records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Reply<L = JobList> {
+pub enum Reply<L = Box<JobList>> {
     /// The job is on disk.
     Submitted(JobId),
     /// What is answered of a job that goes, or would go, to another place than this machine. The command knows what

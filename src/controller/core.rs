@@ -262,7 +262,9 @@ impl Core {
             Call::TestOnly(submission) => match self.test_only(*submission, now) {
                 Ok(reply) => reply,
                 Err((place, forecast)) => {
-                    tokio::spawn(async move { respond::<JobList>(answer, &Reply::Forecast(forecast.await).at(place)) });
+                    tokio::spawn(
+                        async move { respond::<Box<JobList>>(answer, &Reply::Forecast(forecast.await).at(place)) },
+                    );
                     return;
                 }
             },
@@ -291,7 +293,7 @@ impl Core {
             Call::WayIn(id) => match self.engine.way_in(id) {
                 None => Reply::WayIn(Ok(())),
                 Some(opening) => {
-                    tokio::spawn(async move { respond::<JobList>(answer, &Reply::WayIn(opening.await)) });
+                    tokio::spawn(async move { respond::<Box<JobList>>(answer, &Reply::WayIn(opening.await)) });
                     return;
                 }
             },
@@ -314,7 +316,7 @@ impl Core {
         };
         let nothing_changed = self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes();
         if asks || (nothing_changed && !self.stopping) {
-            return respond::<JobList>(answer, &reply);
+            return respond::<Box<JobList>>(answer, &reply);
         }
         self.answers.push((answer, reply));
     }
@@ -365,10 +367,10 @@ impl Core {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {
                     let place = self.table.get(id).map_or(Place::Here, |job| self.place_of(job));
-                    respond::<JobList>(answer, &Reply::Submitted(id).at(place));
+                    respond::<Box<JobList>>(answer, &Reply::Submitted(id).at(place));
                 }
                 for (answer, reply) in std::mem::take(&mut self.answers) {
-                    respond::<JobList>(answer, &reply);
+                    respond::<Box<JobList>>(answer, &reply);
                 }
                 for id in std::mem::take(&mut self.over) {
                     if let Some(job) = self.table.get(id) {
@@ -392,10 +394,10 @@ impl Core {
                         self.table.remove(id);
                         self.dirty.remove(&id);
                     }
-                    respond::<JobList>(answer, &refused_by_store(&error));
+                    respond::<Box<JobList>>(answer, &refused_by_store(&error));
                 }
                 for (answer, _) in std::mem::take(&mut self.answers) {
-                    respond::<JobList>(answer, &refused_by_store(&error));
+                    respond::<Box<JobList>>(answer, &refused_by_store(&error));
                 }
             }
         }

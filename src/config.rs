@@ -312,6 +312,9 @@ pub struct SkypilotConfig {
     pub workdir_limit: Option<Text<Mem>>,
     /// Most logs that are followed at the same time; default 32.
     pub followers: Option<u32>,
+    /// Seconds within which the API server gives an answer, or says in a log that it is still there; default 120. What has not
+    /// come by then is asked for again.
+    pub answer_within: Option<u32>,
     /// `priority` (and class) of the jobs of a QOS.
     pub qos: BTreeMap<String, SkyQos>,
     /// What `module load NAME` does on a node without modules: shell commands.

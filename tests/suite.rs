@@ -16,6 +16,8 @@ mod arrays;
 mod batch;
 #[path = "suite/cancel.rs"]
 mod cancel;
+#[path = "suite/clock.rs"]
+mod clock;
 #[path = "suite/config_docs.rs"]
 mod config_docs;
 #[path = "suite/conformance/mod.rs"]

@@ -1,3 +1,5 @@
+complete -c sacctmgr -l json -d 'produce JSON output' -r
+complete -c sacctmgr -l yaml -d 'produce YAML output' -r
 complete -c sacctmgr -s h -l help -d 'equivalent to "help" command'
 complete -c sacctmgr -l usage -d 'equivalent to "help" command'
 complete -c sacctmgr -s i -l immediate -d 'commit changes immediately (no effect here)'

@@ -1,5 +1,6 @@
 //! The files a job's processes write to and read from.
 
+use super::clock;
 use crate::job::{Job, OpenMode, files::Files};
 use std::{
     fs::{File, OpenOptions},
@@ -7,7 +8,7 @@ use std::{
     os::fd::AsFd,
     path::Path,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// Opens a file for output.
@@ -23,10 +24,11 @@ const MADE_WITHIN: Duration = Duration::from_secs(3);
 
 /// The same for a file of a job submitted at `submitted` (epoch seconds): its directory may be about to be made.
 fn create_soon(path: &Path, append: bool, submitted: i64) -> io::Result<File> {
-    let deadline = UNIX_EPOCH + Duration::from_secs(submitted.try_into().unwrap_or(0)) + MADE_WITHIN;
+    let since = u64::try_from(clock::now().saturating_sub(submitted)).unwrap_or(0);
+    let deadline = Instant::now() + MADE_WITHIN.saturating_sub(Duration::from_secs(since));
     loop {
         match create(path, append) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && SystemTime::now() < deadline => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(5));
             }
             opened => return opened,

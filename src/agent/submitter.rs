@@ -32,7 +32,7 @@ pub fn submitter(args: &[OsString]) -> Submitter {
         umask: mask.bits(),
         rlimits: limits(),
         command_line: args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
-        now: chrono::Local::now(),
+        now: crate::host::clock::local(),
     }
 }
 

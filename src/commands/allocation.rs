@@ -132,7 +132,7 @@ impl Wanted<'_> {
                 // srun says of the step what it has to say of that.
                 let lines = match self.command {
                     Command::Srun => self.options.warnings_of_allocation(place),
-                    _ => self.options.warnings(place),
+                    _ => Options::warnings_of(self.components.iter().map(|wish| wish.options), place),
                 };
                 lines.iter().for_each(|line| eprint(line));
                 Ok((controller, reply))

@@ -1,4 +1,4 @@
-//! `--json` and `--yaml`, as squeue, sinfo, sacct and scontrol take them.
+//! `--json` and `--yaml`, as the commands take them that tell programs something.
 
 use super::{
     ask::Said,
@@ -8,7 +8,7 @@ use crate::{
     host::user,
     report::dump::{Client, Document, Format, Meta, Records},
     slurm::{
-        data_parser::{self, DataParser},
+        data_parser::{self, DataParser, Shape},
         options::{Command, Options, Refusal},
     },
 };
@@ -18,26 +18,41 @@ use std::{ffi::OsString, sync::OnceLock};
 #[derive(Clone, Debug)]
 pub struct Dump {
     format: Format,
-    complex: bool,
+    shape: Shape,
     /// The command line, which the answer repeats.
     command: Vec<String>,
 }
 
-/// What the options ask for: an answer, or which shapes of it there are; nothing without one of them.
+/// What the options ask for: an answer, or which shapes of it there are; nothing without one of them. The last one counts.
 pub fn read(options: &Options, name: Command, args: &[OsString]) -> Result<Option<Dump>, Stop> {
-    let (format, text) = match (options.is_set("json"), options.is_set("yaml")) {
-        (false, false) => return Ok(None),
-        (true, _) => (Format::Json, options.get("json")),
-        (false, true) => (Format::Yaml, options.get("yaml")),
+    let Some(asked) = options.occurrences().filter(|s| matches!(s.row.name, "json" | "yaml")).last() else {
+        return Ok(None);
     };
-    match DataParser::parse(text) {
+    let format = if asked.row.name == "json" { Format::Json } else { Format::Yaml };
+    match DataParser::parse(asked.value.as_deref()) {
         Ok(DataParser::List) => Err(Stop::List),
-        Ok(DataParser::Shape { complex }) => {
+        Ok(DataParser::Shape(shape)) => {
+            for flag in &shape.unknown {
+                eprint(&format!("{}: warning: {} ignoring unknown flag {flag}", name.name(), data_parser::VERSION));
+            }
             let words = args.iter().map(|word| word.to_string_lossy().into_owned());
             let command = [name.name().to_owned()].into_iter().chain(words).collect();
-            Ok(Some(Dump { format, complex, command }))
+            Ok(Some(Dump { format, shape, command }))
         }
-        Err(unknown) => Err(Stop::Refused(Refusal::error(name, 1, format!("{} {unknown}", format.mime())))),
+        Err(unknown) => {
+            let lines = unknown.lines(format.mime());
+            let lines = lines.iter().map(|line| format!("{}: error: {line}", name.name())).collect();
+            Err(Stop::Refused(Refusal { lines, exit: exit_of_unknown(name) }))
+        }
+    }
+}
+
+/// What the real commands end with when they know no such shape.
+fn exit_of_unknown(name: Command) -> u8 {
+    match name {
+        Command::Sacct => 0,
+        Command::Sdiag | Command::Sshare => 253,
+        _ => 1,
     }
 }
 
@@ -77,8 +92,13 @@ impl Dump {
         times: &[(&'static str, i64)],
         cluster: &str,
     ) -> u8 {
-        let meta = Meta { cluster: cluster.to_owned(), command: self.command.clone(), client: client() };
-        let document = Document::<K> { name, rows, times, meta: &meta, complex: self.complex };
+        let meta = Meta {
+            cluster: cluster.to_owned(),
+            command: self.command.clone(),
+            data_parser: self.shape.name.clone(),
+            client: client(),
+        };
+        let document = Document::<K> { name, rows, times, meta: &meta, complex: self.shape.complex };
         terminal::stream(|to| document.write(self.format, to))
     }
 }

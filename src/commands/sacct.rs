@@ -59,10 +59,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
             return Said::out(format!("{}\n", text(Sacct).trim_end_matches('\n'))).print();
         }
     }
-    let (columns, query) = match columns(options).and_then(|c| Ok((c, Query::read(&parsed, Local::now())?))) {
-        Ok(read) => read,
-        Err(refusal) => return refuse(&refusal),
-    };
+    let (columns, query) =
+        match columns(options).and_then(|c| Ok((c, Query::read(&parsed, crate::host::clock::local())?))) {
+            Ok(read) => read,
+            Err(refusal) => return refuse(&refusal),
+        };
     if let Some(kept) = kept(options).filter(|_| query.ids.is_empty()) {
         return refuse(&kept.of_which());
     }

@@ -2,6 +2,7 @@
 
 use super::{
     ask::{self, AskError, Said},
+    dump::{self, Dump},
     terminal::{eprint, print, refuse},
     who,
 };
@@ -10,12 +11,16 @@ use crate::{
     host::hardware,
     report::{
         associations,
+        dump::{
+            AccountRecords, AssociationRecords, ClusterRecords, DatabasePings, Managed, Ping, QosRecords, TresRecords,
+            UserRecords,
+        },
         sacct_table::{self, Layout},
         sacctmgr_fields::{self as fields, Entity, Listing, Row},
     },
     slurm::options::{self, Command::Sacctmgr, Options, Parsed, Place},
 };
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Instant};
 
 /// The entities, how short their names may be, and what they are.
 const ENTITIES: &[(&str, usize, Entity)] = &[
@@ -73,8 +78,13 @@ pub fn run(args: Vec<OsString>) -> u8 {
         return print(&text);
     }
     parsed.options.warnings(Place::Here).iter().for_each(|line| eprint(line));
+    // Slurm repeats no word of the command line here.
+    let dump = match dump::read(&parsed.options, Sacctmgr, &[]) {
+        Ok(dump) => dump,
+        Err(stop) => return stop.say(),
+    };
     let cluster = || ask::cluster(&mut Client::connect()?);
-    let mut said = match answer(&parsed, cluster) {
+    let mut said = match answer(&parsed, dump.as_ref(), cluster) {
         Ok(said) => said,
         Err(error) => Said::error(format!("sacctmgr: error: {error}")),
     };
@@ -84,7 +94,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
     said.print()
 }
 
-fn answer(parsed: &Parsed, cluster: impl FnOnce() -> Result<Cluster, AskError>) -> Result<Said, AskError> {
+fn answer(
+    parsed: &Parsed,
+    dump: Option<&Dump>,
+    cluster: impl FnOnce() -> Result<Cluster, AskError>,
+) -> Result<Said, AskError> {
     let words: Vec<String> = parsed.operands.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let [keyword, rest @ ..] = words.as_slice() else {
         let line = "sacctmgr: error: there is no interactive mode: give a command, see `sacctmgr help`";
@@ -92,13 +106,18 @@ fn answer(parsed: &Parsed, cluster: impl FnOnce() -> Result<Cluster, AskError>) 
     };
     let is = |name: &str, least: usize| begins(name, keyword, least);
     Ok(match () {
-        _ if is("show", 3) || is("list", 1) => return show(&parsed.options, rest, cluster),
+        _ if is("show", 3) || is("list", 1) => return show(&parsed.options, dump, rest, cluster),
         _ if is("version", 4) => Said::out(format!("{}\n", options::version())),
         _ if is("help", 2) => Said::out(options::help(Sacctmgr)),
         _ if is("exit", 1) || is("quit", 4) => Said::default(),
         _ if is("ping", 1) => {
-            cluster()?;
-            Said::out(format!("slurmdbd(primary) at {} is UP\n", hardware::host_name()))
+            let begun = Instant::now();
+            let name = cluster()?.name;
+            let ping = Ping { host: hardware::host_name(), up: true, latency: begun.elapsed().as_micros() };
+            match dump {
+                Some(dump) => printed(dump.print::<DatabasePings>("pings", &[ping], &[], &name)),
+                None => Said::out(format!("slurmdbd(primary) at {} is UP\n", ping.host)),
+            }
         }
         _ if CHANGES.iter().any(|name| begins(name, keyword, 3)) => Said::error(format!(
             "sacctmgr: error: {keyword} is not supported: accounts and QOS are set in the configuration file (accounts, \
@@ -159,6 +178,7 @@ fn read<'a>(entity: Entity, words: &'a [String]) -> Result<Wanted<'a>, String> {
 
 fn show(
     options: &Options,
+    dump: Option<&Dump>,
     words: &[String],
     cluster: impl FnOnce() -> Result<Cluster, AskError>,
 ) -> Result<Said, AskError> {
@@ -167,7 +187,7 @@ fn show(
     if begins("configuration", name, 2) {
         return Ok(Said::out(configuration(&cluster()?)));
     }
-    let Some((_, _, entity)) = ENTITIES.iter().find(|(full, least, _)| begins(full, name, *least)) else {
+    let Some((full, _, entity)) = ENTITIES.iter().find(|(full, least, _)| begins(full, name, *least)) else {
         return Ok(said(NO_ENTITY));
     };
     let wanted = match read(*entity, rest) {
@@ -207,8 +227,11 @@ fn show(
         id,
         tree: wanted.tree,
     };
-    let mut shown = rows(*entity, with, &cluster, &me, one);
+    let mut shown = rows(*entity, with && dump.is_none(), &cluster, &me, one);
     shown.retain(|row| takes(&wanted, row));
+    if let Some(exit) = dump.and_then(|dump| print_records(dump, (*entity, full), &shown, associations, &cluster)) {
+        return Ok(printed(exit));
+    }
     // The tree begins where the list does.
     let above = shown.iter().filter_map(|row| row.association.as_ref()).map(|a| a.depth).min().unwrap_or(0);
     for row in &mut shown {
@@ -216,6 +239,43 @@ fn show(
         sacct_table::row(&columns, &layout, row, &mut out);
     }
     Ok(Said::out(out))
+}
+
+/// Prints records, each with its associations; nothing where Slurm writes a listing whatever is asked for.
+fn print_records(
+    dump: &Dump,
+    (entity, full): (Entity, &str),
+    rows: &[Row],
+    with: bool,
+    cluster: &Cluster,
+) -> Option<u8> {
+    fn managed<'a>(row: &Row<'a>, entity: Entity, with: bool) -> Managed<'a> {
+        let of = |a: &associations::Association| match entity {
+            Entity::User => a.user.is_some(),
+            _ => a.account == row.name,
+        };
+        let mut associations = associations::tree(row.cluster, row.user);
+        associations.retain(|association| with && of(association));
+        Managed { row: row.clone(), associations }
+    }
+    let all: Vec<_> = rows.iter().map(|row| managed(row, entity, with)).collect();
+    let name = &cluster.name;
+    Some(match entity {
+        Entity::Account => dump.print::<AccountRecords>("accounts", &all, &[], name),
+        Entity::Association => dump.print::<AssociationRecords>("associations", rows, &[], name),
+        Entity::Cluster => dump.print::<ClusterRecords>("clusters", &all, &[], name),
+        Entity::Qos => dump.print::<QosRecords>("qos", &all, &[], name),
+        Entity::Tres => dump.print::<TresRecords>("TRES", &all, &[], name),
+        Entity::User => dump.print::<UserRecords>("users", &all, &[], name),
+        Entity::Nothing if full == "wckeys" => dump.print::<TresRecords>("wckeys", &[], &[], name),
+        Entity::Nothing if full == "instances" => dump.print::<TresRecords>("instances", &[], &[], name),
+        Entity::Nothing => return None,
+    })
+}
+
+/// What has been printed already.
+fn printed(exit: u8) -> Said {
+    Said { exit, ..Said::default() }
 }
 
 /// All there is of an entity.
@@ -273,7 +333,7 @@ mod tests {
     fn said(line: &str) -> (String, u8) {
         let args: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
         let parsed = options::parse(Sacctmgr, &args, &|_| None).unwrap();
-        let said = answer(&parsed, || Ok(samples::cluster())).unwrap();
+        let said = answer(&parsed, None, || Ok(samples::cluster())).unwrap();
         (said.out + &said.err.join("\n"), said.exit)
     }
 

@@ -44,7 +44,8 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
     let tell = |warnings: Vec<String>| {
         warnings.into_iter().chain(options.defined()).for_each(|line| terminal::eprint(&line));
     };
-    let (mut controller, reply) = ask(args, &parsed, script).inspect_err(|_| tell(options.warnings(Place::Here)))?;
+    let warnings = |place| Options::warnings_of(parsed.components().map(|component| &component.options), place);
+    let (mut controller, reply) = ask(args, &parsed, script).inspect_err(|_| tell(warnings(Place::Here)))?;
     let (place, reply) = match reply {
         Reply::At(place, reply) => (place, *reply),
         reply => (Place::Here, reply),
@@ -53,7 +54,7 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
         (Reply::Declined(_), _) => {}
         // What cannot be had there has just been said.
         (Reply::Refused { .. } | Reply::Forecast(Err(_)), Place::SkyPilot) => tell(Vec::new()),
-        _ => tell(options.warnings(place)),
+        _ => tell(warnings(place)),
     }
     let test_only = options.is_set("test-only");
     match reply {

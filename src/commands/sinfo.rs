@@ -12,7 +12,7 @@ use crate::{
     job::Job,
     report::{
         clock::{self, Clock, Zone},
-        dump::SinfoRows,
+        dump::{SinfoRow, SinfoRows},
         field::Layout,
         node_fields::Nodes,
         node_groups::{Context, Grouping, NodeRow, used_gres},
@@ -26,10 +26,7 @@ use crate::{
         state::JobState,
     },
 };
-use std::{
-    ffi::OsString,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::ffi::OsString;
 
 /// Least width of the partition and node name columns of the default formats.
 const NAME_WIDTH: usize = 9;
@@ -79,7 +76,7 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
     } else {
         Vec::new()
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
+    let now = crate::host::clock::now();
     let answer = match dump {
         Some(dump) => query.dump(&cluster, &jobs, now, dump),
         None => query.render(&cluster, &jobs, now, clock::local).map(|text| print(&text)),
@@ -235,12 +232,23 @@ impl Query {
         grouping.rows(&cluster.partitions, &cluster.nodes, &layout.columns, context)
     }
 
-    /// Prints the groups as records; they are not sorted.
+    /// The same in their order.
+    fn sorted<'a>(&self, cluster: &'a Cluster, layout: &Layout<Nodes>, context: &'a Context<'a>) -> Vec<NodeRow<'a>> {
+        let mut rows = self.rows(cluster, layout, context);
+        let default = if self.each { "N" } else { "#P,-t" };
+        sort::nodes(&mut rows, &sort::keys(self.sort.as_deref().unwrap_or(default)));
+        rows
+    }
+
+    /// Prints the groups as records, in the order of the lines.
     fn dump(&self, cluster: &Cluster, jobs: &[Job], now: i64, dump: &Dump) -> Result<u8, Refusal> {
         super::check_cluster(Command::Sinfo, self.clusters.as_deref(), &cluster.name)?;
         let context = self.context(jobs, now, clock::local);
-        let rows: Vec<_> =
-            self.rows(cluster, &self.layout(cluster), &context).into_iter().map(|row| (row, cluster)).collect();
+        let layout = self.layout(cluster);
+        let shows = |letter| layout.columns.iter().filter_map(|c| c.field).any(|f| f.letter == Some(letter));
+        let (named, hosts, addresses) = (self.clusters.is_some(), shows('n'), shows('o'));
+        let rows = self.sorted(cluster, &layout, &context).into_iter();
+        let rows: Vec<_> = rows.map(|group| SinfoRow { group, cluster, named, hosts, addresses }).collect();
         Ok(dump.print::<SinfoRows>("sinfo", &rows, &[], &cluster.name))
     }
 
@@ -264,9 +272,7 @@ impl Query {
             out.push_str(&format!("CLUSTER: {}\n", cluster.name));
         }
         let layout = self.layout(cluster);
-        let mut rows = self.rows(cluster, &layout, &context);
-        let default = if self.each { "N" } else { "#P,-t" };
-        sort::nodes(&mut rows, &sort::keys(self.sort.as_deref().unwrap_or(default)));
+        let rows = self.sorted(cluster, &layout, &context);
         if self.header {
             layout.header(&mut out);
         }

@@ -29,10 +29,7 @@ use crate::{
         state::JobState,
     },
 };
-use std::{
-    ffi::OsString,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::ffi::OsString;
 
 const DEFAULT: &str = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
 const LONG: &str = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
@@ -107,7 +104,7 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
             Err(_) => return query.failed(Errno::ConnectFailure),
         }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(cluster.now, |d| d.as_secs() as i64);
+    let now = crate::host::clock::now();
     let answer = match dump {
         Some(dump) => query.dump(&jobs, &cluster, now, dump),
         None => query.render(&jobs, &cluster, now, clock::local).map(|text| print(&text)),

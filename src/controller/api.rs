@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 11;
+pub const PROTOCOL: u16 = 12;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -218,7 +218,7 @@ pub enum Setting {
 
 /// An answer. Jobs are sent from references and received as records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Reply<L = Box<JobList>> {
+pub enum Reply<L = JobList> {
     /// The job is on disk.
     Submitted(JobId),
     /// What is answered of a job that goes, or would go, to another place than this machine. The command knows what
@@ -243,7 +243,7 @@ pub enum Reply<L = Box<JobList>> {
     /// The reservation of this name is on disk.
     Reserved(String),
     /// Jobs, oldest id first.
-    Jobs(L),
+    Jobs(Box<L>),
     /// When and where jobs will probably start.
     Planned(Vec<Planned>),
     /// The cluster.

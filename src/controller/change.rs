@@ -236,6 +236,7 @@ impl Core {
                         return Err(Errno::InvalidAccount);
                     }
                     request.account = Some(name.clone());
+                    request.default_account = false;
                 }
                 Setting::Qos(name) => {
                     let known = &self.config.controller.qos_list;
@@ -243,6 +244,7 @@ impl Core {
                         return Err(Errno::InvalidQos);
                     }
                     request.qos = Some(name.clone());
+                    request.default_qos = false;
                 }
                 Setting::ArrayThrottle(most) => match &mut changed.array {
                     Some(array) => array.throttle = (*most > 0).then_some(*most),

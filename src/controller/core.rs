@@ -10,6 +10,7 @@ use super::{
     dependency::Dependents,
     grant::Waiter,
     notify::{Messenger, News},
+    purge::Retention,
     recent::Recent,
     store::{Store, StoreError},
     table::Table,
@@ -27,7 +28,7 @@ use std::{
     io::ErrorKind,
     path::PathBuf,
     sync::Weak,
-    time::{SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 use tokio::sync::oneshot;
 
@@ -83,7 +84,7 @@ pub struct Core {
     /// Interactive allocations whose agents answer.
     pub(super) ready: HashSet<JobId>,
     /// Allocations that wait, and until when for who wants them.
-    pub(super) orphans: HashMap<JobId, i64>,
+    pub(super) orphans: HashMap<JobId, Instant>,
     /// Jobs by the time at which something is due: begin time, end of `MinJobAge`.
     pub(super) due: BTreeMap<i64, Vec<JobId>>,
     /// Who waits for which other jobs.
@@ -100,8 +101,8 @@ pub struct Core {
     pub(super) reservations_changed: bool,
     /// Up to when it was seen to what begins and ends of them, epoch seconds.
     pub(super) reservations_seen: i64,
-    /// When old jobs are looked for, epoch seconds.
-    pub(super) purge_due: i64,
+    /// When old jobs are looked for.
+    pub(super) retention: Retention,
     /// Whether the queue must be looked at.
     pub(super) reschedule: bool,
     /// Scripts and environments that stand in the spool directory.
@@ -114,10 +115,7 @@ pub struct Core {
     pub(super) stopping: bool,
 }
 
-/// Epoch seconds.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
-}
+pub use crate::host::clock::now;
 
 impl Core {
     /// The controller as the store remembers it. Running jobs are taken over.
@@ -169,7 +167,7 @@ impl Core {
             reservations,
             reservations_changed: false,
             reservations_seen: since,
-            purge_due: since,
+            retention: Retention::new(since),
             reschedule: true,
             files: HashSet::new(),
             last_request: Weak::new(),
@@ -187,7 +185,7 @@ impl Core {
     /// When something is due next, epoch seconds.
     pub fn next_due(&self) -> Option<i64> {
         let retry = self.retry.then(|| now() + 1);
-        let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.purge_due);
+        let purge = self.config.controller.purge_job_after.as_ref().map(|_| self.retention.due());
         self.due.keys().next().copied().into_iter().chain(retry).chain(purge).chain(self.reservation_due()).min()
     }
 
@@ -262,18 +260,16 @@ impl Core {
             Call::TestOnly(submission) => match self.test_only(*submission, now) {
                 Ok(reply) => reply,
                 Err((place, forecast)) => {
-                    tokio::spawn(
-                        async move { respond::<Box<JobList>>(answer, &Reply::Forecast(forecast.await).at(place)) },
-                    );
+                    tokio::spawn(async move { respond::<JobList>(answer, &Reply::Forecast(forecast.await).at(place)) });
                     return;
                 }
             },
-            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(JobList::new(self.jobs(&filter)))),
+            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(Box::new(JobList::new(self.jobs(&filter))))),
             Call::Planned => Reply::Planned(self.planned(now)),
             Call::Accounting(filter) => match self.accounting(&filter) {
                 Ok(jobs) => {
                     let list = if filter.no_steps { JobList::without_steps } else { JobList::new };
-                    return respond(answer, &Reply::Jobs(list(jobs.iter().map(|job| &**job))));
+                    return respond(answer, &Reply::Jobs(Box::new(list(jobs.iter().map(|job| &**job)))));
                 }
                 Err(error) => refused_by_store(&error),
             },
@@ -293,7 +289,7 @@ impl Core {
             Call::WayIn(id) => match self.engine.way_in(id) {
                 None => Reply::WayIn(Ok(())),
                 Some(opening) => {
-                    tokio::spawn(async move { respond::<Box<JobList>>(answer, &Reply::WayIn(opening.await)) });
+                    tokio::spawn(async move { respond::<JobList>(answer, &Reply::WayIn(opening.await)) });
                     return;
                 }
             },
@@ -316,7 +312,7 @@ impl Core {
         };
         let nothing_changed = self.dirty.is_empty() && !self.reservations_changed && !self.store.has_changes();
         if asks || (nothing_changed && !self.stopping) {
-            return respond::<Box<JobList>>(answer, &reply);
+            return respond::<JobList>(answer, &reply);
         }
         self.answers.push((answer, reply));
     }
@@ -367,10 +363,10 @@ impl Core {
             Ok(()) => {
                 for (id, answer) in std::mem::take(&mut self.submitted) {
                     let place = self.table.get(id).map_or(Place::Here, |job| self.place_of(job));
-                    respond::<Box<JobList>>(answer, &Reply::Submitted(id).at(place));
+                    respond::<JobList>(answer, &Reply::Submitted(id).at(place));
                 }
                 for (answer, reply) in std::mem::take(&mut self.answers) {
-                    respond::<Box<JobList>>(answer, &reply);
+                    respond::<JobList>(answer, &reply);
                 }
                 for id in std::mem::take(&mut self.over) {
                     if let Some(job) = self.table.get(id) {
@@ -394,10 +390,10 @@ impl Core {
                         self.table.remove(id);
                         self.dirty.remove(&id);
                     }
-                    respond::<Box<JobList>>(answer, &refused_by_store(&error));
+                    respond::<JobList>(answer, &refused_by_store(&error));
                 }
                 for (answer, _) in std::mem::take(&mut self.answers) {
-                    respond::<Box<JobList>>(answer, &refused_by_store(&error));
+                    respond::<JobList>(answer, &refused_by_store(&error));
                 }
             }
         }

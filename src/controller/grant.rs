@@ -8,10 +8,11 @@ use crate::{
     job::{Job, JobId, JobList, Kind},
     slurm::state::JobState,
 };
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Who wants an allocation asks for it, or again after a restart of the controller, within so many seconds.
-const PATIENCE: i64 = 30;
+const PATIENCE: u32 = 30;
 
 /// Who waits for an allocation.
 pub(super) struct Waiter {
@@ -44,7 +45,7 @@ impl Core {
         let due: Vec<Waiter> = self.granting.extract_if(.., is_due).collect();
         for waiter in due {
             let jobs: Vec<&Job> = self.table.get(waiter.job).into_iter().collect();
-            respond(waiter.answer, &Reply::Jobs(JobList::new(jobs)));
+            respond(waiter.answer, &Reply::Jobs(Box::new(JobList::new(jobs))));
         }
     }
 
@@ -66,13 +67,17 @@ impl Core {
     /// An allocation of a former controller waits for nodes, and for who wants it: who asked a
     /// former controller has to come back.
     pub(super) fn await_owner(&mut self, id: JobId, now: i64) {
-        self.orphans.insert(id, now + PATIENCE);
-        self.due_at(now + PATIENCE, id);
+        self.orphans.insert(id, Instant::now() + Duration::from_secs(PATIENCE.into()));
+        self.due_at(now + i64::from(PATIENCE), id);
     }
 
     /// Ends it if nobody has come.
     pub(super) fn miss_owner(&mut self, id: JobId, now: i64) {
-        if self.orphans.get(&id).is_some_and(|due| *due <= now) {
+        let Some(left) = self.orphans.get(&id).map(|due| due.saturating_duration_since(Instant::now())) else { return };
+        if !left.is_zero() {
+            // The clock was set: by it more time has gone.
+            self.due_at(now + left.as_secs() as i64 + 1, id);
+        } else {
             self.orphans.remove(&id);
             let uid = self.table.get(id).map_or(0, |job| job.request.user.uid);
             self.give_up(id, uid, now);

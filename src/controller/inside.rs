@@ -68,7 +68,7 @@ impl Core {
         };
         match self.at_home(id, call, &copies) {
             Ok((call, uid)) => self.handle(Message { call, uid, answer }, now),
-            Err(refusal) => respond::<Box<JobList>>(answer, &refusal),
+            Err(refusal) => respond::<JobList>(answer, &refusal),
         }
     }
 

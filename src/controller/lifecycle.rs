@@ -363,7 +363,7 @@ impl Core {
             let records = self.table.records_of(id);
             let jobs: Vec<&Job> = records.iter().filter_map(|id| self.table.get(*id)).collect();
             if jobs.iter().all(|j| j.is_finished() && !self.is_dirty(j.id)) {
-                respond(answer, &Reply::Jobs(JobList::new(jobs)));
+                respond(answer, &Reply::Jobs(Box::new(JobList::new(jobs))));
             } else if !answer.is_closed() {
                 self.waiting.push((id, answer));
             }

@@ -62,10 +62,10 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{report::sample_jobs, slurm::state::JobState};
+    use std::sync::Arc;
 
     fn ended(id: u32, at: i64) -> Job {
-        Job { end_time: Some(at), ..sample_jobs::job(id, |_| {}, JobState::Completed) }
+        Job { end_time: Some(at), ..Job::new(id, Arc::default(), 0) }
     }
 
     fn ids(recent: &Recent) -> Vec<u32> {

@@ -116,9 +116,11 @@ impl Core {
         }
         if request.account.is_none() {
             request.account = settings.account.clone();
+            request.default_account = true;
         }
         if request.qos.is_none() {
             request.qos = Some(settings.qos.clone());
+            request.default_qos = true;
         }
         // A partition that cannot hold it is passed over if another can.
         let mut unfit: Option<Unfit> = None;
@@ -188,7 +190,7 @@ impl Core {
             partition,
             time_limit: limit,
             min_nodes: match &request.nodes {
-                Some(nodes) if nodes.min == 0 => 0,
+                Some(nodes) if nodes.min == 0 && request.ntasks.is_none() => 0,
                 _ => self.engine.least_nodes(&needs, &first.name),
             },
             min_cpus: needs.shown_cpus(),

@@ -1,5 +1,6 @@
 //! This machine: its users, hardware, directories and sockets. Knows nothing of Slurm.
 
+pub mod clock;
 pub mod directory;
 pub mod hardware;
 pub mod ipc;

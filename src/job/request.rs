@@ -306,9 +306,18 @@ pub struct Request {
     pub kill_on_invalid_dep: Option<bool>,
     /// `--no-kill`
     pub no_kill: bool,
+    /// The account is that of jobs that name none.
+    pub default_account: bool,
+    /// The QOS is that of jobs that name none.
+    pub default_qos: bool,
 }
 
 impl Request {
+    /// The QOS that was asked for.
+    pub fn asked_qos(&self) -> Option<&str> {
+        self.qos.as_deref().filter(|_| !self.default_qos)
+    }
+
     /// CPUs of one task, where it was said; else 1.
     pub fn cpus_per_task_or_1(&self) -> u32 {
         self.cpus_per_task.unwrap_or(1).max(1)

@@ -5,7 +5,7 @@ use super::{Distribution, Exclusive, ExportEnv, Limit, Memory, OpenMode, Request
 use crate::slurm::{
     array::ArraySpec,
     begin,
-    count::parse_count,
+    count::{NodeCount, parse_count},
     dependency::DependencyList,
     errno::Errno,
     gres::{Gres, GresList},
@@ -83,14 +83,17 @@ impl Reader<'_> {
 /// Slurm's refusal of what does not go together.
 pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Request, Refusal> {
     let read = Reader { command, options };
-    let nodelist = match node_file(command, options)? {
+    let mut nodelist = match node_file(command, options)? {
         Some(nodes) => nodes,
         None => read.hosts("nodelist")?,
     };
-    let nodes = read.parse("nodes")?;
+    let mut nodes: Option<NodeCount> = read.parse("nodes")?;
     let ntasks = read.count("ntasks")?;
-    let at_most = |n: &crate::slurm::count::NodeCount| n.max.unwrap_or(n.min);
-    if let Some(most) = nodes.as_ref().map(at_most).filter(|most| (*most as usize) < nodelist.len()) {
+    if let Some(tasks) = ntasks {
+        nodes = nodes.map(|nodes| nodes.for_tasks(tasks));
+        nodelist.truncate(tasks as usize);
+    }
+    if let Some(most) = nodes.map(NodeCount::most).filter(|most| (*most as usize) < nodelist.len()) {
         let message = format!("invalid number of nodes (-N {}-{most})", nodelist.len());
         return Err(Refusal::error(command, 1, message));
     }
@@ -218,6 +221,8 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         wait_all_nodes: options.get("wait-all-nodes") == Some("1"),
         kill_on_invalid_dep: options.get("kill-on-invalid-dep").map(|v| v.eq_ignore_ascii_case("yes")),
         no_kill: options.is_set("no-kill"),
+        default_account: false,
+        default_qos: false,
     })
 }
 

@@ -278,10 +278,14 @@ fn write_directory(path: &str, out: &mut String) {
     out.push('/');
 }
 
+/// The output file of a job that names none.
+pub fn usual_output(job: &Job) -> &'static str {
+    if job.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" }
+}
+
 /// The path of an output file, its pattern filled in; of one waiting element, if `element` says which.
 pub fn output_path(job: &Job, element: Option<u32>, name: Option<&str>) -> String {
     let request = &job.request;
-    let usual = if job.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
     let node = allocation(job).and_then(|p| p.names().next());
     let vars = Vars {
         job_id: job.id,
@@ -294,7 +298,7 @@ pub fn output_path(job: &Job, element: Option<u32>, name: Option<&str>) -> Strin
         user: request.user.name.clone(),
         job_name: request.name.clone(),
     };
-    let file = filename::expand(name.unwrap_or(usual), &vars);
+    let file = filename::expand(name.unwrap_or_else(|| usual_output(job)), &vars);
     match file.starts_with('/') {
         true => file,
         false => format!("{}/{file}", request.work_dir.trim_end_matches('/')),

@@ -10,7 +10,7 @@ use super::{
     table::number,
 };
 use crate::{
-    job::{Job, Step, StepId},
+    job::{self, Job, Step, StepId},
     slurm::{
         array::show_pending,
         hostlist,
@@ -192,14 +192,12 @@ fn write_frequency(row: &Row, out: &mut String) {
     });
 }
 
-/// A file as it was named, or with its pattern filled in.
-fn write_file(row: &Row, name: Option<&str>, unnamed: &str, out: &mut String) {
-    match name {
+/// A file of the script, with its pattern filled in if that is asked for.
+fn write_file(row: &Row, name: Option<&str>, out: &mut String) {
+    match name.filter(|_| row.step.is_none() && row.job.request.kind == job::Kind::Batch) {
         Some(_) if row.context.jobs.expand => out.push_str(&jobs::output_path(row.job, row.element, name)),
-        None if row.context.jobs.expand && unnamed.is_empty() => {
-            out.push_str(&jobs::output_path(row.job, row.element, None));
-        }
-        name => out.push_str(name.unwrap_or(unnamed)),
+        Some(_) => jobs::write_output(row.job, name, out),
+        None => {}
     }
 }
 
@@ -343,11 +341,11 @@ const FIELDS: &[Field] = &[
     newer("Planned", 10, |r, o| of_job(r, o, |_, o| o.push_str(&planned(r, 1)))),
     newer("PlannedCPU", 10, |r, o| of_job(r, o, |j, o| o.push_str(&planned(r, j.min_cpus)))),
     newer("PlannedCPURAW", 13, |r, o| of_job(r, o, |j, o| number(o, values::planned(j, r.context.clock().now()).unwrap_or(0) * i64::from(j.min_cpus)))),
-    newer("QOSREQ", 10, |r, o| of_job(r, o, |j, o| o.push_str(j.request.qos.as_deref().unwrap_or_default()))),
+    newer("QOSREQ", 10, |r, o| of_job(r, o, |j, o| o.push_str(j.request.asked_qos().unwrap_or_default()))),
     newer("Restarts", 8, |r, o| of_job(r, o, |j, o| number(o, j.restarts))),
-    newer("StdErr", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.error.as_deref().or(j.request.output.as_deref()), "", o))),
-    newer("StdIn", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.input.as_deref(), "/dev/null", o))),
-    newer("StdOut", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.output.as_deref(), "", o))),
+    newer("StdErr", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.error.as_deref(), o))),
+    newer("StdIn", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.input.as_deref().or(Some("/dev/null")), o))),
+    newer("StdOut", 20, |r, o| of_job(r, o, |j, o| write_file(r, j.request.output.as_deref().or(Some(jobs::usual_output(j))), o))),
 ];
 
 #[cfg(test)]

@@ -141,7 +141,8 @@ fn of(row: &Row, entity: Entity, text: &str, out: &mut String) {
     }
 }
 
-fn description(row: &Row, out: &mut String) {
+/// What an account or a QOS is said to be.
+pub fn description(row: &Row, out: &mut String) {
     match row.entity {
         Entity::Account if row.name == associations::ROOT => out.push_str("default root account"),
         Entity::Account => out.push_str(row.name),
@@ -151,7 +152,8 @@ fn description(row: &Row, out: &mut String) {
     }
 }
 
-fn organization(row: &Row, out: &mut String) {
+/// Whose an account is.
+pub fn organization(row: &Row, out: &mut String) {
     match row.entity {
         Entity::Account if row.name == associations::ROOT => out.push_str("root"),
         Entity::Account => out.push_str(&row.cluster.name),

@@ -4,15 +4,17 @@
 use super::{
     associations::{Association, ROOT},
     sacct_table::{self, Kind},
+    sacctmgr_fields::all_tres,
     table::number,
 };
+use crate::job::Cluster;
 
 /// A line of sshare.
 pub struct Row<'a> {
     /// The association.
     pub association: Association<'a>,
     /// The cluster.
-    pub cluster: &'a str,
+    pub cluster: &'a Cluster,
     /// Whether the account is indented by its depth.
     pub tree: bool,
 }
@@ -48,14 +50,28 @@ fn account(row: &Row, out: &mut String) {
     out.push_str(row.association.account);
 }
 
+/// The names of all TRES there are: `gres/gpu`.
+pub fn tres_names(cluster: &Cluster) -> impl Iterator<Item = String> + '_ {
+    all_tres(cluster).into_iter().map(|(kind, name, _)| match name {
+        "" => kind.to_owned(),
+        name => format!("{kind}/{name}"),
+    })
+}
+
+/// What nobody counts is 0 of each.
+fn no_tres(row: &Row, out: &mut String) {
+    let all: Vec<_> = tres_names(row.cluster).map(|name| name + "=0").collect();
+    out.push_str(&all.join(","));
+}
+
 #[rustfmt::skip]
 const FIELDS: &[Field] = &[
     row("Account", -20, account),
-    row("Cluster", 10, |r, o| o.push_str(r.cluster)),
+    row("Cluster", 10, |r, o| o.push_str(&r.cluster.name)),
     row("EffectvUsage", 13, |_, o| o.push_str("0.000000")),
     row("FairShare", 10, |r, o| if r.association.user.is_some() { o.push_str("0.000000") }),
     row("GrpTRESMins", 30, |_, _| {}),
-    row("GrpTRESRaw", 30, |_, o| o.push_str(NO_TRES)),
+    row("GrpTRESRaw", 30, no_tres),
     row("ID", 6, |r, o| number(o, r.association.id)),
     row("LevelFS", 10, |r, o| if r.association.user.is_some() { o.push_str("0.000000") }),
     row("NormShares", 11, |_, _| {}),
@@ -63,8 +79,6 @@ const FIELDS: &[Field] = &[
     row("Partition", 12, |_, _| {}),
     row("RawShares", 10, |r, o| if r.association.account != ROOT { o.push('1') }),
     row("RawUsage", 11, |_, o| o.push('0')),
-    row("TRESRunMins", 30, |_, o| o.push_str(NO_TRES)),
+    row("TRESRunMins", 30, no_tres),
     row("User", 10, |r, o| o.push_str(r.association.user.unwrap_or_default())),
 ];
-
-const NO_TRES: &str = "cpu=0,mem=0,energy=0,node=0,billing=0,fs/disk=0,vmem=0,pages=0";

@@ -36,6 +36,11 @@ impl NodeCount {
     pub fn most(self) -> u32 {
         self.max.unwrap_or(self.min)
     }
+
+    /// What is left of it for so many tasks: no node is without one (odd.txt).
+    pub fn for_tasks(self, tasks: u32) -> Self {
+        Self { min: self.min.min(tasks), max: self.max.map(|most| most.min(tasks)) }
+    }
 }
 
 impl FromStr for NodeCount {

@@ -222,7 +222,22 @@ impl Lab {
             .env("SKYSLURM_CONFIG", self.config())
             .current_dir(self.work())
             .stdin(Stdio::null());
+        if self.clock().exists() {
+            command.env("SKYSLURM_DEBUG_CLOCK", self.clock());
+        }
         command
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.root.join("clock")
+    }
+
+    /// Sets the clock of all that is started from now on, and of all that was started after the first call, to be wrong by so many
+    /// seconds.
+    pub fn set_clock(&self, wrong_by: i64) {
+        let draft = self.clock().with_extension("new");
+        fs::write(&draft, wrong_by.to_string()).unwrap();
+        fs::rename(draft, self.clock()).unwrap();
     }
 
     /// Runs a line of shell.

@@ -157,6 +157,14 @@ fn json_and_yaml_tell_what_the_listings_tell() {
     );
     assert_eq!(ended["exit_code"]["status"], serde_json::json!(["ERROR"]));
 
+    for entity in ["user", "account", "association", "qos", "cluster", "tres"] {
+        let told = json(lab.sh(&format!("sacctmgr --json show {entity}")).ok());
+        let listed = lab.sh(&format!("sacctmgr -nP show {entity}")).ok().lines().count();
+        let name = if entity == "qos" { "qos".into() } else { format!("{entity}s").replace("tress", "TRES") };
+        assert_eq!(told[&name].as_array().map(Vec::len), Some(listed), "{entity}");
+        assert_eq!(told["meta"]["command"], serde_json::json!([]), "{entity}");
+    }
+    assert_eq!(json(lab.sh("sinfo --json -N").ok())["meta"]["command"], serde_json::json!(["sinfo", "--json"]));
     for line in ["squeue --yaml", "sinfo --yaml", "sacct -j 3 --yaml", "scontrol --yaml show partition gpu"] {
         let mut both =
             [serde_yaml::from_str(lab.sh(line).ok()).unwrap(), json(lab.sh(&line.replace("--yaml", "--json")).ok())];
@@ -171,11 +179,34 @@ fn json_and_yaml_tell_what_the_listings_tell() {
         ("squeue --json=list", 0, "data_parser/v0.0.42\n", "Possible data_parser plugins:\n"),
         (
             "sacct --yaml=v0.0.1",
-            1,
+            0,
             "",
-            "sacct: error: application/x-yaml output not supported by data_parser/v0.0.42\n",
+            "sacct: error: load_plugins: unable to find plugin: data_parser/v0.0.1\n\
+             sacct: error: data_parser_g_new: failure loading plugins: Plugin has invalid format or unable to be loaded\n\
+             sacct: error: application/x-yaml output not supported by data_parser/v0.0.42\n",
         ),
-        ("scontrol show job 99 --json", 1, "", "slurm_load_jobs error: Invalid job id specified\n"),
+        (
+            "sshare --json=",
+            253,
+            "",
+            "sshare: error: data_parser_g_new: invalid plugin \n\
+             sshare: error: application/json output not supported by data_parser/v0.0.42\n",
+        ),
+        (
+            "squeue --yaml --json=v0.0.42+bogus | head -c 11",
+            0,
+            "{\n  \"jobs\":",
+            "squeue: warning: data_parser/v0.0.42 ignoring unknown flag bogus\n",
+        ),
+        // What is not there is no error to a program, as in Slurm.
+        ("scontrol show job 99 --json | head -n 2", 0, "{\n  \"jobs\": [],\n", ""),
+        ("scontrol show step 99 --json | head -n 2", 0, "{\n  \"steps\": [],\n", ""),
+        ("scontrol show reservation nosuch --json | head -n 2", 0, "{\n  \"reservations\": [],\n", ""),
+        ("scontrol show licenses --json | grep -o 'Zero .*dump'", 0, "Zero licenses to dump\n", ""),
+        ("sacctmgr --json show wckeys | head -n 2", 0, "{\n  \"wckeys\": [],\n", ""),
+        ("sacctmgr ping --json | grep responding", 0, "      \"responding\": true,\n", ""),
+        ("sshare --yaml | head -n 4", 0, "%YAML 1.1\n--- !!map\n!!str shares: !!map\n  !!str shares: !!seq\n", ""),
+        ("sshare --json | grep total_shares", 0, "    \"total_shares\": 0\n", ""),
     ] {
         let out = lab.sh(line);
         assert_eq!((out.code, out.stdout.as_str(), out.stderr.as_str()), (code, stdout, stderr), "{line}");
@@ -210,7 +241,7 @@ fn sacct_narrows_down() {
             ("sacct -n -X -P -o jobid --flags=SchedMain", "2\n3\n"),
             ("sacct -n -X -P -o jobid --reason=Priority", ""),
             ("sacct -n -X -P -o jobid --associations=99", ""),
-            ("sacct -n -X -P -j 3 -o stdout", "%x-%j.txt\n"),
+            ("sacct -n -X -P -j 3 -o stdout | sed s,.*/,,", "%x-%j.txt\n"),
             ("sacct -n -X -P -j 3 --expand-patterns -o stdout | sed 's,.*/,,'", "done-3.txt\n"),
             ("squeue -h -j 3 -t all -O stdout:90 | sed 's,.*/,,;s, *$,,'", "%x-%j.txt\n"),
             ("squeue -h -j 3 -t all --expand-patterns -O stdout:90 | sed 's,.*/,,;s, *$,,'", "done-3.txt\n"),
@@ -297,7 +328,7 @@ fn accounts_shares_and_diagnostics_are_told() {
                 "sdiag --json | grep -A1 -e '\"jobs_completed\"'",
                 "    \"jobs_completed\": 1,\n    \"jobs_canceled\": 1,\n",
             ),
-            ("sdiag --yaml | grep '  jobs_submitted:'", "  jobs_submitted: 3\n"),
+            ("sdiag --yaml | grep ' jobs_submitted:'", "  !!str jobs_submitted: !!int 3\n"),
             ("scontrol ping --json | grep -c '\"pinged\": \"UP\"'", "1\n"),
             ("sreport version", "slurm 24.11.5\n"),
         ],

@@ -192,6 +192,9 @@ impl Account {
             }
         };
         let layout = layout.ok_or(NoPlan::TooManyCpus(self.job))?;
+        // No node of a step is without a task: of a range there are then fewer.
+        let (chosen, layout): (Vec<usize>, Vec<_>) =
+            chosen.into_iter().zip(layout).filter(|(_, tasks)| !tasks.is_empty()).unzip();
         let mut gpus_left = match request.gpus {
             Gpus::Total(n) => n,
             _ => 0,
@@ -404,6 +407,16 @@ mod tests {
         }
         assert_eq!(account.plan(&exact), Err(NoPlan::Busy(9)));
         assert_eq!(account.plan(&StepRequest { exact: true, ..tasks(5) }), Err(NoPlan::TooManyCpus(9)));
+    }
+
+    /// A job of four nodes with a CPU each, as for `-N4` (nodes.txt): a node without a task would never be told to end.
+    #[test]
+    fn no_node_is_without_a_task() {
+        let account = account(&[(1, 0, 0); 4]);
+        let nodes = |range, n| counts(&account.plan(&StepRequest { nodes: Some(range), ..tasks(n) }).unwrap());
+        assert_eq!(nodes((2, 4), 3), [1, 1, 1]);
+        assert_eq!(nodes((4, 4), 2), [1, 1]);
+        assert_eq!(nodes((1, 4), 4), [1; 4]);
     }
 
     #[test]

@@ -176,6 +176,8 @@ impl Agent {
         self.parts.push(part);
         self.started_child();
         self.report_exits();
+        // What has no task, or none that could be started, is over.
+        self.finish_parts();
     }
 
     pub(in crate::agent) fn on_part(&mut self, step: u32, told: ToPart) {

@@ -28,7 +28,7 @@ pub fn is_named(word: &str) -> bool {
 
 fn read(words: &[String], not_done: &str) -> Result<Asked, Said> {
     let wrong = |words: String| Said::error(format!("scontrol: error: {words}  {not_done}"));
-    reservation::parse(words, &chrono::Local::now()).map_err(wrong)
+    reservation::parse(words, &crate::host::clock::local()).map_err(wrong)
 }
 
 /// `create reservation ...`

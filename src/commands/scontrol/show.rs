@@ -2,7 +2,10 @@
 
 use super::{Words, assoc_mgr, hosts, keyword, keyword::Keyword, keyword::row, reservation};
 use crate::{
-    commands::ask::{self, AskError, Said},
+    commands::{
+        ask::{self, AskError, Said},
+        dump::Dump,
+    },
     controller::{
         api::{Cluster, Filter},
         client::Client,
@@ -11,7 +14,10 @@ use crate::{
     job::Job,
     report::{
         clock::{Clock, local},
-        dump::{NodeRecord, NodeRecords, PartitionRecord, PartitionRecords, QueueJobs, StepRecords},
+        dump::{
+            LicenseRecords, NodeRecord, NodeRecords, PartitionRecord, PartitionRecords, QueueJobs, ReservationRecords,
+            StepRecords,
+        },
         job_fields::JobRow,
         job_values::Context,
         node_groups,
@@ -106,19 +112,38 @@ pub fn run(words: &Words) -> Result<Said, AskError> {
         Entity::Job => jobs(words, id),
         Entity::Step => steps(words, id),
         Entity::Config => Ok(Said::out(show::config(&cluster()?.0, &hardware::host_name()))),
-        Entity::License => cluster().map(|(cluster, _)| licenses(&cluster, style(words), id)),
-        Entity::Reservation => cluster().map(|(cluster, clock)| reservation::show(&cluster, &clock, style(words), id)),
+        Entity::License => cluster().map(|(cluster, _)| match &words.dump {
+            Some(dump) => {
+                // A name makes no difference to Slurm's answer.
+                let mut rows: Vec<_> = cluster.licenses.iter().collect();
+                rows.sort_unstable();
+                printed(dump.print::<LicenseRecords>("licenses", &rows, &updated(cluster.now), &cluster.name))
+            }
+            None => licenses(&cluster, style(words), id),
+        }),
+        Entity::Reservation => cluster().map(|(cluster, clock)| match &words.dump {
+            Some(dump) => {
+                let rows: Vec<_> =
+                    cluster.reservations.iter().filter(|r| id.is_none_or(|name| r.name == name)).collect();
+                printed(dump.print::<ReservationRecords>("reservations", &rows, &updated(cluster.now), &cluster.name))
+            }
+            None => reservation::show(&cluster, &clock, style(words), id),
+        }),
         Entity::Node => nodes(words, id),
         Entity::Partition => cluster().map(|(cluster, _)| match &words.dump {
             Some(dump) => {
                 let rows = cluster.partitions.iter().filter(|p| id.is_none_or(|name| p.name == name));
                 let rows: Vec<_> = rows.map(|partition| PartitionRecord { partition, cluster: &cluster }).collect();
-                let times = [("last_update", cluster.now)];
-                printed(dump.print::<PartitionRecords>("partitions", &rows, &times, &cluster.name))
+                printed(dump.print::<PartitionRecords>("partitions", &rows, &updated(cluster.now), &cluster.name))
             }
             None => partitions(&cluster, style(words), id),
         }),
     }
+}
+
+/// When the answer was true.
+fn updated(now: i64) -> [(&'static str, i64); 1] {
+    [("last_update", now)]
 }
 
 /// What has been printed already.
@@ -184,9 +209,12 @@ fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
         {
             return Ok(not_found(id));
         }
-        Ok((jobs, ..)) if jobs.is_empty() && wanted.is_some() => return Ok(no_jobs(Errno::InvalidJobId)),
-        Ok(loaded) => loaded,
-        Err(errno) => return Ok(no_jobs(errno)),
+        Ok(loaded) if !loaded.0.is_empty() || wanted.is_none() => loaded,
+        Err(errno) if errno != Errno::InvalidJobId => return Ok(no_jobs(errno)),
+        Ok(_) | Err(_) => {
+            let nothing = |dump: &Dump| Ok(printed(dump.print::<QueueJobs>("jobs", &[], &NEVER, &cluster()?.0.name)));
+            return words.dump.as_ref().map_or_else(|| Ok(no_jobs(Errno::InvalidJobId)), nothing);
+        }
     };
     let context = context(&cluster, &clock);
     Ok(match &words.dump {
@@ -203,6 +231,9 @@ fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
 fn not_found(id: &JobIdSpec) -> Said {
     Said { exit: 1, ..Said::out(format!("Job {id} not found\n")) }
 }
+
+/// The times of an answer to a program that asked for what there is not: Slurm calls that no error.
+const NEVER: [(&str, i64); 2] = [("last_backfill", 0), ("last_update", 0)];
 
 fn no_jobs(errno: Errno) -> Said {
     Said::error(format!("slurm_load_jobs error: {errno}"))
@@ -243,9 +274,13 @@ fn steps(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
     };
     let ids = wanted.iter().map(|id| JobIdSpec { step: None, ..id.clone() }).collect();
     let (jobs, cluster, clock) = match load(Filter { ids, ..Filter::default() })? {
-        Ok((jobs, ..)) if jobs.is_empty() && wanted.is_some() => return Ok(no_step(Errno::InvalidJobId)),
-        Ok(loaded) => loaded,
-        Err(errno) => return Ok(no_step(errno)),
+        Ok(loaded) if !loaded.0.is_empty() || wanted.is_none() => loaded,
+        Err(errno) if errno != Errno::InvalidJobId => return Ok(no_step(errno)),
+        Ok(_) | Err(_) => {
+            let name = || cluster().map(|(cluster, _)| cluster.name);
+            let nothing = |dump: &Dump| Ok(printed(dump.print::<StepRecords>("steps", &[], &NEVER[1..], &name()?)));
+            return words.dump.as_ref().map_or_else(|| Ok(no_step(Errno::InvalidJobId)), nothing);
+        }
     };
     let step = wanted.as_ref().and_then(|id| id.step.as_deref());
     let running = jobs.iter().flat_map(|job| {
@@ -255,8 +290,7 @@ fn steps(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
     if let Some(dump) = &words.dump {
         let context = context(&cluster, &clock);
         let rows: Vec<_> = running.map(|(job, step)| StepRow { step, job: JobRow::new(job, &context) }).collect();
-        let times = [("last_update", cluster.now)];
-        return Ok(printed(dump.print::<StepRecords>("steps", &rows, &times, &cluster.name)));
+        return Ok(printed(dump.print::<StepRecords>("steps", &rows, &updated(cluster.now), &cluster.name)));
     }
     let mut out = String::new();
     running.for_each(|(job, step)| show::step(job, step, &clock, style(words), &mut out));
@@ -297,7 +331,7 @@ fn nodes(words: &Words, list: Option<&str>) -> Result<Said, AskError> {
     };
     let rows = cluster.nodes.iter().filter(|node| names.as_ref().is_none_or(|names| names.contains(&node.name)));
     let rows: Vec<_> = rows.map(|node| NodeRecord { node, cluster: &cluster, context: &context }).collect();
-    Ok(printed(dump.print::<NodeRecords>("nodes", &rows, &[("last_update", cluster.now)], &cluster.name)))
+    Ok(printed(dump.print::<NodeRecords>("nodes", &rows, &updated(cluster.now), &cluster.name)))
 }
 
 fn node_records(cluster: &Cluster, clock: &Clock, style: Style, list: Option<&str>) -> Said {

@@ -9,7 +9,6 @@ use crate::{
     },
     slurm::{array::JobIdSpec, begin, count::NodeCount, errno::Errno, hostlist, memory::parse_mem, time::TimeLimit},
 };
-use chrono::Local;
 
 /// A line that ends the update before anything is asked.
 type Wrong = Vec<String>;
@@ -197,7 +196,7 @@ fn time(value: &str) -> Result<Setting, Wrong> {
 
 fn when(value: &str) -> Result<i64, Wrong> {
     let wrong = |error: begin::BeginError| vec![error.to_string(), "No changes specified".into()];
-    begin::parse(value, Local::now()).map_err(wrong)
+    begin::parse(value, crate::host::clock::local()).map_err(wrong)
 }
 
 fn memory(value: &str) -> Result<Setting, Wrong> {

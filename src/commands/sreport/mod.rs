@@ -138,7 +138,7 @@ fn make(
     if resources.is_empty() {
         return Ok(Said::error("sreport: fatal: No valid TRES given"));
     }
-    let conditions = Conditions::read(words, means, chrono::Local::now());
+    let conditions = Conditions::read(words, means, crate::host::clock::local());
     let mut said = Said { err: conditions.complaints.clone(), exit: conditions.exit, ..Said::default() };
     let format = match options.get("time").map(|word| (word, TimeFormat::parse(word))) {
         None => TimeFormat::default(),

@@ -169,8 +169,13 @@ impl Engine for Local {
         Ok(())
     }
 
-    fn least_nodes(&self, needs: &Needs, _partition: &str) -> u32 {
-        needs.shown_nodes(self.inventory.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0))
+    fn least_nodes(&self, needs: &Needs, partition: &str) -> u32 {
+        // What it would get were all of them free (odd.txt: 100 tasks on nodes of 64 CPUs show two nodes).
+        let fewest = Needs { fewest: true, ..needs.clone() };
+        let free = self.inventory.all_free();
+        let placed = self.partition(partition).and_then(|p| place(&fewest, &backfill::slots(&free, p)));
+        let most_gpus = || self.inventory.nodes().iter().map(|n| crate::job::gpus_in(&n.gres)).max().unwrap_or(0);
+        placed.map_or_else(|| needs.shown_nodes(most_gpus()), |placed| placed.nodes.len() as u32)
     }
 
     fn schedule(&mut self, queue: &mut dyn Iterator<Item = Candidate>, now: i64) -> Schedule {

@@ -52,6 +52,16 @@ const NOT_YET: Duration = Duration::from_secs(5);
 /// See [`NOT_YET`].
 const SHARE: u32 = 4;
 
+/// But not later than this: who does not answer does not work.
+const LATEST: Duration = Duration::from_secs(30);
+
+/// So often the whole log of a job that is over is read before it is taken to have ended without a word: what is sent in place of
+/// a log may look like one.
+const LAST_LOOKS: u32 = 3;
+
+/// What the server did not end it is asked to end again after this.
+const END_AGAIN: Duration = Duration::from_secs(5);
+
 /// While others wait for a place, a log is followed for so long at a time.
 const SLICE: Duration = Duration::from_secs(20);
 
@@ -91,10 +101,14 @@ struct Follow {
     seen: Option<Seen>,
     attempt: Option<Attempt>,
     tries: u32,
+    /// How often the log was read to its end since the job is over.
+    last_looks: u32,
     retry_at: Option<Instant>,
     /// The state it is to end in, and when the agent has had its time.
     ending: Option<(JobState, Instant)>,
     is_cancelled: bool,
+    /// The server is to end it, and has not taken that yet.
+    is_unwanted: bool,
     /// New time limits, of components too, for when the agent runs.
     limits: Vec<Control>,
     /// How far it is with meeting its other components.
@@ -192,9 +206,11 @@ pub async fn adopted(
         seen: None,
         attempt: None,
         tries: 0,
+        last_looks: 0,
         retry_at: None,
         ending: None,
         is_cancelled: false,
+        is_unwanted: false,
         limits: Vec::new(),
         meet: job.het.map(|_| shared.meet(job.id)),
         way_in: None,
@@ -311,9 +327,9 @@ impl Follow {
             way_in.close().await;
         }
         // One that was cancelled before it had begun is ended already.
-        let is_left = self.is_over || (self.vehicle.stays() && !self.is_cancelled);
+        let is_left = self.is_over || self.is_unwanted || (self.vehicle.stays() && !self.is_cancelled);
         if is_over && is_left {
-            let at_once = self.has_lost || self.vehicle.stays();
+            let at_once = self.has_lost || self.is_unwanted || self.vehicle.stays();
             tokio::spawn(self.vehicle.clone().see_off(Arc::clone(&self.shared), at_once));
         }
     }

@@ -32,6 +32,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::sync::{
     mpsc::{self, UnboundedSender},
@@ -117,7 +118,10 @@ impl SkyPilot {
         let names = Names::open(&mark).map_err(fail(&mark))?;
         let key_file = state.join("skypilot.key");
         let key = key(&key_file).map_err(fail(&key_file))?;
-        let client = Client::new(&endpoint)?;
+        let mut client = Client::new(&endpoint)?;
+        if let Some(seconds) = config.skypilot.answer_within {
+            client = client.with_answers_within(Duration::from_secs(seconds.max(1).into()));
+        }
         let inventory = Inventory::start(config, client.clone(), &state.join("skypilot.infra")).await;
         let shared = Arc::new(Shared {
             poll: Poll::start(client.clone()),

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     config::{Config, OneOrMany, PartitionConfig},
+    host::clock,
     job::{Job, Needs, Node, NodeState, Partition, Shape},
     slurm::{gres::Gres, time::TimeLimit},
 };
@@ -15,7 +16,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// So often the server is asked for its infra and nodes.
@@ -52,7 +53,7 @@ impl Inventory {
         let mut known = Known {
             default: config.default_partition().map(|p| p.name.clone()),
             partitions: configured,
-            since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64),
+            since: clock::now(),
             ..Known::default()
         };
         if !is_configured {

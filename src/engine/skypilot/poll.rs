@@ -3,12 +3,13 @@
 
 use super::{
     client::{Client, Error, JobEvent, QueueRow, Rows},
-    vehicle::Seen,
+    vehicle::{Seen, Status},
 };
+use crate::host::clock;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
 
@@ -18,14 +19,53 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest, while nothing happens.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A question may take up this part of the time at most: answering costs the server a second or two.
+/// The longest while the server does not answer: that costs it nothing.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// A question may take up this part of the time at most: answering costs the server a second or two. But a server that is
+/// slow for other reasons is asked after the longest pause.
 const SHARE: u32 = 3;
+
+/// A job that is in none of the answers for so long, and in none of so many, is not known there any more: the server was set
+/// up anew, or has lost its database.
+const UNKNOWN: (Duration, u32) = (Duration::from_secs(60), 5);
 
 /// What is known of one job there. `None`: nothing yet.
 pub type Known = Option<Seen>;
 
 /// Those who want to know, by number and task.
-type Watched = HashMap<(u32, u32), watch::Sender<Known>>;
+type Watched = HashMap<(u32, u32), Watcher>;
+
+/// One job, who wants to know of it, and in how many answers in a row it was not, since when.
+struct Watcher {
+    tell: watch::Sender<Known>,
+    missed: Option<(Instant, u32)>,
+}
+
+impl Watcher {
+    /// It is so; whether that is new.
+    fn tell(&self, seen: Seen) -> bool {
+        self.tell.send_if_modified(|known| {
+            let is_new = known.as_ref() != Some(&seen);
+            *known = Some(seen);
+            is_new
+        })
+    }
+
+    /// It is not in an answer that came `now`; whether that makes a difference.
+    fn miss(&mut self, now: Instant) -> bool {
+        let (since, times) = self.missed.get_or_insert((now, 0));
+        *times += 1;
+        if now.saturating_duration_since(*since) < UNKNOWN.0 || *times < UNKNOWN.1 {
+            return false;
+        }
+        let last = self.tell.borrow().as_ref().map(|seen| seen.status);
+        // What was only in the server's queue will never run; of the rest nobody knows.
+        let status = if last == Some(Status::Pending) { Status::Lost } else { Status::Over };
+        let detail = Some("the SkyPilot API server knows nothing of the job any more".to_owned());
+        self.tell(Seen { status, detail, has_failed: true, has_cluster: false })
+    }
+}
 
 /// The jobs that are asked about.
 #[derive(Clone)]
@@ -47,8 +87,8 @@ impl Poll {
     /// than the first, 0.
     pub fn watch(&self, number: u32, task: u32) -> watch::Receiver<Known> {
         let mut jobs = lock(&self.jobs);
-        let sender = jobs.entry((number, task)).or_insert_with(|| watch::channel(None).0);
-        let receiver = sender.subscribe();
+        let new = || Watcher { tell: watch::channel(None).0, missed: None };
+        let receiver = jobs.entry((number, task)).or_insert_with(new).tell.subscribe();
         drop(jobs);
         self.hurry();
         receiver
@@ -75,10 +115,7 @@ impl Poll {
         *reach = match (trouble, reach.take()) {
             (None, _) => None,
             (Some(why), Some((since, _))) => Some((since, why)),
-            (Some(why), None) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
-                Some((now, why))
-            }
+            (Some(why), None) => Some((clock::now(), why)),
         };
     }
 
@@ -89,7 +126,7 @@ impl Poll {
         loop {
             let numbers: Vec<u32> = {
                 let mut jobs = lock(&self.jobs);
-                jobs.retain(|_, sender| sender.receiver_count() > 0);
+                jobs.retain(|_, watcher| watcher.tell.receiver_count() > 0);
                 let numbers: BTreeSet<u32> = jobs.keys().map(|(number, _)| *number).collect();
                 numbers.into_iter().collect()
             };
@@ -100,25 +137,27 @@ impl Poll {
             }
             let asked = Instant::now();
             let answer = match numbers[..] {
-                [number] if lone.is_quiet(&client, number).await => Ok(Vec::new()),
-                _ => client.queue(Rows::Jobs(&numbers)).await,
+                [number] if lone.is_quiet(&client, number).await => Ok(None),
+                _ => client.queue(Rows::Jobs(&numbers)).await.map(Some),
             };
-            let cost = asked.elapsed();
+            let cost = (asked.elapsed() * SHARE).min(LONGEST);
             let changed = match answer {
                 Ok(rows) => {
                     self.note_reach(None);
-                    self.publish(rows)
+                    rows.is_some_and(|rows| self.publish(&numbers, rows, Instant::now()))
                 }
                 Err(error) => {
                     tracing::warn!(%error, "SkyPilot's queue not read");
                     self.note_reach(Some(error.to_string()));
-                    false
+                    pause = (pause * 3 / 2).min(AWAY);
+                    client.pause(pause).await;
+                    continue;
                 }
             };
             pause = if changed { SHORTEST } else { (pause * 3 / 2).min(LONGEST) };
-            let pause_now = pause.max(cost * SHARE);
+            let pause_now = pause.max(cost);
             // Who is in a hurry does not wait longer than the server can bear.
-            let least = (cost * SHARE).max(SHORTEST);
+            let least = cost.max(SHORTEST);
             tokio::time::sleep(least.min(pause_now)).await;
             tokio::select! {
                 () = tokio::time::sleep(pause_now.saturating_sub(least)) => {}
@@ -127,19 +166,20 @@ impl Poll {
         }
     }
 
-    /// Hands out what was learned; whether any of it is new.
-    fn publish(&self, rows: Vec<QueueRow>) -> bool {
-        let jobs = lock(&self.jobs);
+    /// Hands out what was learned of those that were asked for; whether any of it is new.
+    fn publish(&self, asked: &[u32], rows: Vec<QueueRow>, now: Instant) -> bool {
+        let mut jobs = lock(&self.jobs);
         let mut changed = false;
+        let mut told = BTreeSet::new();
         for row in rows {
-            if let Some(sender) = jobs.get(&(row.job_id, row.task_id)) {
-                let seen = Seen::from(row);
-                changed |= sender.send_if_modified(|known| {
-                    let is_new = known.as_ref() != Some(&seen);
-                    *known = Some(seen);
-                    is_new
-                });
+            told.insert(row.job_id);
+            if let Some(watcher) = jobs.get_mut(&(row.job_id, row.task_id)) {
+                watcher.missed = None;
+                changed |= watcher.tell(row.into());
             }
+        }
+        for (_, watcher) in jobs.iter_mut().filter(|((n, _), _)| !told.contains(n) && asked.binary_search(n).is_ok()) {
+            changed |= watcher.miss(now);
         }
         changed
     }
@@ -177,4 +217,38 @@ impl Lone {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(status: &str) -> Vec<QueueRow> {
+        vec![QueueRow { job_id: 7, status: status.into(), ..QueueRow::default() }]
+    }
+
+    /// What is thought of it when it was so when it was last seen; and after how many answers.
+    fn after(last: &str) -> (Status, u32) {
+        let poll = Poll { jobs: Arc::default(), hurry: Arc::default(), reach: Arc::default() };
+        let (known, mut now) = (poll.watch(7, 0), Instant::now());
+        assert!(poll.publish(&[7], row(last), now));
+        // One that comes back was never away; what was not asked for may be missing.
+        assert!(!poll.publish(&[7], Vec::new(), now) && !poll.publish(&[7], row(last), now));
+        let mut answers = 1;
+        while !poll.publish(&[7], Vec::new(), now) {
+            assert!(!poll.publish(&[8], Vec::new(), now + UNKNOWN.0));
+            now += Duration::from_secs(6);
+            answers += 1;
+        }
+        let seen = known.borrow().clone().unwrap();
+        assert!(seen.is_over() && seen.detail.is_some());
+        (seen.status, answers)
+    }
+
+    #[test]
+    fn a_job_that_the_server_does_not_know_any_more() {
+        assert_eq!(after("PENDING"), (Status::Lost, 11));
+        assert_eq!(after("RUNNING"), (Status::Over, 11));
+        assert_eq!(after("STARTING"), (Status::Over, 11));
+    }
 }

@@ -5,12 +5,12 @@
 
 use super::{
     bring::bring,
-    client::{Client, Error, Launch},
+    client::{Client, Error, Launch, Rows},
     environment, follow,
     group::{Group, Stage, rank},
     shared::Shared,
     task::{Carrier, Facts, Task},
-    vehicle::{self, Means},
+    vehicle::{self, Means, Seen},
 };
 use crate::{
     agent::remote::{Delivery, Payload},
@@ -34,8 +34,19 @@ const IN_VARIABLE: usize = 48 << 10;
 /// submitted again.
 const LOOKS: [Duration; 4] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
 
+/// What was submitted again because it was not there may still come to be: a proxy had kept it, or the server was slow. It is
+/// looked for after these pauses, most of which are shorter than what a job takes to its start.
+const TWINS: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+];
+
 /// The longest pause between attempts to reach the server.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// What is said of a heterogeneous job where the server takes no groups.
 pub(super) const NO_GROUPS: &str = "a heterogeneous job is a job group there, which SkyPilot has from 0.11.2 on";
@@ -67,13 +78,34 @@ impl From<Error> for Trouble {
     }
 }
 
+/// What is known of a former attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Sent {
+    /// The server has heard of none.
+    Not,
+    /// It may have.
+    Perhaps,
+    /// It has: it works on this request, or has done so.
+    As(String),
+}
+
 /// Submits the group, however long it takes.
 pub async fn run(shared: Arc<Shared>, group: Arc<Group>) {
     let mut pause = Duration::from_secs(1);
-    let mut may_be_there = group.again;
+    let mut sent = if group.again { Sent::Perhaps } else { Sent::Not };
+    let mut is_doubtful = false;
     loop {
-        let (reason, why) = match attempt(&shared, &group, &mut may_be_there).await {
-            Ok(stage) => return group.set(stage),
+        is_doubtful |= sent != Sent::Not;
+        let (reason, why) = match attempt(&shared, &group, &mut sent).await {
+            Ok(stage) => {
+                group.set(stage.clone());
+                return match stage {
+                    Stage::Taken(numbers) if is_doubtful && group.means == Means::Managed => {
+                        cancel_twins(&shared.client, &group.name, &numbers).await;
+                    }
+                    _ => {}
+                };
+            }
             Err(Trouble::Final(why)) => return group.set(Stage::Failed(why)),
             Err(Trouble::Away(why)) => {
                 shared.poll.note_reach(Some(why.clone()));
@@ -86,24 +118,56 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>) {
         group.each(|job| {
             shared.tell(job.id, News::Waits { reason, detail: Some(why.clone()), configuring: false });
         });
-        if !may_be_there {
+        if sent == Sent::Not {
             // Until the next attempt a job may still be taken out.
             group.set(Stage::Gathering);
         }
-        tokio::time::sleep(pause).await;
+        shared.client.pause(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// One attempt. `may_be_there` is set while it is not known whether a former one was heard.
-async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -> Result<Stage, Trouble> {
-    let client = shared.client.clone().with_patience(Duration::ZERO);
-    if *may_be_there {
-        if let Some(numbers) = look_up(&client, group).await? {
-            shared.poll.note_reach(None);
-            return Ok(Stage::Taken(Arc::new(numbers)));
+/// Cancels what has the name of our jobs and none of their numbers.
+async fn cancel_twins(client: &Client, name: &str, ours: &[u32]) {
+    for pause in TWINS {
+        tokio::time::sleep(pause).await;
+        let rows = client.queue(Rows::Named(name)).await.unwrap_or_default();
+        let same = rows.iter().filter(|row| row.job_name == name && !ours.contains(&row.job_id));
+        let twins: Vec<u32> = same.filter(|row| !Seen::from((*row).clone()).is_over()).map(|row| row.job_id).collect();
+        if !twins.is_empty() {
+            tracing::warn!(name, ?twins, "cancelled: they were submitted twice");
+            if let Err(error) = client.cancel(&twins).await {
+                tracing::error!(name, ?twins, %error, "submitted twice, and not cancelled");
+            }
         }
-        *may_be_there = false;
+    }
+}
+
+/// One attempt, after what is known of a former one, and will be of this.
+async fn attempt(shared: &Arc<Shared>, group: &Group, sent: &mut Sent) -> Result<Stage, Trouble> {
+    let client = shared.client.clone().with_patience(Duration::ZERO);
+    let taken = |mut numbers: Vec<u32>| {
+        shared.poll.note_reach(None);
+        numbers.truncate(group.count as usize); // more were submitted twice
+        Ok(Stage::Taken(Arc::new(numbers)))
+    };
+    if let Sent::As(request) = sent {
+        match client.launched_jobs(request, group.count).await {
+            // What a server that was restarted does not know any more it may have done before.
+            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => *sent = Sent::Perhaps,
+            // Where its end is not to be heard of, its jobs may be seen.
+            Err(Error::Underway { request, why }) => match vehicle::look_up(&client, group).await {
+                Ok(numbers) if numbers.len() as u32 >= group.count => return taken(numbers),
+                _ => return Err(Error::Underway { request, why }.into()),
+            },
+            answer => return taken(answer?),
+        }
+    }
+    if *sent == Sent::Perhaps {
+        if let Some(numbers) = look_up(&client, group).await? {
+            return taken(numbers);
+        }
+        *sent = Sent::Not;
     }
     let members = group.close();
     let partition = members.first().and_then(|m| shared.partition(&m.job.partition));
@@ -119,10 +183,12 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, may_be_there: &mut bool) -
     group.files_are_done();
     let launch = Launch { task: &task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
     let answer = vehicle::submit(&client, group, &launch).await;
-    *may_be_there = matches!(answer, Err(Error::MayHaveHappened(_) | Error::Nonsense(_)));
-    let numbers = answer?;
-    shared.poll.note_reach(None);
-    Ok(Stage::Taken(Arc::new(numbers)))
+    *sent = match &answer {
+        Err(Error::Underway { request, .. }) => Sent::As(request.clone()),
+        Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => Sent::Perhaps,
+        _ => Sent::Not,
+    };
+    taken(answer?)
 }
 
 /// The numbers of a group that may have been submitted; `None`: it was not.

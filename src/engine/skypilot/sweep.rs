@@ -24,12 +24,12 @@ pub async fn run(shared: Arc<Shared>, names: Names) {
     way_in::tidy(|name| is_stray(&shared, &names, name));
     while let Err(error) = clusters(&shared, &names).await {
         tracing::warn!(%error, "not looked for nobody's allocations");
-        tokio::time::sleep(AGAIN).await;
+        shared.client.pause(AGAIN).await;
     }
     tokio::time::sleep(WINDING_DOWN).await;
     while let Err(error) = jobs(&shared, &names).await {
         tracing::warn!(%error, "not looked for nobody's jobs");
-        tokio::time::sleep(AGAIN).await;
+        shared.client.pause(AGAIN).await;
     }
 }
 

@@ -69,7 +69,7 @@ fn cpu_total(row: &Row) -> u64 {
 
 /// Who ended it.
 fn killer<'a>(job: &Job) -> Value<'a> {
-    text(job.cancelled_by.map(crate::host::user::name_of).unwrap_or_default())
+    or_blank(job.cancelled_by.map(crate::host::user::name_of))
 }
 
 fn association(row: &Row) -> Value<'static> {
@@ -109,7 +109,9 @@ fn nodes<'a>(job: &Job) -> Value<'a> {
 fn file<'a>(job: &Job, name: Option<&str>, expanded: bool) -> Value<'a> {
     match (job.request.kind, expanded) {
         (Kind::Batch, true) => text(jobs::output_path(job, None, name)),
-        (Kind::Batch, false) => written(|out| jobs::write_output(job, name, out)),
+        (Kind::Batch, false) => {
+            written(|out| jobs::write_output(job, name.or_else(|| Some(jobs::usual_output(job))), out))
+        }
         _ => text(""),
     }
 }
@@ -126,8 +128,13 @@ fn output(job: &Job) -> Option<&str> {
     job.request.output.as_deref()
 }
 
-fn error(job: &Job) -> Option<&str> {
-    job.request.error.as_deref().or(output(job))
+/// The file of `--error`: none is told where errors go to the output.
+fn error<'a>(job: &'a Job, expanded: bool) -> Value<'a> {
+    match (&job.request.error, expanded) {
+        (Some(name), expanded) => file(job, Some(name), expanded),
+        (None, true) => text(""),
+        (None, false) => Value::Blank,
+    }
 }
 
 /// A record that ended with a flag is that of an earlier run.
@@ -138,25 +145,20 @@ fn state(job: &Job) -> Value<'static> {
     }
 }
 
-/// Generic resources of the allocation, by name.
-fn used_gres<'a>(row: &Row<'_>) -> Value<'a> {
-    let gres = values::allocated(row).map(|tres| tres.gres.0).unwrap_or_default();
-    text(gres.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
-}
-
 #[rustfmt::skip]
 const FIELDS: &[Field<AccountingJobs>] = &[
     row("account", |(r, _)| or_empty(r.job.request.account.as_deref())),
     none("comment/administrator"),
     row("allocation_nodes", |(r, _)| int(jobs::allocation(r.job).map_or(0, |p| p.nodes.len()))),
     row("array/job_id", |(r, _)| int(r.job.array.as_ref().map_or(0, |array| array.job_id))),
-    row("array/limits/max/running/tasks", |(r, _)| int(r.job.array.as_ref().and_then(|a| a.throttle).unwrap_or(0))),
+    // What Slurm says here of `--array=1-9%2`, too.
+    zero("array/limits/max/running/tasks"),
     row("array/task_id", |(r, _)| number_or_unset(r.element.or(r.job.array.as_ref().and_then(|a| a.task_id)))),
     row("array/task", |(r, _)| written(|out| r.write_waiting(out))),
     row("association", |(r, _)| association(r)),
     none("block"),
     row("cluster", |(r, _)| text(r.context.jobs.cluster)),
-    row("constraints", |(r, _)| or_empty(r.job.request.constraint.as_deref())),
+    row("constraints", |(r, _)| or_blank(r.job.request.constraint.as_deref())),
     row("container", |(r, _)| or_empty(r.job.request.container_image.as_deref())),
     row("derived_exit_code", |(r, _)| exit(r.job.derived_exit)),
     row("comment/job", |(r, _)| or_empty(r.job.request.comment.as_deref())),
@@ -173,13 +175,13 @@ const FIELDS: &[Field<AccountingJobs>] = &[
     row("job_id", |(r, _)| int(r.job.id)),
     row("name", |(r, _)| text(&r.job.request.name)),
     row("licenses", |(r, _)| or_empty(r.job.request.licenses.as_deref())),
-    none("mcs/label"),
+    row("mcs/label", |_| Value::Blank),
     row("nodes", |(r, _)| nodes(r.job)),
     row("partition", |(r, _)| text(&r.job.partition)),
     row("hold", |(r, _)| Value::Bool(r.job.priority == 0)),
     row("priority", |(r, _)| number(r.job.priority)),
     row("qos", |(r, _)| text(r.job.request.qos.as_deref().unwrap_or("normal"))),
-    row("qosreq", |(r, _)| or_empty(r.job.request.qos.as_deref())),
+    row("qosreq", |(r, _)| or_empty(r.job.request.asked_qos())),
     row("required/CPUs", |(r, _)| int(r.job.min_cpus)),
     row("required/memory_per_cpu", |(r, _)| memory(r, true)),
     row("required/memory_per_node", |(r, _)| memory(r, false)),
@@ -188,12 +190,12 @@ const FIELDS: &[Field<AccountingJobs>] = &[
     zero("reservation/id"),
     row("reservation/name", |(r, _)| or_empty(r.job.request.reservation.as_deref())),
     row("time/planned", |(r, _)| number(values::planned(r.job, r.context.clock().now()).unwrap_or(0))),
-    none("script"),
+    row("script", |_| Value::Blank),
     row("stdin_expanded", |(r, _)| input(r.job, true)),
     row("stdout_expanded", |(r, _)| file(r.job, output(r.job), true)),
-    row("stderr_expanded", |(r, _)| file(r.job, error(r.job), true)),
+    row("stderr_expanded", |(r, _)| error(r.job, true)),
     row("stdout", |(r, _)| file(r.job, output(r.job), false)),
-    row("stderr", |(r, _)| file(r.job, error(r.job), false)),
+    row("stderr", |(r, _)| error(r.job, false)),
     row("stdin", |(r, _)| input(r.job, false)),
     row("time/start", |(r, _)| int(jobs::allocation(r.job).and(r.job.start_time).unwrap_or(0))),
     row("state/current", |(r, _)| state(r.job)),
@@ -210,11 +212,11 @@ const FIELDS: &[Field<AccountingJobs>] = &[
     row("time/total/microseconds", |(r, _)| micros(cpu_total(r))),
     row("tres/allocated", |(r, _)| values::allocated(r).map_or(NONE, |t| tres(&t))),
     row("tres/requested", |(r, _)| tres(&values::requested(r))),
-    row("used_gres", |(r, _)| used_gres(r)),
+    none("used_gres"),
     row("user", |(r, _)| text(&r.job.request.user.name)),
     row("time/user/seconds", |(r, _)| seconds(values::cpu_used(r).0)),
     row("time/user/microseconds", |(r, _)| micros(values::cpu_used(r).0)),
-    row("wckey/wckey", |(r, _)| or_empty(r.job.request.wckey.as_deref())),
+    row("wckey/wckey", |(r, _)| or_blank(r.job.request.wckey.as_deref())),
     row("wckey/flags", |_| NONE),
     row("working_directory", |(r, _)| text(&r.job.request.work_dir)),
 ];

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     host::user,
-    job::Step,
+    job::{Step, StepId},
     report::{job_values as jobs, sacct_fields::Row, sacct_values as values},
     slurm::hostlist,
 };
@@ -74,6 +74,15 @@ fn cpu<'a>(step: &Step, of: u64) -> Value<'a> {
     }
 }
 
+fn is_srun(step: &Step) -> bool {
+    matches!(step.id, StepId::Number(_) | StepId::Component(..))
+}
+
+/// What nobody has asked for, and 0 where it could not be asked for.
+fn frequency<'a>(step: &Step) -> Value<'a> {
+    if is_srun(step) { UNSET } else { number(0) }
+}
+
 #[rustfmt::skip]
 const FIELDS: &[Field<Steps>] = &[
     row("time/elapsed", |r| int(values::elapsed(&r.row))),
@@ -83,10 +92,10 @@ const FIELDS: &[Field<Steps>] = &[
     row("nodes/range", |r| text(hostlist::compress_sorted(&r.step.nodes))),
     row("tasks/count", |r| int(r.step.tasks)),
     row("pid", |_| text("")),
-    row("CPU/requested_frequency/min", |_| number(0)),
-    row("CPU/requested_frequency/max", |_| number(0)),
-    row("CPU/governor", |_| text("0")),
-    row("kill_request_user", |r| text(r.step.cancelled_by.map(user::name_of).unwrap_or_default())),
+    row("CPU/requested_frequency/min", |r| frequency(r.step)),
+    row("CPU/requested_frequency/max", |r| frequency(r.step)),
+    row("CPU/governor", |r| text(if is_srun(r.step) { "Unknown" } else { "0" })),
+    row("kill_request_user", |r| or_blank(r.step.cancelled_by.map(user::name_of))),
     row("time/start", |r| number(r.step.start)),
     row("state", |r| words([r.step.state.name()])),
     row("statistics/CPU/actual_frequency", |_| int(0)),

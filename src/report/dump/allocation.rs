@@ -14,19 +14,19 @@ pub(super) fn gres_detail<'a>(job: &Job) -> Value<'a> {
     words(used.map(|node| node.gres.iter().map(values::gres_share).collect::<Vec<_>>().join(",")))
 }
 
-/// The nodes, and on each the CPUs and the memory; nothing for a job that waits.
+/// The nodes, and on each the CPUs and the memory; none for a job that waits.
 pub(super) fn resources<'a>(job: &'a Job) -> Value<'a> {
-    let Some(placement) = values::allocation(job) else { return Value::Map(Vec::new()) };
+    let Some(placement) = values::allocation(job) else { return Value::Null };
     let whole = matches!(job.request.exclusive, Exclusive::Node | Exclusive::User | Exclusive::Other);
     let nodes = vec![
         ("count", int(placement.nodes.len())),
-        ("select_type", words(["AVAILABLE"])),
+        ("select_type", words(["ONE_ROW"])),
         ("list", text(hostlist::compress_sorted(placement.names()))),
         ("whole", Value::Bool(whole)),
         ("allocation", Value::List(placement.nodes.iter().enumerate().map(node).collect())),
     ];
     Value::Map(vec![
-        ("select_type", words(["CPU", "MEMORY"])),
+        ("select_type", words(["CPU"])),
         ("nodes", Value::Map(nodes)),
         ("cpus", int(placement.cpus())),
         ("threads_per_core", number_or_unset(job.request.threads_per_core)),

@@ -1,14 +1,12 @@
 //! A whole answer.
 
 use super::{
-    json::Layout,
+    json::Json,
+    layout::{Bracket, Layout},
     meta::Meta,
-    tree::{Record, Records, Tree},
-    value::{NONE, Shown, Value, text, time},
-};
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
+    tree::{Records, Tree},
+    value::{NONE, Value, text, time},
+    yaml::Yaml,
 };
 use std::io::{self, Write};
 
@@ -17,7 +15,7 @@ use std::io::{self, Write};
 pub enum Format {
     /// `--json`
     Json,
-    /// `--yaml`: the same, without the tags that Slurm puts before every value.
+    /// `--yaml`
     Yaml,
 }
 
@@ -52,56 +50,49 @@ impl<K: Records> Document<'_, '_, K> {
     /// Those of writing.
     pub fn write<W: Write>(&self, format: Format, to: &mut W) -> io::Result<()> {
         match format {
-            Format::Json => {
-                self.serialize(&mut serde_json::Serializer::with_formatter(&mut *to, Layout::default()))?;
-                to.write_all(b"\n")
-            }
-            Format::Yaml => serde_yaml::to_writer(to, self).map_err(io::Error::other),
+            Format::Json => self.lay_out(&mut Json::new(to)),
+            Format::Yaml => self.lay_out(&mut Yaml::new(to)?),
         }
     }
 
-    /// Slurm says so of jobs.
-    fn warnings(&self) -> Value<'static> {
-        match (self.name, self.rows) {
-            ("jobs", []) if !self.times.is_empty() => {
-                Value::List(vec![Value::Map(vec![("description", text("Zero jobs to dump")), ("source", text(""))])])
-            }
-            _ => NONE,
-        }
-    }
-}
-
-impl<K: Records> Serialize for Document<'_, '_, K> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let complex = self.complex;
-        let mut map = to.serialize_map(Some(4 + self.times.len()))?;
-        match self.rows {
-            [row] if K::SINGLE => map.serialize_entry(self.name, &Tree::<K>::new().record(row, complex))?,
-            rows => map.serialize_entry(self.name, &Rows::<K> { rows, complex })?,
-        }
+    /// Writes it in a layout.
+    pub(super) fn lay_out(&self, to: &mut dyn Layout) -> io::Result<()> {
+        to.open(Bracket::Map)?;
+        to.key(self.name)?;
+        self.records(to)?;
+        let mut entry = |name: &str, value: &Value| {
+            to.key(name)?;
+            value.write(to, self.complex)
+        };
         for (name, seconds) in self.times {
-            map.serialize_entry(name, &Shown { value: &time(Some(*seconds)), complex })?;
+            entry(name, &time(Some(*seconds)))?;
         }
-        map.serialize_entry("meta", &Shown { value: &self.meta.value(), complex })?;
-        map.serialize_entry("errors", &Shown { value: &NONE, complex })?;
-        map.serialize_entry("warnings", &Shown { value: &self.warnings(), complex })?;
-        map.end()
+        entry("meta", &self.meta.value())?;
+        entry("errors", &NONE)?;
+        entry("warnings", &self.warnings())?;
+        to.close()?;
+        to.end()
     }
-}
 
-struct Rows<'d, 'a, K: Records> {
-    rows: &'d [K::Row<'a>],
-    complex: bool,
-}
-
-impl<K: Records> Serialize for Rows<'_, '_, K> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+    fn records(&self, to: &mut dyn Layout) -> io::Result<()> {
         let tree = Tree::<K>::new();
-        let mut seq = to.serialize_seq(Some(self.rows.len()))?;
-        for row in self.rows {
-            let record: Record<K> = tree.record(row, self.complex);
-            seq.serialize_element(&record)?;
+        match self.rows {
+            [row] if K::SINGLE => tree.write(row, to, self.complex),
+            [] => to.empty(Bracket::List),
+            rows => {
+                to.open(Bracket::List)?;
+                rows.iter().try_for_each(|row| to.item().and_then(|()| tree.write(row, to, self.complex)))?;
+                to.close()
+            }
         }
-        seq.end()
+    }
+
+    /// That there are none is said where all were looked at: what is not there has no time of its last change.
+    fn warnings(&self) -> Value<'static> {
+        let looked = self.rows.is_empty() && self.times.iter().any(|(_, seconds)| *seconds != 0);
+        match K::NONE.filter(|_| looked) {
+            Some(words) => Value::List(vec![Value::Map(vec![("description", text(words)), ("source", text(""))])]),
+            None => NONE,
+        }
     }
 }

@@ -20,6 +20,7 @@ pub struct QueueJobs;
 impl Records for QueueJobs {
     type Row<'a> = JobRow<'a>;
     const FIELDS: &'static [Field<Self>] = FIELDS;
+    const NONE: Option<&'static str> = Some("Zero jobs to dump");
 }
 
 const fn row(path: &'static str, value: for<'r, 'a> fn(&'r JobRow<'a>) -> Value<'r>) -> Field<QueueJobs> {
@@ -92,12 +93,14 @@ fn flags<'a>(row: &JobRow<'_>) -> Value<'a> {
             (request.use_min_nodes, "PREFER_MINIMUM_NODE_COUNT"),
             (request.ntasks.is_some(), "EXACT_TASK_COUNT_REQUESTED"),
             (request.cpus_per_task.is_some(), "EXACT_CPU_COUNT_REQUESTED"),
+            (job.state == JobState::Running, "JOB_WAS_RUNNING"),
             (request.memory.is_some() && request.memory != default.map(Memory::PerCpu), "EXACT_MEMORY_REQUESTED"),
-            (request.account.is_none(), "USING_DEFAULT_ACCOUNT"),
+            (request.default_account, "USING_DEFAULT_ACCOUNT"),
             (request.partitions.is_empty(), "USING_DEFAULT_PARTITION"),
-            (request.qos.is_none(), "USING_DEFAULT_QOS"),
+            (request.default_qos, "USING_DEFAULT_QOS"),
             (request.wckey.is_none(), "USING_DEFAULT_WCKEY"),
             (waits, "DEPENDENT"),
+            (request.partitions.len() < 2, "PARTITION_ASSIGNED"),
         ]
         .into_iter()
         .filter_map(|(set, word)| set.then_some(word)),
@@ -198,12 +201,6 @@ fn mail(text: Option<&str>) -> Value<'static> {
     words(text.unwrap_or_default().split(',').flat_map(of))
 }
 
-fn priority_by_partition<'a>(job: &Job) -> Value<'a> {
-    let several = (job.state == JobState::Pending).then_some(&job.request.partitions).filter(|names| names.len() > 1);
-    let of = |name: &String| Value::Map(vec![("partition", text(name.clone())), ("priority", int(job.priority))]);
-    Value::List(several.into_iter().flatten().map(of).collect())
-}
-
 #[rustfmt::skip]
 const FIELDS: &[Field<QueueJobs>] = &[
     row("account", |r| or_empty(r.job.request.account.as_deref())),
@@ -299,13 +296,14 @@ const FIELDS: &[Field<QueueJobs>] = &[
     row("memory_per_node", |r| memory(r, false)),
     row("minimum_cpus_per_node", |r| number(values::min_cpus_per_node(&r.job.request))),
     row("minimum_tmp_disk_per_node", |r| number(r.job.request.tmp.unwrap_or(0))),
-    row("power/flags", |_| NONE),
+    row("power/flags", |_| Value::Gone),
     zero("preempt_time"),
     zero("preemptable_time"),
     zero("pre_sus_time"),
     row("hold", |r| Value::Bool(r.job.priority == 0)),
     row("priority", |r| number(r.job.priority)),
-    row("priority_by_partition", |r| priority_by_partition(r.job)),
+    // Only factors of priority differ by partition.
+    row("priority_by_partition", |_| NONE),
     row("profile", |r| profile(r.job.request.profile.as_deref())),
     row("qos", |r| text(r.job.request.qos.as_deref().unwrap_or("normal"))),
     row("reboot", |_| Value::Bool(false)),

@@ -1,15 +1,17 @@
 //! What stands around the records: who answers, whom, and by what.
 
 use super::value::*;
-use crate::slurm::{data_parser, options};
+use crate::slurm::options;
 
 /// The part `meta` of an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
     /// `ClusterName`
     pub cluster: String,
-    /// The command line, as Slurm repeats it.
+    /// The command line, as the command read it.
     pub command: Vec<String>,
+    /// The shape, as it was asked for: `data_parser/v0.0.42+complex`.
+    pub data_parser: String,
     /// Who asks: user and group.
     pub client: Client,
 }
@@ -30,13 +32,15 @@ impl Meta {
         let mut parts = release.split('.');
         let mut part = || text(parts.next().unwrap_or_default());
         let (major, minor, micro) = (part(), part(), part());
+        // Slurm 24.11 leaves out the last word, whatever it is.
+        let command = &self.command[..self.command.len().saturating_sub(1)];
         Value::Map(vec![
             (
                 "plugin",
                 Value::Map(vec![
                     ("type", text("")),
                     ("name", text("")),
-                    ("data_parser", text(data_parser::VERSION)),
+                    ("data_parser", text(&self.data_parser)),
                     ("accounting_storage", text("skyslurm/sqlite")),
                 ]),
             ),
@@ -48,7 +52,7 @@ impl Meta {
                     ("group", text(&self.client.group)),
                 ]),
             ),
-            ("command", words(&self.command)),
+            ("command", words(command)),
             (
                 "slurm",
                 Value::Map(vec![

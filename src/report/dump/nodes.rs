@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     host::user,
-    job::{Cluster, Node},
+    job::{Cluster, Node, Reservation},
     report::{
         node_groups::Context,
         node_state::{self, Shown},
@@ -30,6 +30,7 @@ pub struct NodeRecord<'a> {
 impl Records for NodeRecords {
     type Row<'a> = NodeRecord<'a>;
     const FIELDS: &'static [Field<Self>] = FIELDS;
+    const NONE: Option<&'static str> = Some("No nodes to dump");
 }
 
 const fn row(path: &'static str, value: for<'r, 'a> fn(&'r NodeRecord<'a>) -> Value<'r>) -> Field<NodeRecords> {
@@ -60,6 +61,12 @@ pub(super) fn states(node: &Node) -> Value<'static> {
     words(base.iter().chain(node_state::flags(node.kept)).copied())
 }
 
+/// The reservation that it is set aside for now.
+pub(super) fn reservation<'a>(node: &Node, cluster: &'a Cluster) -> Option<&'a str> {
+    let of = |r: &&Reservation| r.is_active(cluster.now) && r.nodes.contains(&node.name);
+    cluster.reservations.iter().find(of).map(|r| r.name.as_str())
+}
+
 /// Since when it is out of service: nobody notes another time than that.
 fn reason_time(node: &Node) -> i64 {
     node.reason.as_ref().map_or(0, |_| node.since)
@@ -83,7 +90,7 @@ const FIELDS: &[Field<NodeRecords>] = &[
     zero("energy/average_watts"),
     zero("energy/base_consumed_energy"),
     zero("energy/consumed_energy"),
-    row("energy/current_watts", |_| UNSET),
+    row("energy/current_watts", |_| number(0)),
     zero("energy/previous_consumed_energy"),
     zero("energy/last_collected"),
     row("external_sensors", |_| Value::Map(Vec::new())),
@@ -119,7 +126,7 @@ const FIELDS: &[Field<NodeRecords>] = &[
         None => text(""),
     }),
     row("resume_after", |_| number(0)),
-    none("reservation"),
+    row("reservation", |r| or_empty(reservation(r.node, r.cluster))),
     row("alloc_memory", |r| int(r.node.memory_used)),
     row("alloc_cpus", |r| int(r.node.cpus_used)),
     row("alloc_idle_cpus", |r| int(r.node.cpus.saturating_sub(r.node.cpus_used))),

@@ -25,6 +25,7 @@ pub struct PartitionRecord<'a> {
 impl Records for PartitionRecords {
     type Row<'a> = PartitionRecord<'a>;
     const FIELDS: &'static [Field<Self>] = FIELDS;
+    const NONE: Option<&'static str> = Some("No partitions to dump");
 }
 
 type Write = for<'r, 'a> fn(&'r PartitionRecord<'a>) -> Value<'r>;

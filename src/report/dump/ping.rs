@@ -1,4 +1,5 @@
-//! Whether the controller answers: `scontrol ping --json` (`CONTROLLER_PING` of Slurm's parsers).
+//! Whether the controller answers: `scontrol ping --json` (`CONTROLLER_PING` of Slurm's parsers), and `sacctmgr ping --json`
+//! (`SLURMDBD_PING`).
 
 use super::{
     tree::{Field, Records},
@@ -22,6 +23,19 @@ pub struct Pings;
 impl Records for Pings {
     type Row<'a> = Ping;
     const FIELDS: &'static [Field<Self>] = FIELDS;
+}
+
+/// The database, which sacctmgr asks.
+pub struct DatabasePings;
+
+impl Records for DatabasePings {
+    type Row<'a> = Ping;
+    const FIELDS: &'static [Field<Self>] = &[
+        Field { path: "hostname", value: |p| text(&p.host) },
+        Field { path: "responding", value: |p| Value::Bool(p.up) },
+        Field { path: "latency", value: |p| int(p.latency) },
+        Field { path: "primary", value: |_| Value::Bool(true) },
+    ];
 }
 
 const fn row(path: &'static str, value: for<'r> fn(&'r Ping) -> Value<'r>) -> Field<Pings> {

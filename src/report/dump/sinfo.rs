@@ -20,11 +20,25 @@ use crate::{
 pub struct SinfoRows;
 
 impl Records for SinfoRows {
-    type Row<'a> = (NodeRow<'a>, &'a Cluster);
+    type Row<'a> = SinfoRow<'a>;
     const FIELDS: &'static [Field<Self>] = FIELDS;
 }
 
-type Row<'a> = (NodeRow<'a>, &'a Cluster);
+/// One of them.
+pub struct SinfoRow<'a> {
+    /// Its nodes.
+    pub group: NodeRow<'a>,
+    /// Whose nodes they are.
+    pub cluster: &'a Cluster,
+    /// Whether they are told: who asks for a cluster (`-M`) is.
+    pub named: bool,
+    /// Whether a column shows the names of hosts: they are told only then.
+    pub hosts: bool,
+    /// The same of their addresses.
+    pub addresses: bool,
+}
+
+type Row<'a> = SinfoRow<'a>;
 
 const fn row(path: &'static str, value: for<'r, 'a> fn(&'r Row<'a>) -> Value<'r>) -> Field<SinfoRows> {
     Field { path, value }
@@ -43,39 +57,39 @@ macro_rules! fixed {
 }
 
 fn least<'a>(row: &Row<'_>, of: impl Fn(&Node) -> u64) -> Value<'a> {
-    int(row.0.smallest(of))
+    int(row.group.smallest(of))
 }
 
 fn most<'a>(row: &Row<'_>, of: impl Fn(&Node) -> u64) -> Value<'a> {
-    int(row.0.largest(of))
+    int(row.group.largest(of))
 }
 
 fn of_first<'a>(row: &Row<'_>, of: impl Fn(&Node) -> String) -> Value<'a> {
-    text(row.0.nodes.first().map(|node| of(node)).unwrap_or_default())
+    text(row.group.nodes.first().map(|node| of(node)).unwrap_or_default())
 }
 
 fn names<'r>(row: &'r Row<'_>, of: impl Fn(&'r Node) -> &'r str) -> Value<'r> {
-    words(row.0.nodes.iter().map(|node| of(node)))
+    words(row.group.nodes.iter().map(|node| of(node)))
 }
 
 fn partition<'r>(row: &'r Row<'_>) -> Value<'r> {
     // The values do not outlive the record they are read of, so it is put into the value whole.
-    let record = PartitionRecord { partition: row.0.partition, cluster: row.1 };
+    let record = PartitionRecord { partition: row.group.partition, cluster: row.cluster };
     value_of::<PartitionRecords>(&record).into_owned()
 }
 
 #[rustfmt::skip]
 const FIELDS: &[Field<SinfoRows>] = &[
     fixed!("port", 0),
-    row("node/state", |r| r.0.nodes.first().map_or(NONE, |node| nodes::states(node))),
-    row("nodes/allocated", |r| int(node_counts(&r.0)[0])),
-    row("nodes/idle", |r| int(node_counts(&r.0)[1])),
-    row("nodes/other", |r| int(node_counts(&r.0)[2])),
-    row("nodes/total", |r| int(r.0.nodes.len())),
-    row("cpus/allocated", |r| int(cpu_counts(&r.0)[0])),
-    row("cpus/idle", |r| int(cpu_counts(&r.0)[1])),
-    row("cpus/other", |r| int(cpu_counts(&r.0)[2])),
-    row("cpus/total", |r| int(cpu_counts(&r.0)[3])),
+    row("node/state", |r| r.group.nodes.first().map_or_else(|| words(["UNKNOWN"]), |node| nodes::states(node))),
+    row("nodes/allocated", |r| int(node_counts(&r.group)[0])),
+    row("nodes/idle", |r| int(node_counts(&r.group)[1])),
+    row("nodes/other", |r| int(node_counts(&r.group)[2])),
+    row("nodes/total", |r| int(r.group.nodes.len())),
+    row("cpus/allocated", |r| int(cpu_counts(&r.group)[0])),
+    row("cpus/idle", |r| int(cpu_counts(&r.group)[1])),
+    row("cpus/other", |r| int(cpu_counts(&r.group)[2])),
+    row("cpus/total", |r| int(cpu_counts(&r.group)[3])),
     row("cpus/minimum", |r| least(r, |n| n.cpus.into())),
     row("cpus/maximum", |r| most(r, |n| n.cpus.into())),
     fixed!("sockets/minimum", 1),
@@ -94,23 +108,27 @@ const FIELDS: &[Field<SinfoRows>] = &[
     fixed!("cpus/load/maximum", 0),
     row("memory/free/minimum", |_| UNSET),
     row("memory/free/maximum", |_| UNSET),
-    row("cpus/per_node/max", |_| INFINITE),
+    row("cpus/per_node/max", |r| if r.group.nodes.is_empty() { number(0) } else { INFINITE }),
     row("memory/allocated", |r| most(r, |n| n.memory_used)),
-    row("features/total", |r| text(r.0.features().join(","))),
-    row("features/active", |r| text(r.0.features().join(","))),
+    row("features/total", |r| text(r.group.features().join(","))),
+    row("features/active", |r| text(r.group.features().join(","))),
     row("gres/total", |r| of_first(r, values::gres)),
-    row("gres/used", |r| of_first(r, |node| values::gres_used(node, r.0.context))),
-    row("cluster", |r| text(&r.1.name)),
+    row("gres/used", |r| of_first(r, |node| values::gres_used(node, r.group.context))),
+    row("cluster", |r| text(if r.named { &r.cluster.name } else { "" })),
     none("comment"),
     none("extra"),
-    row("reason/description", |r| or_empty(r.0.reason())),
-    row("reason/time", |r| int(r.0.reason().and(r.0.nodes.first()).map_or(0, |node| node.since))),
-    none("reservation"),
-    row("reason/user", |r| text(r.0.reason().map(|_| user::name_of(user::uid())).unwrap_or_default())),
+    row("reason/description", |r| or_empty(r.group.reason())),
+    row("reason/time", |r| int(r.group.reason().and(r.group.nodes.first()).map_or(0, |node| node.since))),
+    row("reservation", |r| or_empty(r.group.nodes.first().and_then(|node| nodes::reservation(node, r.cluster)))),
+    row("reason/user", |r| match r.group.nodes.is_empty() {
+        // That of the user number 0, as of nobody else is known.
+        true => text("root"),
+        false => or_blank(r.group.reason().map(|_| user::name_of(user::uid()))),
+    }),
     none("resource_spec/cpus"),
     fixed!("resource_spec/memory", 0),
-    row("nodes/hostnames", |r| names(r, |n| &n.host)),
-    row("nodes/addresses", |r| names(r, |n| &n.address)),
+    row("nodes/hostnames", |r| if r.hosts { names(r, |n| &n.host) } else { NONE }),
+    row("nodes/addresses", |r| if r.addresses { names(r, |n| &n.address) } else { NONE }),
     row("nodes/nodes", |r| names(r, |n| &n.name)),
     row("partition", partition),
 ];

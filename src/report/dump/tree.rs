@@ -1,7 +1,10 @@
 //! Tables of fields, and records written by them.
 
-use super::value::{Shown, Value};
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use super::{
+    layout::{Bracket, Layout},
+    value::Value,
+};
+use std::io;
 
 /// What a table is about.
 pub trait Records: 'static {
@@ -11,6 +14,8 @@ pub trait Records: 'static {
     const FIELDS: &'static [Field<Self>];
     /// Whether there is always one, which then stands for the list of them.
     const SINGLE: bool = false;
+    /// The warning that there are none, where Slurm gives one.
+    const NONE: Option<&'static str> = None;
 }
 
 /// A field.
@@ -51,32 +56,22 @@ impl<K: Records + ?Sized> Tree<K> {
         self.0.push(Node::Branch(name, below));
     }
 
-    /// A record, for a serializer.
-    pub fn record<'t, 'r, 'a>(&'t self, row: &'r K::Row<'a>, complex: bool) -> Record<'t, 'r, 'a, K> {
-        Record { tree: self, row, complex }
-    }
-}
-
-/// A record, or a part of it.
-pub(super) struct Record<'t, 'r, 'a, K: Records + ?Sized> {
-    tree: &'t Tree<K>,
-    row: &'r K::Row<'a>,
-    complex: bool,
-}
-
-impl<K: Records + ?Sized> Serialize for Record<'_, '_, '_, K> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.tree.0.len()))?;
-        for node in &self.tree.0 {
+    /// Writes a record.
+    pub fn write(&self, row: &K::Row<'_>, to: &mut dyn Layout, complex: bool) -> io::Result<()> {
+        to.open(Bracket::Map)?;
+        for node in &self.0 {
             match node {
                 Node::Leaf(name, field) => {
-                    let value = &(field.value)(self.row);
-                    map.serialize_entry(name, &Shown { value, complex: self.complex })?;
+                    to.key(name)?;
+                    (field.value)(row).write(to, complex)?;
                 }
-                Node::Branch(name, below) => map.serialize_entry(name, &below.record(self.row, self.complex))?,
+                Node::Branch(name, below) => {
+                    to.key(name)?;
+                    below.write(row, to, complex)?;
+                }
             }
         }
-        map.end()
+        to.close()
     }
 }
 

@@ -1,16 +1,21 @@
 //! The values of a record.
 
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
-use std::borrow::Cow;
+use super::layout::{Bracket, Layout, Scalar};
+use std::{borrow::Cow, io};
 
 /// A value, as the parsers of Slurm know it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// A text; what is not said is an empty one.
+    /// A text; what is not said is an empty one, and `null` with `+complex`.
     Text(Cow<'a, str>),
+    /// A text that is empty in every shape.
+    Blank,
+    /// Nothing, where there could be a map.
+    Null,
+    /// A list that Slurm has no longer: empty, and `null` with `+complex`.
+    Gone,
+    /// A number that is not told: 0, and `null` with `+complex`.
+    Untold,
     /// Yes or no.
     Bool(bool),
     /// A number that is always there.
@@ -33,8 +38,11 @@ pub enum Number {
         /// `0.0`, not `0`.
         fraction: bool,
     },
-    /// No limit.
-    Infinite,
+    /// No limit; whether it would have a fraction.
+    Infinite {
+        /// `0.0`, not `0`.
+        fraction: bool,
+    },
     /// That many.
     Int(i64),
     /// That much.
@@ -46,6 +54,10 @@ impl Value<'_> {
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Blank => Value::Blank,
+            Value::Null => Value::Null,
+            Value::Gone => Value::Gone,
+            Value::Untold => Value::Untold,
             Value::Bool(value) => Value::Bool(value),
             Value::Int(value) => Value::Int(value),
             Value::Float(value) => Value::Float(value),
@@ -64,6 +76,11 @@ pub fn text<'a>(value: impl Into<Cow<'a, str>>) -> Value<'a> {
 /// Text that may not have been said.
 pub fn or_empty(value: Option<&str>) -> Value<'_> {
     text(value.unwrap_or_default())
+}
+
+/// Text that may not have been said, and is empty in every shape then.
+pub fn or_blank<'a>(value: Option<impl Into<Cow<'a, str>>>) -> Value<'a> {
+    value.map_or(Value::Blank, text)
 }
 
 /// What something appends.
@@ -110,62 +127,64 @@ pub fn words<'a, T: Into<Cow<'a, str>>>(list: impl IntoIterator<Item = T>) -> Va
 pub const UNSET: Value<'static> = Value::Number(Number::Unset { fraction: false });
 
 /// What has no limit.
-pub const INFINITE: Value<'static> = Value::Number(Number::Infinite);
+pub const INFINITE: Value<'static> = Value::Number(Number::Infinite { fraction: false });
+
+/// The same of what could have a fraction.
+pub const INFINITE_FRACTION: Value<'static> = Value::Number(Number::Infinite { fraction: true });
 
 /// No entries.
 pub const NONE: Value<'static> = Value::List(Vec::new());
 
-/// A value for a serializer, with what was said of numbers.
-pub(super) struct Shown<'a> {
-    pub value: &'a Value<'a>,
-    pub complex: bool,
-}
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let complex = self.complex;
-        match self.value {
-            Value::Text(text) => to.serialize_str(text),
-            Value::Bool(value) => to.serialize_bool(*value),
-            Value::Int(value) => to.serialize_i64(*value),
-            Value::Float(value) => to.serialize_f64(*value),
-            Value::Number(number) if complex => number.alone(to),
-            Value::Number(number) => number.whole(to),
+impl Value<'_> {
+    /// Writes it; `complex` is how numbers that need not be set, and texts, are shown.
+    pub(super) fn write(&self, to: &mut dyn Layout, complex: bool) -> io::Result<()> {
+        match self {
+            Value::Text(text) if text.is_empty() && complex => to.scalar(Scalar::Null),
+            Value::Text(text) => to.scalar(Scalar::Text(text)),
+            Value::Blank => to.scalar(Scalar::Text("")),
+            Value::Null => to.scalar(Scalar::Null),
+            Value::Gone | Value::Untold if complex => to.scalar(Scalar::Null),
+            Value::Gone => to.empty(Bracket::List),
+            Value::Untold => to.scalar(Scalar::Int(0)),
+            Value::Bool(value) => to.scalar(Scalar::Bool(*value)),
+            Value::Int(value) => to.scalar(Scalar::Int(*value)),
+            Value::Float(value) => to.scalar(Scalar::Float(*value)),
+            Value::Number(number) => number.write(to, complex),
+            Value::List(list) if list.is_empty() => to.empty(Bracket::List),
             Value::List(list) => {
-                let mut seq = to.serialize_seq(Some(list.len()))?;
-                list.iter().try_for_each(|value| seq.serialize_element(&Shown { value, complex }))?;
-                seq.end()
+                to.open(Bracket::List)?;
+                list.iter().try_for_each(|value| to.item().and_then(|()| value.write(to, complex)))?;
+                to.close()
             }
+            Value::Map(fields) if fields.is_empty() => to.empty(Bracket::Map),
             Value::Map(fields) => {
-                let mut map = to.serialize_map(Some(fields.len()))?;
-                fields.iter().try_for_each(|(name, value)| map.serialize_entry(name, &Shown { value, complex }))?;
-                map.end()
+                to.open(Bracket::Map)?;
+                fields.iter().try_for_each(|(name, value)| to.key(name).and_then(|()| value.write(to, complex)))?;
+                to.close()
             }
         }
     }
 }
 
 impl Number {
-    /// `+complex`
-    fn alone<S: Serializer>(self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Unset { .. } => to.serialize_unit(),
-            Self::Infinite => to.serialize_str("Infinity"),
-            Self::Int(value) => to.serialize_i64(value),
-            Self::Float(value) => to.serialize_f64(value),
+    fn write(self, to: &mut dyn Layout, complex: bool) -> io::Result<()> {
+        let zero = |fraction| if fraction { Scalar::Float(0.0) } else { Scalar::Int(0) };
+        let (alone, number) = match self {
+            Self::Unset { fraction } => (Scalar::Null, zero(fraction)),
+            Self::Infinite { fraction } => (Scalar::Text("Infinity"), zero(fraction)),
+            Self::Int(value) => (Scalar::Int(value), Scalar::Int(value)),
+            Self::Float(value) => (Scalar::Float(value), Scalar::Float(value)),
+        };
+        if complex {
+            return to.scalar(alone);
         }
-    }
-
-    fn whole<S: Serializer>(self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(3))?;
-        map.serialize_entry("set", &matches!(self, Self::Int(_) | Self::Float(_)))?;
-        map.serialize_entry("infinite", &(self == Self::Infinite))?;
-        match self {
-            Self::Int(value) => map.serialize_entry("number", &value)?,
-            Self::Float(value) => map.serialize_entry("number", &value)?,
-            Self::Unset { fraction: true } => map.serialize_entry("number", &0.0)?,
-            Self::Unset { fraction: false } | Self::Infinite => map.serialize_entry("number", &0)?,
-        }
-        map.end()
+        to.open(Bracket::Map)?;
+        to.key("set")?;
+        to.scalar(Scalar::Bool(matches!(self, Self::Int(_) | Self::Float(_))))?;
+        to.key("infinite")?;
+        to.scalar(Scalar::Bool(matches!(self, Self::Infinite { .. })))?;
+        to.key("number")?;
+        to.scalar(number)?;
+        to.close()
     }
 }

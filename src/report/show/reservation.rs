@@ -24,12 +24,14 @@ fn or_null(list: &[String]) -> String {
     if list.is_empty() { "(null)".into() } else { list.join(",") }
 }
 
+/// Its flags; Slurm raises one for nodes that were named.
+pub fn flags(reservation: &Reservation) -> Vec<String> {
+    let named = reservation.partition.is_none().then(|| "SPEC_NODES".to_owned());
+    reservation.flags.iter().cloned().chain(named).collect()
+}
+
 /// Appends the record of one.
 pub fn reservation(reservation: &Reservation, clock: &Clock, style: Style, out: &mut String) {
-    let mut flags = reservation.flags.clone();
-    if reservation.partition.is_none() {
-        flags.push("SPEC_NODES".into());
-    }
     let mut record = Record::new(style, out);
     record.put("ReservationName", &reservation.name).put("StartTime", time(clock, reservation.start));
     record.put("EndTime", time(clock, reservation.end));
@@ -37,7 +39,7 @@ pub fn reservation(reservation: &Reservation, clock: &Clock, style: Style, out: 
     record.put("Nodes", hostlist::compress(&reservation.nodes)).put("NodeCnt", reservation.nodes.len().to_string());
     record.put("CoreCnt", reservation.cpus.to_string()).fixed("Features=(null)");
     record.put("PartitionName", reservation.partition.as_deref().unwrap_or("(null)"));
-    record.put("Flags", flags.join(",")).line();
+    record.put("Flags", flags(reservation).join(",")).line();
     record.put("TRES", format!("cpu={}", reservation.cpus)).line();
     record.put("Users", or_null(&reservation.users)).fixed("Groups=(null)");
     record.put("Accounts", or_null(&reservation.accounts)).fixed("Licenses=(null)");

@@ -1,7 +1,11 @@
 //! The options that are set, and by whom.
 
 use super::{Class, Command, Place, Row, place, table};
-use crate::slurm::time::TimeLimit;
+use crate::slurm::{
+    count::{NodeCount, parse_count},
+    hostlist,
+    time::TimeLimit,
+};
 
 /// Who set an option. A later one overrides an earlier one (sbatch(1), INPUT ENVIRONMENT VARIABLES).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +114,7 @@ impl Options {
     /// Complete lines for stderr about options that are taken in a place, but do not do all they say there.
     pub fn warnings(&self, place: Place) -> Vec<String> {
         let mut lines = self.notes.clone();
+        lines.extend(self.fewer_nodes());
         for setting in self.iter() {
             // srun's input variables are what the job's own environment carries: nobody asked.
             if setting.source == Source::Environment && self.command == Command::Srun {
@@ -127,6 +132,35 @@ impl Options {
             }
         }
         lines
+    }
+
+    /// The warnings of all components of a job, each once.
+    pub fn warnings_of<'a>(components: impl Iterator<Item = &'a Options>, place: Place) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for line in components.flat_map(|options| options.warnings(place)) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    /// What sbatch and salloc say when there are more nodes than tasks (odd.txt).
+    fn fewer_nodes(&self) -> Option<String> {
+        // Of the two only sbatch is quiet when told to be.
+        match self.command {
+            Command::Sbatch if !self.is_set("quiet") => {}
+            Command::Salloc => {}
+            _ => return None,
+        }
+        let tasks = parse_count(self.get("ntasks")?).ok()?;
+        let least = self.get("nodes").and_then(|text| text.parse::<NodeCount>().ok()).map_or(0, |nodes| nodes.min);
+        let listed = self.get("nodelist").and_then(|text| hostlist::expand(text).ok()).map_or(0, |names| names.len());
+        let nodes = least.max(listed as u32);
+        let name = self.command.name();
+        (tasks < nodes).then(|| {
+            format!("{name}: Warning: can't run {tasks} processes on {nodes} nodes, setting nnodes to {tasks}")
+        })
     }
 
     /// The warnings of what belongs to the allocation that srun makes.

@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 20] = [
+const CAPTURES: [&str; 21] = [
     "env",
     "sbatch",
     "directives",
@@ -33,6 +33,7 @@ const CAPTURES: [&str; 20] = [
     "components",
     "reports",
     "reservations",
+    "nodes",
     "odd",
 ];
 

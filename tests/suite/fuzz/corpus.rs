@@ -132,8 +132,11 @@ pub fn calls() -> Vec<Vec<u8>> {
         Call::Wait(3),
         Call::Status,
     ];
-    let replies =
-        [Reply::Submitted(3), Reply::Jobs(JobList::new([&job])), Reply::Done(vec![Ok(()), Err(Errno::JobPending)])];
+    let replies = [
+        Reply::Submitted(3),
+        Reply::Jobs(Box::new(JobList::new([&job]))),
+        Reply::Done(vec![Ok(()), Err(Errno::JobPending)]),
+    ];
     let mut all: Vec<Vec<u8>> = calls.iter().map(body).collect();
     all.extend(replies.iter().map(body));
     all.extend(calls.iter().map(|call| ipc::frame(call).unwrap()));

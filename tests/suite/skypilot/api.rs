@@ -64,7 +64,13 @@ pub fn answer(shared: &Arc<Shared>, request: &Request, fault: Option<Fault>, to:
     let id = shared.request_id();
     let version = shared.lock().settings.api_version;
     let lost = fault == Some(Fault::AnswerLost);
+    let late = match fault {
+        Some(Fault::Late(time)) => time,
+        _ => std::time::Duration::ZERO,
+    };
     let reply = |to: &mut TcpStream, status: u16, body: Value| {
+        let (since, generation) = (std::time::Instant::now(), shared.lock().generation);
+        shared.wait(|s| (s.stopping || s.generation != generation || since.elapsed() >= late).then_some(()));
         if lost {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -299,6 +305,7 @@ fn queue(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Value, Refusal> 
     let all_users = body["all_users"].as_bool() == Some(true);
     let wanted = |job: &&Job| {
         job.own_cluster.is_none()
+            && !state.forgotten.contains(&job.id)
             && has(&body["job_ids"], json!(job.number))
             && has(&body["statuses"], json!(job.status))
             && body["name_match"].as_str().is_none_or(|m| job.name.contains(m))

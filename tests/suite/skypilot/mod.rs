@@ -6,6 +6,7 @@
 
 mod api;
 mod clusters;
+mod garbage;
 mod http;
 mod jobs;
 mod log;
@@ -19,8 +20,10 @@ mod allocations;
 mod depends;
 mod e2e;
 mod faults;
+mod gone_wrong;
 mod het;
 mod lab;
 mod options;
 mod own;
+mod restarts;
 mod way_in;

@@ -2,6 +2,7 @@
 
 use super::{
     api, clusters,
+    garbage::{self, Garbage, Then},
     http::{self, Answer, Request},
     jobs::{Job, Order},
     nodes, way,
@@ -57,6 +58,8 @@ pub struct Settings {
     pub misses_short_jobs: bool,
     /// A home for each node, as on Kubernetes, or one for all, as on Slurm.
     pub home_per_node: bool,
+    /// Of so many answers one is right, and the others are garbage of all kinds; 0: all are right.
+    pub garbage: usize,
 }
 
 impl Default for Settings {
@@ -81,6 +84,7 @@ impl Default for Settings {
             log_of_cancelled: false,
             misses_short_jobs: false,
             home_per_node: false,
+            garbage: 0,
         }
     }
 }
@@ -96,6 +100,8 @@ pub enum Fault {
     AnswerLost,
     /// Nothing happens for so long; then the request is done.
     Silence(Duration),
+    /// All is done, and the answer comes so much later.
+    Late(Duration),
     /// 401, nothing done.
     Unauthorized,
     /// This status and text, which may be nonsense; nothing done.
@@ -144,7 +150,27 @@ pub struct State {
     pub stopping: bool,
     pub connections: Vec<(u64, TcpStream)>,
     pub most_connections: usize,
+    /// What garbage was answered, by path.
+    pub garbage: BTreeMap<(String, Garbage), usize>,
+    /// Jobs that no answer has any more.
+    pub forgotten: std::collections::BTreeSet<u32>,
     ids: u64,
+}
+
+impl State {
+    /// The garbage that is to be answered to a request for `path`, if any: each path has all kinds in turn.
+    fn next_garbage(&mut self, path: &str) -> Option<Garbage> {
+        let one_in = self.settings.garbage;
+        let so_far = self.recorded.iter().filter(|r| r.path == path).count();
+        if one_in == 0 || so_far % one_in == 0 {
+            return None;
+        }
+        // Paths do not begin with the same.
+        let turn = self.garbage.iter().filter(|((p, _), _)| p == path).map(|(_, n)| n).sum::<usize>() + path.len();
+        let kind = garbage::ALL[turn % garbage::ALL.len()];
+        *self.garbage.entry((path.to_owned(), kind)).or_default() += 1;
+        Some(kind)
+    }
 }
 
 /// What all threads of the server share.
@@ -215,6 +241,8 @@ impl Server {
             stopping: false,
             connections: Vec::new(),
             most_connections: 0,
+            garbage: BTreeMap::new(),
+            forgotten: std::collections::BTreeSet::new(),
             ids: 0,
         };
         let shared = Shared { root: root.path().to_owned(), state: Mutex::new(state), changed: Condvar::new() };
@@ -321,6 +349,11 @@ impl Server {
         clusters::kill(&self.shared, name);
     }
 
+    /// Forgets all managed jobs, whose processes go on: its database is lost.
+    pub fn forget_jobs(&self) {
+        self.shared.with(|s| s.forgotten = s.jobs.keys().copied().collect());
+    }
+
     /// Forgets all requests, and ends those it works on, as a restart does.
     pub fn forget_requests(&self) {
         self.shared.with(|s| s.requests.clear());
@@ -329,6 +362,11 @@ impl Server {
     /// What a task of a job group is found by here.
     pub fn part(&self, job: u32, part: u32) -> u32 {
         api::part_of(&self.shared.lock(), job, part)
+    }
+
+    /// How often which garbage was answered, by path.
+    pub fn garbage(&self) -> BTreeMap<(String, Garbage), usize> {
+        self.shared.lock().garbage.clone()
     }
 
     /// A job's status.
@@ -445,7 +483,7 @@ fn serve(shared: &Arc<Shared>, mut connection: TcpStream) {
     let Ok(copy) = connection.try_clone() else { return };
     let mut reader = BufReader::new(copy);
     while let Ok(Some(request)) = Request::read(&mut reader) {
-        let (fault, version) = shared.with(|s| {
+        let (fault, garbage, version) = shared.with(|s| {
             s.recorded.push(Recorded {
                 method: request.method.clone(),
                 path: request.path.clone(),
@@ -459,8 +497,16 @@ fn serve(shared: &Arc<Shared>, mut connection: TcpStream) {
                 s.faults.retain(|(_, _, left)| *left > 0);
                 fault
             });
-            (fault, s.settings.api_version)
+            (fault, s.next_garbage(&request.path), s.settings.api_version)
         });
+        if let Some(garbage) = garbage {
+            let then = garbage.send(&request.path, &mut connection);
+            let generation = shared.lock().generation;
+            if then.is_ok_and(|then| then == Then::Hold) {
+                shared.wait(|s| (s.stopping || s.generation != generation).then_some(()));
+            }
+            break;
+        }
         let refuse = |status, detail: &str| Answer {
             status,
             id: shared.request_id(),

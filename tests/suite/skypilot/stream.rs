@@ -219,6 +219,9 @@ impl<'a> Tail<'a> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.last = Instant::now();
         let cut = self.shared.with(|s| {
             let every = s.settings.cut_log_every?;

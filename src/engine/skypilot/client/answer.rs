@@ -56,6 +56,8 @@ pub(super) fn failure(status: u16, text: &str, location: Option<&str>) -> Failed
         503 if json.get("detail").is_some() => Failed::NotSent(or("it is overloaded")),
         503 => Failed::Lost(or("it is overloaded")),
         507 => Failed::Finally(refused(format!("the SkyPilot API server's disk is full: {}", or("no space left")))),
+        // Not what the server itself says: its words are JSON.
+        400 if json.is_null() => Failed::Lost(or("a proxy does not take the request")),
         400 | 422 => Failed::Finally(refused(or("the SkyPilot API server does not take the request"))),
         _ => Failed::Finally(Error::Nonsense(format!("status {status}: {}", or("no text")))),
     }
@@ -200,6 +202,7 @@ mod tests {
     fn words_of_proxies() {
         let html = "<html><head><title>503 Service Unavailable</title></head></html>";
         assert_eq!(failure(503, html, None), Failed::Lost("503 Service Unavailable".into()));
+        assert_eq!(failure(400, html, None), Failed::Lost("503 Service Unavailable".into()));
         assert_eq!(failure(500, "Internal Server Error", None), Failed::Lost("Internal Server Error".into()));
         assert_eq!(failure(502, "", None), Failed::Lost("a proxy answered with status 502".into()));
         let failed = failure(302, "", Some("https://u:SECRET@login.example/oauth2/start?state=SECRET"));

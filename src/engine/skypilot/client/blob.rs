@@ -4,8 +4,7 @@
 use super::{
     Client, Error,
     answer::Failed,
-    http::{Again, Ask, Body, WHENEVER},
-    request::parsed,
+    http::{Again, Ask, Body, NOT_IN_TIME, WAITS, Within},
     rows::or_default,
     upload_v1,
 };
@@ -159,10 +158,14 @@ pub(super) async fn upload_in(
             let answer = send(client, to, index, total, &part);
             tokio::pin!(answer);
             let progress = loop {
+                // With the last chunk the server unpacks all of them before it answers.
+                let has_gone = *gone.borrow() >= part.length;
+                let limit = if has_gone { client.within * WAITS } else { client.within };
                 tokio::select! {
                     answer = &mut answer => break answer?,
                     // What is sent anew was counted before.
                     Ok(()) = news.changed() => if round == 0 { sent(from + *news.borrow_and_update()) },
+                    () = tokio::time::sleep(limit) => return Err(client.unreachable(NOT_IN_TIME.into())),
                 }
             };
             if progress.status == "completed" {
@@ -195,7 +198,7 @@ async fn send(
         ("total_chunks", &total),
     ];
     let again = Again::Harmless;
-    let ask = Ask { method: Method::POST, path, query: &query, body: Body::Chunk(part), limit: WHENEVER, again };
+    let ask = Ask { method: Method::POST, path, query: &query, body: Body::Chunk(part), within: Within::Open, again };
     let text = client.text(&ask).await.map_err(|failed| client.finally(path, failed))?;
-    parsed(path, &text)
+    client.parsed(path, text).await
 }

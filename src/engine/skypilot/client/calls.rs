@@ -64,7 +64,16 @@ pub(super) async fn launch(client: &Client, launch: &Launch<'_>) -> Result<Vec<u
         body["num_jobs"] = launch.count.into();
     }
     let answer = with_files(client, "/jobs/launch", launch.task, launch.blob, body).await?;
-    let wanted = launch.count.max(1) as usize;
+    numbers(&answer, launch.count)
+}
+
+/// `GET /api/get` of a launch that was to be waited for later.
+pub(super) async fn launched_jobs(client: &Client, request: &str, count: u32) -> Result<Vec<u32>, Error> {
+    numbers(&client.outcome(request).await?, count)
+}
+
+fn numbers(answer: &Value, count: u32) -> Result<Vec<u32>, Error> {
+    let wanted = count.max(1) as usize;
     ids(answer.get("job_id"))
         .filter(|ids| ids.len() == wanted)
         .ok_or_else(|| Error::Nonsense(format!("/jobs/launch does not tell the ids of {wanted} jobs")))
@@ -97,14 +106,6 @@ fn ids(value: Option<&Value>) -> Option<Vec<u32>> {
     ids.sort_unstable();
     ids.dedup();
     Some(ids)
-}
-
-/// `POST /jobs/cancel`. Cancelling twice is cancelling.
-pub(super) async fn cancel(client: &Client, jobs: &[u32]) -> Result<(), Error> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    client.call::<Value>("/jobs/cancel", json!({"job_ids": jobs}), Again::Harmless).await.map(drop)
 }
 
 /// `POST /jobs/queue/v2`

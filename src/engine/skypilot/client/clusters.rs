@@ -3,7 +3,7 @@
 use super::{
     Client, ClusterRow, Error, LaunchRow,
     answer::Failed,
-    http::{Again, Ask, Body, PLAIN, is_enough},
+    http::{Again, Ask, Body, Within, is_enough},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub(super) async fn launch(client: &Client, cluster: &str, task: &str, blob: Opt
         "task": task, "cluster_name": cluster, "file_mounts_blob_id": blob, "retry_until_up": true,
     }));
     let (path, again) = ("/launch", Again::Twice);
-    let ask = Ask { method: Method::POST, path, query: &[], body: Body::Json(&body), limit: PLAIN, again };
+    let ask = Ask { method: Method::POST, path, query: &[], body: Body::Json(&body), within: Within::All, again };
     let answer = client.send(&ask).await.map_err(|failed| client.finally(path, failed))?;
     answer.id.map(drop).ok_or_else(|| Error::Nonsense(format!("{path} gave no request id")))
 }

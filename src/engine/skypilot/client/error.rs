@@ -15,6 +15,14 @@ pub enum Error {
     /// The answer was lost: what was asked for may have happened or not.
     #[error("the answer of the SkyPilot API server was lost: {0}")]
     MayHaveHappened(String),
+    /// The server has taken it on as a request of its own, whose end could not be asked for now.
+    #[error("the SkyPilot API server has not said yet what became of it: {why}")]
+    Underway {
+        /// The request's id.
+        request: String,
+        /// Why it could not be asked for.
+        why: String,
+    },
     /// It does not take our credentials, or wants some.
     #[error("the SkyPilot API server refuses the login: {0}")]
     Login(String),

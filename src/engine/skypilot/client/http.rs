@@ -4,11 +4,12 @@ use super::{
     API_VERSION, Client, Error,
     answer::{Failed, check_version, failure},
     cookies::CookieFile,
-    text::page_title,
+    reach::{Pauses, Reach},
+    read::{failure_text, text_of},
 };
 use reqwest::{
     Method, Response, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
 use std::{
     error::Error as _,
@@ -26,13 +27,27 @@ const VERSION_HEADER: HeaderName = HeaderName::from_static("x-skypilot-api-versi
 const RELEASE_HEADER: HeaderName = HeaderName::from_static("x-skypilot-version");
 const ID_HEADER: HeaderName = HeaderName::from_static("x-skypilot-request-id");
 
-/// How long a plain answer may take; the server gives them within milliseconds.
-pub(super) const PLAIN: Option<Duration> = Some(Duration::from_secs(120));
-/// An answer that comes when something has happened.
-pub(super) const WHENEVER: Option<Duration> = None;
-
 /// A wait that is longer was cut for its length: no other attempt takes so long to fail.
 const LONG: Duration = Duration::from_secs(20);
+
+/// So often in a row the end of a request is waited for as long as an answer may take. Then whoever waits sees to other things.
+pub(super) const WAITS: u32 = 5;
+
+/// What has to come within the time that an answer may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Within {
+    /// All of it; the server gives it within milliseconds.
+    All,
+    /// All of it, which comes when something has happened: asking again costs nothing.
+    Wait,
+    /// That it begins. Its pieces come when something has happened.
+    Head,
+    /// It is for the caller to see how what is sent goes on.
+    Open,
+}
+
+/// What is said of an answer that did not come.
+pub(super) const NOT_IN_TIME: &str = "no answer in time";
 
 /// What all clones of a client share.
 pub(super) struct Wire {
@@ -44,6 +59,7 @@ pub(super) struct Wire {
     client: OnceLock<Result<reqwest::Client, String>>,
     /// The server's API version by its last answer; 0: not known.
     version: AtomicU32,
+    pub(super) reach: Reach,
 }
 
 /// Whether sending a request again, after its answer was lost, could do something twice.
@@ -61,7 +77,7 @@ pub(super) struct Ask<'a> {
     pub path: &'a str,
     pub query: &'a [(&'a str, &'a str)],
     pub body: Body<'a>,
-    pub limit: Option<Duration>,
+    pub within: Within,
     pub again: Again,
 }
 
@@ -103,7 +119,14 @@ impl Wire {
             headers.insert(AUTHORIZATION, value);
         }
         let cookies = endpoint.cookies.as_ref().map(|path| Arc::new(CookieFile::new(path, &base)));
-        Ok(Self { base, headers, cookies, client: OnceLock::new(), version: AtomicU32::new(0) })
+        Ok(Self {
+            base,
+            headers,
+            cookies,
+            client: OnceLock::new(),
+            version: AtomicU32::new(0),
+            reach: Reach::default(),
+        })
     }
 
     fn client(&self) -> Result<&reqwest::Client, String> {
@@ -164,7 +187,7 @@ pub(super) fn why(error: &reqwest::Error) -> String {
     }
     match (error.is_timeout(), std::ptr::addr_eq(cause, error)) {
         (true, _) if error.is_connect() => "no connection within 10 seconds".into(),
-        (true, _) => "no answer in time".into(),
+        (true, _) => NOT_IN_TIME.into(),
         // Its own words name the whole address.
         (false, true) => "the connection failed".into(),
         (false, false) => cause.to_string(),
@@ -218,11 +241,27 @@ impl Client {
 
     /// Sends, once.
     async fn attempt(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
+        let answer = match ask.within {
+            Within::Head => match tokio::time::timeout(self.within, self.once(ask)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Failed::Lost(NOT_IN_TIME.into())),
+            },
+            _ => self.once(ask).await,
+        };
+        match &answer {
+            Ok(_) => self.wire.reach.is_back(),
+            Err(Failed::NotSent(_) | Failed::Lost(_)) => self.wire.reach.is_away(),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    async fn once(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
         let url = format!("{}{}", self.endpoint.url, ask.path);
         let client = self.wire.client().map_err(|why| self.unreachable(why))?;
         let mut request = client.request(ask.method.clone(), url).query(ask.query);
-        if let Some(limit) = ask.limit {
-            request = request.timeout(limit);
+        if matches!(ask.within, Within::All | Within::Wait) {
+            request = request.timeout(self.within);
         }
         request = match ask.body {
             Body::None => request,
@@ -250,7 +289,7 @@ impl Client {
             return Ok(response);
         }
         let location = header(&response, &LOCATION);
-        let text = response.text().await.map_err(|error| Failed::Lost(why(&error)))?;
+        let text = failure_text(response).await?;
         match failure(got, &text, location.as_deref()) {
             Failed::Missing(what) if version.is_none() => {
                 Err(Error::Nonsense(format!("there is no SkyPilot API server at {} ({what})", self.endpoint.url))
@@ -285,7 +324,7 @@ impl Client {
 
     /// The same, with the answer's text.
     pub(super) async fn text(&self, ask: &Ask<'_>) -> Result<String, Failed> {
-        let mut pauses = Pauses::new(self.patience);
+        let (mut pauses, mut waits) = (Pauses::new(self.patience), 0);
         loop {
             let begun = Instant::now();
             let failed = match self.attempt(ask).await {
@@ -295,20 +334,20 @@ impl Client {
                 },
                 Err(failed) => failed,
             };
-            // A proxy cuts a wait that is long. That costs no patience, if the server itself is there.
-            let waited = ask.method == Method::GET && ask.limit.is_none() && begun.elapsed() > LONG;
-            if waited && matches!(failed, Failed::Lost(_)) && self.is_there().await {
-                pauses = Pauses::new(self.patience);
+            // A wait that is long is cut, by a proxy or by us. That costs no patience, if the server itself is there.
+            let waited = ask.within == Within::Wait && begun.elapsed() >= LONG.min(self.within);
+            if waited && waits < WAITS && matches!(failed, Failed::Lost(_)) && self.is_there().await {
+                (pauses, waits) = (Pauses::new(self.patience), waits + 1);
+                continue;
             }
             self.rest(&mut pauses, failed, ask.again).await?;
         }
     }
 
     async fn is_there(&self) -> bool {
-        let limit = Some(Duration::from_secs(10));
-        let again = Again::Harmless;
-        let ask = Ask { method: Method::GET, path: "/api/health", query: &[], body: Body::None, limit, again };
-        self.attempt(&ask).await.is_ok()
+        let (within, again) = (Within::All, Again::Harmless);
+        let ask = Ask { method: Method::GET, path: "/api/health", query: &[], body: Body::None, within, again };
+        tokio::time::timeout(Duration::from_secs(10), self.attempt(&ask)).await.is_ok_and(|answer| answer.is_ok())
     }
 
     /// Waits before the next attempt, if there may be one.
@@ -318,7 +357,7 @@ impl Client {
             Failed::NotSent(why) | Failed::Lost(why) => why,
             failed => return Err(failed),
         };
-        match pauses.rest().await {
+        match pauses.rest(&self.wire.reach).await {
             true => Ok(()),
             false => Err(self.unreachable(why).into()),
         }
@@ -332,40 +371,5 @@ pub(super) fn is_enough(version: u32, needed: u32, what: &str) -> Result<(), Err
         false => Err(Error::Version(format!(
             "the SkyPilot API server speaks API version {version}; {what} needs {needed}: upgrade the server"
         ))),
-    }
-}
-
-/// The text of an answer; a page is none.
-pub(super) async fn text_of(response: Response) -> Result<String, Failed> {
-    let page = response.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
-    let text = response.text().await.map_err(|error| Failed::Lost(why(&error)))?;
-    match page_title(&text).filter(|_| page) {
-        Some(title) => Err(Error::Login(format!(
-            "it shows a page (\"{title}\"). Log in with `sky api login`, or correct the endpoint"
-        ))
-        .into()),
-        None => Ok(text),
-    }
-}
-
-/// Growing pauses, until patience ends.
-pub(super) struct Pauses {
-    patience: Duration,
-    since: Option<Instant>,
-    next: Duration,
-}
-
-impl Pauses {
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { patience, since: None, next: Duration::from_millis(200) }
-    }
-
-    /// Waits; false when patience has ended.
-    pub(super) async fn rest(&mut self) -> bool {
-        let waited = self.since.get_or_insert_with(Instant::now).elapsed();
-        let Some(left) = self.patience.checked_sub(waited).filter(|left| !left.is_zero()) else { return false };
-        tokio::time::sleep(self.next.min(left)).await;
-        self.next = self.next.mul_f64(1.6).min(Duration::from_secs(25));
-        true
     }
 }

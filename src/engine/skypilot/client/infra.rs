@@ -2,7 +2,7 @@
 
 use super::{
     Client, Error, InfraNode,
-    http::{Again, Ask, Body, PLAIN},
+    http::{Again, Ask, Body, Within},
     request::understood,
     rows::or_default,
 };
@@ -42,7 +42,7 @@ impl Kind {
 /// `GET /enabled_clouds`
 pub(super) async fn enabled(client: &Client) -> Result<Vec<String>, Error> {
     let (path, query, again) = ("/enabled_clouds", [("expand", "True")], Again::Harmless);
-    let ask = Ask { method: Method::GET, path, query: &query, body: Body::None, limit: PLAIN, again };
+    let ask = Ask { method: Method::GET, path, query: &query, body: Body::None, within: Within::All, again };
     let (_, value) = client.request(&ask).await?;
     let mut infras: Vec<String> = understood(path, value)?;
     for infra in &mut infras {

@@ -25,6 +25,7 @@ mod access;
 mod answer;
 mod blob;
 mod calls;
+mod cancel;
 mod clusters;
 mod cookies;
 mod endpoint;
@@ -34,6 +35,8 @@ mod identity;
 mod infra;
 mod log;
 mod optimize;
+mod reach;
+mod read;
 mod request;
 mod rows;
 mod settings;
@@ -64,11 +67,17 @@ pub struct Client {
     endpoint: Arc<Endpoint>,
     wire: Arc<http::Wire>,
     sent: Arc<upload_v1::Sent>,
+    cancelling: Arc<cancel::Cancelling>,
     patience: Duration,
+    /// How long an answer may take.
+    within: Duration,
 }
 
 /// How long a server that is away is waited for.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long an answer may take where nothing is configured. The server keeps a log awake every 30 seconds.
+const WITHIN: Duration = Duration::from_secs(120);
 
 /// Which rows of the queue.
 #[derive(Clone, Debug)]
@@ -112,7 +121,9 @@ impl Client {
             endpoint: Arc::new(endpoint.clone()),
             wire: Arc::new(http::Wire::new(endpoint)?),
             sent: Arc::default(),
+            cancelling: Arc::default(),
             patience: PATIENCE,
+            within: WITHIN,
         })
     }
 
@@ -126,6 +137,17 @@ impl Client {
         Self { patience: limit, ..self }
     }
 
+    /// Takes an answer for lost after `limit` (default: 2 minutes). What the server has to do first counts only where
+    /// nothing tells that it is still there.
+    pub fn with_answers_within(self, limit: Duration) -> Self {
+        Self { within: limit, ..self }
+    }
+
+    /// Waits so long; less, if the server was away and is back.
+    pub async fn pause(&self, length: Duration) {
+        self.wire.reach.pause(length).await;
+    }
+
     /// Who the server is. Needs no credentials.
     pub async fn health(&self) -> Result<Health, Error> {
         calls::health(self).await
@@ -134,14 +156,24 @@ impl Client {
     /// Submits managed jobs; their numbers, ascending.
     ///
     /// # Errors
-    /// [`Error::MayHaveHappened`] when the answer was lost: look the name up before trying again.
+    /// [`Error::MayHaveHappened`] when the answer was lost: look the name up before trying again. [`Error::Underway`] when the
+    /// server works on it: ask for what [became](Client::launched_jobs) of it.
     pub async fn launch(&self, launch: &Launch<'_>) -> Result<Vec<u32>, Error> {
         calls::launch(self, launch).await
     }
 
-    /// Has managed jobs cancelled. Unknown ones are passed over.
+    /// What became of a launch of `count` jobs that was [`Error::Underway`].
+    ///
+    /// # Errors
+    /// The same as of the launch.
+    pub async fn launched_jobs(&self, request: &str, count: u32) -> Result<Vec<u32>, Error> {
+        calls::launched_jobs(self, request, count).await
+    }
+
+    /// Has managed jobs cancelled, together with others whose turn it is. Unknown ones are passed over; a server that is away is
+    /// not waited for.
     pub async fn cancel(&self, jobs: &[u32]) -> Result<(), Error> {
-        calls::cancel(self, jobs).await
+        cancel::cancel(self, jobs).await
     }
 
     /// Rows of the queue, one for each job.

@@ -4,7 +4,7 @@
 use super::{
     Choice, Client, Error,
     answer::Failed,
-    http::{Again, Ask, Body, PLAIN},
+    http::{Again, Ask, Body, Within},
     text::plain,
 };
 use reqwest::Method;
@@ -16,11 +16,11 @@ pub(super) async fn optimize(client: &Client, task: &str) -> Result<Vec<Choice>,
     // `request_options` has no default there.
     let body = client.body(json!({"dag": task, "request_options": null}));
     let again = Again::Harmless;
-    let ask = Ask { method: Method::POST, path, query: &[], body: Body::Json(&body), limit: PLAIN, again };
+    let ask = Ask { method: Method::POST, path, query: &[], body: Body::Json(&body), within: Within::All, again };
     let (id, _) = client.request(&ask).await?;
     let query = [("request_id", id.as_str()), ("format", "plain"), ("follow", "False")];
     let path = "/api/stream";
-    let ask = Ask { method: Method::GET, path, query: &query, body: Body::None, limit: PLAIN, again };
+    let ask = Ask { method: Method::GET, path, query: &query, body: Body::None, within: Within::All, again };
     let log = client.text(&ask).await.map_err(|failed| match failed {
         Failed::Missing(why) => Error::Nonsense(format!("{path}: {why}")),
         failed => client.finally(path, failed),

@@ -182,8 +182,6 @@ fn lost_answers() {
         vec![health(), posted(), threw("RequestInterruptedError")],
         vec![health(), posted(), says(404, &json!({"detail": "Request 'id-1' not found"}))],
         vec![health(), posted(), says(200, &json!({"status": "CANCELLED"}))],
-        vec![health(), posted(), says(401, &json!("Unauthorized"))],
-        vec![health(), posted(), says(200, &json!({"status": "SUCCEEDED", "return_value": "{"}))],
     ] {
         let (server, asked) = {
             let asked = replies.len();
@@ -192,6 +190,28 @@ fn lost_answers() {
         let error = run(server.client().launch(&LAUNCH)).unwrap_err();
         assert!(matches!(error, Error::MayHaveHappened(_)), "{error:?}");
         assert_eq!(server.lines().len(), asked);
+    }
+    // What the server works on is asked for by its id, whatever else is said in place of an answer.
+    for answer in [
+        says(401, &json!("Unauthorized")),
+        says(200, &json!({"status": "SUCCEEDED", "return_value": "{"})),
+        Reply::Says(200, "Content-Type: text/html\r\n", b"<title>Welcome</title>".to_vec()),
+    ] {
+        let again = vec![
+            says(200, &json!([])),
+            gave(&json!({"job_id": [1, 2, 3]})),
+            threw("ValueError"),
+            says(404, &json!({"detail": "Request 'id-1' not found"})),
+        ];
+        let server = Server::new([vec![health(), posted(), answer], again].into_iter().flatten().collect());
+        let client = server.client();
+        let error = run(client.launch(&LAUNCH)).unwrap_err();
+        let Error::Underway { request, .. } = error else { panic!("{error:?}") };
+        let became = || run(client.launched_jobs(&request, 3));
+        assert!(matches!(became(), Err(Error::Underway { .. })));
+        assert_eq!(became(), Ok(vec![1, 2, 3]));
+        assert!(matches!(became(), Err(Error::Refused { .. })));
+        assert!(matches!(became(), Err(Error::MayHaveHappened(_))));
     }
     let server = Server::new(vec![health(), posted(), threw("RequestInterruptedError")]);
     let error = run(server.client().exec("c", "t", None)).unwrap_err();
@@ -315,10 +335,36 @@ fn cancelling() {
 }
 
 #[test]
+fn what_is_to_be_cancelled_goes_together() {
+    let server =
+        Server::new(vec![posted(), gave(&Value::Null), posted(), threw("ValueError"), posted(), gave(&Value::Null)]);
+    run(async {
+        let client = server.client();
+        let (a, b, c) = tokio::join!(client.cancel(&[1]), client.cancel(&[2]), client.cancel(&[3, 4]));
+        assert!(a.is_ok() && matches!((b, c), (Err(Error::Refused { .. }), Err(Error::Refused { .. }))));
+        assert_eq!(client.cancel(&[2]).await, Ok(()), "what became of it was told once");
+    });
+    let asked: Vec<Value> = server
+        .seen
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|s| s.line.starts_with("POST"))
+        .map(|s| s.json()["job_ids"].clone())
+        .collect();
+    assert_eq!(asked, [json!([1]), json!([2, 3, 4]), json!([2])]);
+}
+
+#[test]
 fn a_log_in_pieces() {
-    let whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\n wo\r\n0\r\n\r\n".to_vec();
-    let cut = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n9\r\n wo".to_vec();
-    let server = Server::new(vec![Reply::Raw(whole), Reply::Raw(cut), says(500, &json!({"detail": "boom"}))]);
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-SkyPilot-Request-ID: id-1\r\n\r\n";
+    let log = |chunks: &str| Reply::Raw(format!("{head}{chunks}").into_bytes());
+    let server = Server::new(vec![
+        log("5\r\nhello\r\n3\r\n wo\r\n0\r\n\r\n"),
+        log("5\r\nhello\r\n9\r\n wo"),
+        says(500, &json!({"detail": "boom"})),
+        Reply::Says(200, "Content-Type: text/html\r\n", b"<title>Welcome</title>".to_vec()),
+    ]);
     let client = server.client();
     let read = |of: LogOf| {
         run(async {
@@ -339,6 +385,7 @@ fn a_log_in_pieces() {
     let body = server.last().json();
     assert_eq!((&body["cluster_name"], &body["job_id"], &body["tail"]), (&json!("c"), &json!(1), &json!(0)));
     assert!(matches!(read(LogOf::Job(3, None)), Err(Error::Refused { .. })));
+    assert!(matches!(read(LogOf::Job(3, None)), Err(Error::Nonsense(_))), "a proxy's page is no log");
 }
 
 #[test]

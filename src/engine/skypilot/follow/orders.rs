@@ -1,6 +1,6 @@
 //! What the controller wants of a followed job: brought to its agent where there is one, else done by the server.
 
-use super::{AGAIN, Follow, NOT_YET_RUNNING, PATIENCE, ended_by, gone};
+use super::{END_AGAIN, Follow, NOT_YET_RUNNING, PATIENCE, ended_by, gone};
 use crate::{
     agent::{
         remote::door_key,
@@ -106,7 +106,11 @@ impl Follow {
 
     /// Has the server cancel the job; whether it took that.
     pub(super) async fn cancel(&mut self) -> bool {
-        match self.vehicle.end(&self.shared.client).await {
+        // What else there is to be done for the job does not wait for a server that is away.
+        let client = self.shared.client.clone().with_patience(Duration::ZERO);
+        let ended = self.vehicle.end(&client).await;
+        self.is_unwanted = ended.is_err();
+        match ended {
             Ok(()) => {
                 self.is_cancelled = true;
                 self.watch.hurry();
@@ -115,7 +119,7 @@ impl Follow {
             Err(error) => {
                 tracing::warn!(job = self.job.id, %error, "not cancelled");
                 if let Some((_, at)) = &mut self.ending {
-                    *at = Instant::now() + AGAIN;
+                    *at = Instant::now() + END_AGAIN;
                 }
                 false
             }

@@ -1,6 +1,6 @@
 //! Reading a job's log, in pieces and in turn with others, and what is found in it.
 
-use super::{AGAIN, Follow, LINES, NOT_YET, SHARE, SLICE};
+use super::{AGAIN, Follow, LAST_LOOKS, LATEST, LINES, NOT_YET, SHARE, SLICE};
 use crate::{
     agent::{
         Event, EventKind,
@@ -103,11 +103,14 @@ impl Follow {
                 let Some(attempt) = self.attempt.take() else { return false };
                 tracing::debug!(job = self.job.id, ?end, attempt.is_last, "log ends");
                 if attempt.is_last && end.is_ok() {
-                    self.ended_in_silence();
-                    return true;
+                    self.last_looks += 1;
+                    if self.last_looks >= LAST_LOOKS {
+                        self.ended_in_silence();
+                        return true;
+                    }
                 }
                 let pause = match attempt.is_early && !self.is_placed {
-                    true => NOT_YET.max(attempt.begun.elapsed() * SHARE),
+                    true => (attempt.begun.elapsed() * SHARE).clamp(NOT_YET, LATEST),
                     false => {
                         self.watch.hurry();
                         AGAIN

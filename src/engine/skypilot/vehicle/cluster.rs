@@ -59,7 +59,7 @@ impl Look {
                     tracing::warn!(name = self.name, %error, "cluster not seen");
                     self.poll.note_reach(Some(error.to_string()));
                     pause = (pause * 2).min(MAKING);
-                    tokio::time::sleep(pause).await;
+                    self.client.pause(pause).await;
                     continue;
                 }
             };

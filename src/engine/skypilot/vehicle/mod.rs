@@ -155,7 +155,7 @@ impl Vehicle {
     pub async fn surely_end(&self, client: &Client) {
         while let Err(error) = self.end(client).await {
             tracing::warn!(name = self.name, number = self.number, %error, "not ended there");
-            tokio::time::sleep(AGAIN).await;
+            client.pause(AGAIN).await;
         }
     }
 

@@ -1,14 +1,7 @@
 //! scancel.
 
 use super::classes::*;
-use crate::slurm::options::{
-    Class,
-    Class::{Inert, Refused},
-    Command::Scancel,
-    Kind::*,
-    Row,
-    Section::Help,
-};
+use crate::slurm::options::{Class, Class::Inert, Command::Scancel, Kind::*, Row, Section::Help};
 
 const NONE: &[&str] = &[];
 
@@ -29,7 +22,6 @@ const fn value(
 #[rustfmt::skip]
 pub(super) static ROWS: &[Row] = &[
     value("account", "account", HONOURED, &["SCANCEL_ACCOUNT"], "act only on jobs charging this account").short('A'),
-    value("admin-comment", "comment", Refused("no job has a comment of an administrator's; use scontrol update comment="), NONE, "set the admin comment of the jobs"),
     flag("batch", HONOURED, &["SCANCEL_BATCH"], "signal batch shell for specified job").short('b'),
     flag("ctld", HONOURED, &["SCANCEL_CTLD"], "send request directly to slurmctld"),
     Row::alias("cluster", "clusters"),

@@ -6,7 +6,15 @@ mod tasks;
 
 use crate::{
     host::hardware,
-    slurm::{gres::GresList, hostlist, mail::Occasion, memory, options::Place, time::TimeLimit},
+    slurm::{
+        gres::GresList,
+        hostlist,
+        limit::{Limits, MostTres},
+        mail::Occasion,
+        memory,
+        options::Place,
+        time::TimeLimit,
+    },
 };
 use serde::Deserialize;
 use std::{
@@ -56,9 +64,9 @@ pub struct Config {
     /// How the controller works.
     pub controller: ControllerConfig,
     /// Limits of the jobs of a QOS.
-    pub qos: BTreeMap<String, LimitsConfig>,
+    pub qos: BTreeMap<String, Limits>,
     /// Limits of the jobs of an account.
-    pub account: BTreeMap<String, LimitsConfig>,
+    pub account: BTreeMap<String, Limits>,
     /// Commands that are run when something happens to a job.
     pub hooks: HooksConfig,
     /// The SkyPilot API server.
@@ -169,20 +177,6 @@ impl PartitionConfig {
     }
 }
 
-/// `[qos.NAME]` and `[account.NAME]`: what their jobs may have together. All of them are one user's.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// `MaxJobsPerUser`, `MaxJobs`: running at a time.
-    pub max_jobs: Option<u32>,
-    /// `MaxSubmitJobs`: in the queue or running.
-    pub max_submit_jobs: Option<u32>,
-    /// `MaxTRESPerUser`, `GrpTRES` of `gres/gpu`: GPUs at a time.
-    pub max_gpus: Option<u32>,
-    /// `MaxWall`: the longest time limit.
-    pub max_wall: Option<Text<TimeLimit>>,
-}
-
 /// `[hooks]`: shell commands that the controller runs, with the job's `SLURM_JOB_*`, as `strigger` has them in Slurm.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -211,6 +205,35 @@ impl HooksConfig {
     }
 }
 
+/// `EnforcePartLimits` of slurm.conf(5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EnforcePartLimits {
+    /// Jobs wait that exceed the limits of all of their partitions.
+    #[default]
+    No,
+    /// They are refused.
+    Any,
+    /// Those that exceed the limits of one of them are.
+    All,
+}
+
+impl EnforcePartLimits {
+    /// As slurm.conf has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "NO",
+            Self::Any => "ANY",
+            Self::All => "ALL",
+        }
+    }
+
+    /// Whether anything is refused.
+    pub fn refuses(self) -> bool {
+        self != Self::No
+    }
+}
+
 /// `[controller]`: named as in slurm.conf(5).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -225,8 +248,8 @@ pub struct ControllerConfig {
     pub qos: String,
     /// The QOS there are; empty: any.
     pub qos_list: Vec<String>,
-    /// `EnforcePartLimits=ALL`: refuse jobs that exceed their partition's limits, where Slurm else lets them wait.
-    pub enforce_part_limits: bool,
+    /// `EnforcePartLimits`: whether jobs that exceed the limits of their partitions are refused, or wait.
+    pub enforce_part_limits: EnforcePartLimits,
     /// `KillWait`: seconds from TERM to KILL.
     pub kill_wait: u32,
     /// `OverTimeLimit`: minutes a job may go on after its time limit.
@@ -262,7 +285,7 @@ impl Default for ControllerConfig {
             accounts: Vec::new(),
             qos: "normal".into(),
             qos_list: Vec::new(),
-            enforce_part_limits: false,
+            enforce_part_limits: EnforcePartLimits::No,
             kill_wait: 30,
             over_time_limit: 0,
             enforce_memory: true,
@@ -447,6 +470,10 @@ impl Config {
                 return Err(format!("partition {name}: there is no node {node}"));
             }
             partition.check_tasks()?;
+        }
+        let of_a_qos = |limits: &&Limits| limits.deny_on_limit || limits.max_tres_per_user != MostTres::default();
+        if let Some((name, _)) = self.account.iter().find(|(_, limits)| of_a_qos(limits)) {
+            return Err(format!("account.{name}: max_tres_per_user and deny_on_limit are of a QOS"));
         }
         let out_of_bounds = |qos: &SkyQos| !(-1000..=1000).contains(&qos.priority);
         if let Some((name, qos)) = self.skypilot.qos.iter().find(|(_, qos)| out_of_bounds(qos)) {

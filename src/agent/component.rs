@@ -118,7 +118,7 @@ impl Agent {
         ending.ending = Some(Ending { state, cancelled_by: uid.filter(|_| state == JobState::Cancelled) });
         (ending.end, ending.kill) = (None, kill);
         for step in self.manager.steps_of(component) {
-            self.abort_step(step, cancelled(state));
+            self.abort_step_of(step, component, cancelled(state));
         }
         self.refuse_waiting();
     }
@@ -134,7 +134,9 @@ impl Agent {
                 self.end_component(component, None, JobState::Timeout);
             }
             if kill {
-                self.manager.steps_of(component).into_iter().for_each(|step| self.kill_step(step));
+                for step in self.manager.steps_of(component) {
+                    self.signal_component_of(step, component, SIGKILL);
+                }
             }
             self.finish_component(component);
         }

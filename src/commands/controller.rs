@@ -8,7 +8,7 @@ use crate::{
         client::Client,
         start,
     },
-    host::directory,
+    host::{directory, ipc},
 };
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -69,11 +69,10 @@ fn end(state: &Path) -> u8 {
         return terminal::print("No controller is running.\n");
     };
     // One of another version does not understand; its process is told as any other is.
-    if client.ask(&Call::Stop).is_err() {
-        let pid = std::fs::read_to_string(state.join("controller.lock")).ok().and_then(|t| t.trim().parse().ok());
-        if let Some(pid) = pid {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
-        }
+    if client.ask(&Call::Stop).is_err()
+        && let Ok(pid) = ipc::peer_pid(&client)
+    {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
     }
     if start::wait_until_gone(state, Duration::from_secs(30)) {
         return terminal::print("The controller has ended; running jobs go on.\n");

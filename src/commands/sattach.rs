@@ -162,7 +162,7 @@ impl<'a> Watching<'a> {
             ToClient::InputTaken => self.input_due = false,
             ToClient::Done => self.exit = Some(self.highest),
             ToClient::Part { said, .. } => self.on_part(said),
-            ToClient::Busy | ToClient::Warning(_) | ToClient::Aborted => {}
+            ToClient::Busy | ToClient::Warning(_) | ToClient::Aborted | ToClient::PartAborted => {}
         }
     }
 

@@ -209,7 +209,12 @@ fn answer(words: &Words) -> Result<Said, AskError> {
     match means {
         Means::Show => show::run(words),
         Means::Change(order) => jobs::run(words, order),
-        Means::Update if words.args.iter().any(|word| reservation::is_named(word)) => reservation::update(words),
+        // A job may be given a reservation.
+        Means::Update
+            if !update::is_of_jobs(words.args) && words.args.iter().any(|word| reservation::is_named(word)) =>
+        {
+            reservation::update(words)
+        }
         Means::Update => update::run(words),
         Means::Create => reservation::create(words),
         Means::Delete => reservation::delete(words),

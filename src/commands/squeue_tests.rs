@@ -140,7 +140,7 @@ fn elements_that_wait_alone_share_the_line() {
     );
     assert_eq!(ids(&["-h", "-j", "863_2,863_3", "-o", "%i %r"]), "863_2 None\n863_3 JobHeldUser\n");
     assert_eq!(ids(&["-h", "-r", "-S", "i", "-o", "%i"]), "863_1\n863_2\n863_3\n863_4\n");
-    assert_eq!(ids(&["-h", "--array-unique", "-S", "i", "-o", "%i"]), "863_[1,3-4]\n863_2\n");
+    assert_eq!(ids(&["-h", "--array-unique", "-S", "i", "-o", "%i"]), "863_2\n863_[1,3-4]\n");
 }
 
 #[test]

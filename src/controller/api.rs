@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 12;
+pub const PROTOCOL: u16 = 13;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -194,6 +194,8 @@ pub enum Setting {
     TimeMin(TimeLimit),
     /// `Licenses=`, as written
     Licenses(String),
+    /// `ReservationName=`; empty: none
+    Reservation(String),
     /// `Deadline=`, epoch seconds
     Deadline(i64),
     /// `Dependency=`, as written
@@ -269,8 +271,8 @@ pub struct WouldStart {
     pub cpus: u32,
     /// Node names in order.
     pub nodes: Vec<String>,
-    /// Partition it would run in.
-    pub partition: String,
+    /// Partition it would run in; `None` of a heterogeneous job.
+    pub partition: Option<String>,
 }
 
 /// As sbatch and srun say it.
@@ -279,7 +281,11 @@ impl fmt::Display for WouldStart {
         let Self { id, start, cpus, nodes, partition } = self;
         let start = chrono::DateTime::from_timestamp(*start, 0).unwrap_or_default().with_timezone(&chrono::Local);
         let (start, nodes) = (start.format("%Y-%m-%dT%H:%M:%S"), hostlist::compress(nodes));
-        write!(f, "Job {id} to start at {start} using {cpus} processors on nodes {nodes} in partition {partition}")
+        write!(f, "Job {id} to start at {start} using {cpus} processors on ")?;
+        match partition {
+            Some(partition) => write!(f, "nodes {nodes} in partition {partition}"),
+            None => write!(f, "{nodes}"),
+        }
     }
 }
 

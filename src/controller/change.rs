@@ -150,11 +150,15 @@ impl Core {
         if !may {
             return Err(Errno::Disabled);
         }
-        if hold && job.state != JobState::Pending {
-            job.hold = Hold::Requeued;
-            job.priority = 0;
+        let state = job.state;
+        if hold && state != JobState::Pending {
+            for id in self.table.components(id) {
+                if let Some(job) = self.table.get_mut(id) {
+                    (job.hold, job.priority) = (Hold::Requeued, 0);
+                }
+            }
         }
-        match job.state {
+        match state {
             JobState::Pending => Err(Errno::JobPending),
             JobState::Running | JobState::Suspended => {
                 for id in self.table.components(id) {
@@ -196,6 +200,7 @@ impl Core {
                     | Setting::Dependency(_)
                     | Setting::TimeMin(_)
                     | Setting::Licenses(_)
+                    | Setting::Reservation(_)
             );
             if only_pending && !pending {
                 return Err(Errno::JobNotPending);
@@ -255,6 +260,11 @@ impl Core {
                     request.licenses = Some(text.clone()).filter(|text| !text.is_empty());
                     self.has_licenses(request.licenses.as_deref())?;
                 }
+                Setting::Reservation(name) => {
+                    request.reservation = Some(name.clone()).filter(|name| !name.is_empty());
+                    let needs = self.table.needs(id).ok_or(Errno::InvalidJobId)?;
+                    self.may_have_reservation(&request, needs).map_err(|unfit| unfit.errno)?;
+                }
                 Setting::Dependency(text) => {
                     let list = text.parse().map_err(|_| Errno::Dependency)?;
                     changed.dependency = self.changed_dependency(id, &list)?;
@@ -272,7 +282,9 @@ impl Core {
             let name = changed.partition.split(',').next().unwrap_or_default();
             let memory = partitions.iter().find(|p| p.name == name).and_then(memory_of);
             let needs = Needs::of(&request, memory);
-            self.engine.fits(&needs, name, self.config.controller.enforce_part_limits).map_err(|unfit| unfit.errno)?;
+            self.engine
+                .fits(&needs, name, self.config.controller.enforce_part_limits.refuses())
+                .map_err(|unfit| unfit.errno)?;
             changed.min_nodes = self.engine.least_nodes(&needs, name);
             changed.min_cpus = needs.shown_cpus();
             changed.priority = match changed.hold {

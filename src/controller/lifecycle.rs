@@ -324,6 +324,8 @@ impl Core {
         job.state = JobState::Pending;
         job.reason = Reason::None;
         job.restarts += 1;
+        // As Slurm counts it: sacct tells the runs apart by that.
+        job.submit_time = now;
         job.suspension = Suspension::default();
         job.start_time = None;
         job.end_time = None;

@@ -1,22 +1,27 @@
 //! What jobs may have together: licenses, and the limits of a QOS or an account. Counted anew at every look at the
 //! queue, and only where the configuration has any of it.
 
-use super::core::Core;
+use super::{api::Reply, core::Core, submit::exceeds};
 use crate::{
-    config::{Config, LimitsConfig},
-    job::{Job, Needs},
-    slurm::{errno::Errno, license, reason::Reason, state::JobState},
+    config::Config,
+    job::{Job, Needs, Placement},
+    slurm::{
+        errno::Errno,
+        license,
+        limit::{Counted, Holder, Limits, Scope},
+        reason::Reason,
+        state::JobState,
+    },
 };
 use std::collections::HashMap;
 
 /// Something there is so much of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Pool {
+    /// A license, by its name.
     License(String),
-    QosJobs(String),
-    QosGpus(String),
-    AccountJobs(String),
-    AccountGpus(String),
+    /// What the jobs of a QOS or an account have of something together.
+    Shared(Holder, String, Scope, Counted),
 }
 
 impl Pool {
@@ -24,43 +29,47 @@ impl Pool {
     fn reason(&self) -> Reason {
         match self {
             Pool::License(_) => Reason::Licenses,
-            Pool::QosJobs(_) => Reason::QosMaxJobsPerUserLimit,
-            Pool::QosGpus(_) => Reason::QosMaxGresPerUser,
-            Pool::AccountJobs(_) => Reason::AssocMaxJobsLimit,
-            Pool::AccountGpus(_) => Reason::AssocGrpGres,
+            Pool::Shared(holder, _, scope, counted) => holder.reason(*scope, counted),
         }
     }
 }
 
-/// The limits a job is under: those of its QOS, those of its account.
-fn limits<'a>(config: &'a Config, job: &Job) -> [Option<(String, &'a LimitsConfig)>; 2] {
-    let find = |name: &Option<String>, all: &'a std::collections::BTreeMap<String, LimitsConfig>| {
-        name.as_ref().and_then(|name| all.get(name).map(|limits| (name.clone(), limits)))
-    };
-    [find(&job.request.qos, &config.qos), find(&job.request.account, &config.account)]
+/// The limits a job is under, and whose they are: those of its QOS, those of its account.
+fn limits<'a>(config: &'a Config, job: &Job) -> impl Iterator<Item = (Holder, String, &'a Limits)> {
+    let qos = job.request.qos.as_ref().and_then(|name| Some((Holder::Qos, name.clone(), config.qos.get(name)?)));
+    let account = job.request.account.as_ref();
+    let account = account.and_then(|name| Some((Holder::Account, name.clone(), config.account.get(name)?)));
+    qos.into_iter().chain(account)
 }
 
-/// What one job (one element) takes of what is limited, with the most there may be of it.
-fn demands(config: &Config, job: &Job, needs: &Needs) -> Vec<(Pool, u64, u64)> {
+/// What there may be so much of for the jobs of a QOS and an account together or for one, and what one job (one element)
+/// takes of it: jobs before resources, as Slurm looks at them.
+fn limited(config: &Config, job: &Job, needs: &Needs) -> Vec<(Holder, String, Scope, Counted, u64, u64)> {
+    let tres = job.placement.as_ref().map_or_else(|| needs.tres(), Placement::tres);
     let mut all = Vec::new();
-    for (name, count) in licenses_of(job) {
-        let most = config.controller.licenses.get(&name).copied().unwrap_or(0);
-        all.push((Pool::License(name), u64::from(count), u64::from(most)));
+    for (holder, name, limits) in limits(config, job) {
+        for (scope, counted, most) in limits.all() {
+            let each = match &counted {
+                Counted::Jobs => 1,
+                Counted::Tres(resource) => resource.of(&tres),
+            };
+            all.push((holder, name.clone(), scope, counted, each, most));
+        }
     }
-    let gpus = match &job.placement {
-        Some(placement) => placement.gpus(),
-        None => needs.gpus(),
-    };
-    let [qos, account] = limits(config, job);
-    if let Some((name, limits)) = qos {
-        all.extend(limits.max_jobs.map(|most| (Pool::QosJobs(name.clone()), 1, u64::from(most))));
-        all.extend(limits.max_gpus.map(|most| (Pool::QosGpus(name), gpus, u64::from(most))));
-    }
-    if let Some((name, limits)) = account {
-        all.extend(limits.max_jobs.map(|most| (Pool::AccountJobs(name.clone()), 1, u64::from(most))));
-        all.extend(limits.max_gpus.map(|most| (Pool::AccountGpus(name), gpus, u64::from(most))));
-    }
+    all.sort_by_key(|(.., counted, _, _)| *counted != Counted::Jobs);
     all
+}
+
+/// What one job (one element) takes of what is shared, with the most there may be of it.
+fn demands(config: &Config, job: &Job, needs: &Needs) -> Vec<(Pool, u64, u64)> {
+    let shared = limited(config, job, needs).into_iter().filter(|(_, _, scope, ..)| *scope != Scope::Job);
+    let shared = shared
+        .map(|(holder, name, scope, counted, each, most)| (Pool::Shared(holder, name, scope, counted), each, most));
+    let licenses = licenses_of(job).into_iter().map(|(name, count)| {
+        let most = config.controller.licenses.get(&name).copied().unwrap_or(0);
+        (Pool::License(name), u64::from(count), u64::from(most))
+    });
+    shared.chain(licenses).collect()
 }
 
 fn licenses_of(job: &Job) -> Vec<license::License> {
@@ -77,11 +86,16 @@ fn is_counted(job: &Job) -> bool {
 pub(super) struct Room(HashMap<Pool, u64>);
 
 impl Room {
-    /// Takes what up to `count` of a job, with all its components, need; how many that is enough for.
+    /// Takes what up to `count` of a job, with all its components, need; how many that is enough for, and why for no more.
     ///
     /// # Errors
     /// Why for none.
-    pub(super) fn take(&mut self, config: &Config, whole: &[(&Job, &Needs)], count: u32) -> Result<u32, Reason> {
+    pub(super) fn take(
+        &mut self,
+        config: &Config,
+        whole: &[(&Job, &Needs)],
+        count: u32,
+    ) -> Result<(u32, Option<Reason>), Reason> {
         let mut demanded: Vec<(Pool, u64, u64)> = Vec::new();
         for (pool, each, all) in whole.iter().flat_map(|(job, needs)| demands(config, job, needs)) {
             match demanded.iter_mut().find(|(other, ..)| *other == pool) {
@@ -89,18 +103,20 @@ impl Room {
                 None => demanded.push((pool, each, all)),
             }
         }
-        let mut most = u64::from(count);
+        let (mut most, mut why) = (u64::from(count), None);
         for (pool, each, all) in demanded.iter().filter(|(_, each, _)| *each > 0) {
             let room = (*all).saturating_sub(*self.0.get(pool).unwrap_or(&0)) / each;
             if room == 0 {
                 return Err(pool.reason());
             }
-            most = most.min(room);
+            if room < most {
+                (most, why) = (room, Some(pool.reason()));
+            }
         }
         for (pool, each, _) in demanded {
             *self.0.entry(pool).or_default() += each * most;
         }
-        Ok(u32::try_from(most).unwrap_or(count))
+        Ok((u32::try_from(most).unwrap_or(count), why))
     }
 }
 
@@ -125,21 +141,35 @@ impl Core {
     ///
     /// # Errors
     /// Slurm's refusal.
-    pub(super) fn within_limits(&self, job: &Job, count: u32) -> Result<(), Errno> {
-        self.has_licenses(job.request.licenses.as_deref())?;
-        let queued = |same: &dyn Fn(&Job) -> bool| -> u64 {
-            self.table.jobs().filter(|j| !j.is_finished() && same(j)).map(|j| u64::from(j.count())).sum()
+    pub(super) fn within_limits(&self, job: &Job, needs: &Needs) -> Result<(), Reply> {
+        self.has_licenses(job.request.licenses.as_deref()).map_err(|errno| Reply::Refused {
+            errno,
+            before: Vec::new(),
+            hint: None,
+        })?;
+        let refused = |reason: Reason| Reply::Refused {
+            errno: Errno::AccountingPolicy,
+            before: vec![reason.text().to_owned()],
+            hint: None,
         };
-        let [qos, account] = limits(&self.config, job);
-        if let Some(most) = qos.and_then(|(_, limits)| limits.max_submit_jobs)
-            && queued(&|other| other.request.qos == job.request.qos) + u64::from(count) > u64::from(most)
-        {
-            return Err(Errno::AccountingPolicy);
-        }
-        if let Some(most) = account.and_then(|(_, limits)| limits.max_submit_jobs)
-            && queued(&|other| other.request.account == job.request.account) + u64::from(count) > u64::from(most)
-        {
-            return Err(Errno::AccountingPolicy);
+        for (holder, _, limits) in limits(&self.config, job) {
+            if limits.deny_on_limit
+                && let Some(reason) = self.too_large(job, needs)
+            {
+                return Err(refused(reason));
+            }
+            for (scope, most) in [(Scope::Group, limits.grp_submit_jobs), (Scope::User, limits.max_submit_jobs)] {
+                let Some(most) = most else { continue };
+                let is_same = |other: &&Job| match holder {
+                    Holder::Qos => other.request.qos == job.request.qos,
+                    Holder::Account => other.request.account == job.request.account,
+                };
+                let queued = self.table.jobs().filter(|job| !job.is_finished()).filter(is_same);
+                let queued: u64 = queued.map(|job| u64::from(job.count())).sum();
+                if queued + u64::from(job.count()) > u64::from(most) {
+                    return Err(refused(holder.too_many_submitted(scope)));
+                }
+            }
         }
         Ok(())
     }
@@ -155,18 +185,17 @@ impl Core {
         if all { Ok(()) } else { Err(Errno::InvalidLicenses) }
     }
 
-    /// Whether a job asks for more time than its QOS or account allows; the reason it then waits for.
-    pub(super) fn exceeds_max_wall(&self, job: &Job) -> Option<Reason> {
-        let exceeds = |limits: Option<(String, &LimitsConfig)>| {
-            limits
-                .and_then(|(_, limits)| limits.max_wall.as_ref())
-                .is_some_and(|most| super::submit::exceeds(job.time_limit, most.0))
+    /// Why a job waits that asks for more than its QOS or account allows it, or all of its jobs.
+    pub(super) fn too_large(&self, job: &Job, needs: &Needs) -> Option<Reason> {
+        let too_long = |(holder, _, limits): (Holder, String, &Limits)| {
+            limits.max_wall.filter(|most| exceeds(job.time_limit, *most)).map(|_| holder.too_long())
         };
-        let [qos, account] = limits(&self.config, job);
-        if exceeds(qos) {
-            return Some(Reason::QosMaxWallDurationPerJobLimit);
-        }
-        exceeds(account).then_some(Reason::AssocMaxWallDurationPerJobLimit)
+        limits(&self.config, job).find_map(too_long).or_else(|| {
+            let too_much = |(holder, _, scope, counted, each, most): (Holder, String, Scope, Counted, u64, u64)| {
+                (each > most).then(|| holder.reason(scope, &counted))
+            };
+            limited(&self.config, job, needs).into_iter().find_map(too_much)
+        })
     }
 
     /// The licenses there are, with how many of each are in use.

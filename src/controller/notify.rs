@@ -165,10 +165,10 @@ impl Core {
     pub(super) fn ended(&mut self, id: JobId) {
         let Some(state) = self.table.get(id).map(|job| job.state) else { return };
         let good = matches!(state, JobState::Completed | JobState::Cancelled);
-        self.happened(id, if good { Occasion::End } else { Occasion::Fail });
         if state == JobState::Timeout {
             self.happened(id, Occasion::TimeLimit(100));
         }
+        self.happened(id, if good { Occasion::End } else { Occasion::Fail });
     }
 
     /// A part of a running job's time limit that is over at `due` is told.
@@ -185,7 +185,8 @@ impl Core {
         for news in std::mem::take(&mut self.news) {
             let (job, occasion) = (&news.job, news.occasion);
             self.run_hook(job, occasion, now);
-            let Some(list) = job.request.mail_type.clone() else { continue };
+            // Of a heterogeneous job its first component is told of.
+            let Some(list) = job.request.mail_type.clone().filter(|_| job.leads()) else { continue };
             let summary = match &job.array {
                 Some(_) if !mail::of_each_task(&list) => match self.summary(&news) {
                     Some(summary) => Some(summary),
@@ -211,7 +212,7 @@ impl Core {
             };
             let to = job.request.mail_user.as_deref().unwrap_or(&job.request.user.name);
             let errand = mail(&program, &subject(job, occasion, summary, now), to);
-            self.send(errand, job, occasion, now);
+            self.send(errand, job, occasion, summary, now);
         }
     }
 
@@ -219,11 +220,11 @@ impl Core {
         let Some(line) = self.config.hooks.of(occasion) else { return };
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(line);
-        self.send(Errand { command, input: Vec::new() }, job, occasion, now);
+        self.send(Errand { command, input: Vec::new() }, job, occasion, None, now);
     }
 
-    fn send(&mut self, mut errand: Errand, job: &Job, occasion: Occasion, now: i64) {
-        let variables = environment(job, occasion, &self.config.controller.cluster_name, now);
+    fn send(&mut self, mut errand: Errand, job: &Job, occasion: Occasion, summary: Option<Summary>, now: i64) {
+        let variables = environment(job, occasion, summary, &self.config.controller.cluster_name, now);
         let stdin = if errand.input.is_empty() { Stdio::null() } else { Stdio::piped() };
         errand.command.envs(variables).current_dir("/").stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
         self.messenger.run(errand);

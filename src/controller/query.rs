@@ -8,28 +8,16 @@ use super::{
     store::StoreError,
 };
 use crate::{
-    config::LimitsConfig,
     engine::{Candidate, Planned, Sending},
-    job::{Job, JobId, Limits},
+    job::{Job, JobId, Kept, Node},
     slurm::{array::TaskSel, errno::Errno},
 };
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 /// A time as scontrol shows it.
 fn local_time(time: i64) -> String {
     let time = chrono::DateTime::from_timestamp(time, 0).unwrap_or_default().with_timezone(&chrono::Local);
     time.format("%Y-%m-%dT%H:%M:%S").to_string()
-}
-
-/// Limits as they are told.
-fn limits(configured: &BTreeMap<String, LimitsConfig>) -> BTreeMap<String, Limits> {
-    let told = |limits: &LimitsConfig| Limits {
-        max_jobs: limits.max_jobs,
-        max_submit_jobs: limits.max_submit_jobs,
-        max_gpus: limits.max_gpus,
-        max_wall: limits.max_wall.as_ref().map(|limit| limit.0),
-    };
-    configured.iter().map(|(name, limits)| (name.clone(), told(limits))).collect()
 }
 
 impl Filter {
@@ -124,6 +112,22 @@ impl Core {
         Ok(jobs)
     }
 
+    /// The nodes, with what reservations have of them.
+    fn nodes(&self, now: i64) -> Vec<Node> {
+        let mut nodes = self.engine.nodes();
+        for reservation in self.reservations.iter().filter(|r| r.is_active(now)) {
+            let is_maintenance = reservation.has("MAINT");
+            for node in nodes.iter_mut().filter(|node| reservation.nodes.contains(&node.name)) {
+                node.kept = match node.kept {
+                    Kept::Maintenance => Kept::Maintenance,
+                    _ if is_maintenance => Kept::Maintenance,
+                    _ => Kept::Reserved,
+                };
+            }
+        }
+        nodes
+    }
+
     /// Partitions, nodes and settings.
     pub(super) fn cluster(&self, now: i64) -> Cluster {
         let settings = &self.config.controller;
@@ -132,15 +136,15 @@ impl Core {
         Cluster {
             name: settings.cluster_name.clone(),
             partitions: self.engine.partitions(),
-            nodes: self.engine.nodes(),
+            nodes: self.nodes(now),
             config: self.settings(),
             licenses: self.licenses(),
             reservations: self.reservations.clone(),
             accounts: settings.accounts.clone(),
             default_account: settings.account.clone(),
             qos,
-            qos_limits: limits(&self.config.qos),
-            account_limits: limits(&self.config.account),
+            qos_limits: self.config.qos.clone(),
+            account_limits: self.config.account.clone(),
             now,
             out_of_reach: self.engine.out_of_reach(),
         }
@@ -156,7 +160,7 @@ impl Core {
             ("BOOT_TIME", local_time(self.since)),
             ("ClusterName", c.cluster_name.clone()),
             ("DefMemPerCPU", memory.map_or("UNLIMITED".into(), |m| m.to_string())),
-            ("EnforcePartLimits", if c.enforce_part_limits { "ALL" } else { "NO" }.into()),
+            ("EnforcePartLimits", c.enforce_part_limits.word().into()),
             ("JobRequeue", u8::from(c.job_requeue).to_string()),
             ("KillWait", format!("{} sec", c.kill_wait)),
             ("MaxArraySize", c.max_array_size.to_string()),

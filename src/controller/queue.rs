@@ -87,7 +87,7 @@ impl Core {
     fn obstacle(&self, job: &Job) -> Option<Reason> {
         let all = self.engine.partitions();
         let needs = self.table.needs(job.id)?;
-        if let Some(reason) = self.exceeds_max_wall(job) {
+        if let Some(reason) = self.too_large(job, needs) {
             return Some(reason);
         }
         let mut reason = None;
@@ -121,18 +121,18 @@ impl Core {
         }
         let begun = Instant::now();
         let mut depth = 0;
-        let mut limited = Vec::new();
+        let (mut limited, mut rest) = (Vec::new(), Vec::new());
         let mut room = self.room();
         let schedule = {
             let table = &self.table;
-            let (limited, depth, config) = (&mut limited, &mut depth, &self.config);
+            let (limited, rest, depth, config) = (&mut limited, &mut rest, &mut depth, &self.config);
             // What nobody has reserved, worked out before: the engine is at work meanwhile.
             let around = self.around(now);
             let mut queue = table.queue().filter_map(|(job, needs)| {
                 let needs = match around.get(&job.id) {
-                    Some(Some(around)) => around,
-                    Some(None) => {
-                        limited.push((job.id, Reason::MayBeReserved));
+                    Some(Ok(around)) => around,
+                    Some(Err(reason)) => {
+                        limited.push((job.id, *reason));
                         return None;
                     }
                     None => needs,
@@ -150,7 +150,10 @@ impl Core {
                         let others = others.iter().map(|(job, needs)| (*job, &***needs));
                         let whole: Vec<_> = std::iter::once((job, &**needs)).chain(others).collect();
                         match room.take(config, &whole, count) {
-                            Ok(count) => count,
+                            Ok((count, why)) => {
+                                rest.extend(why.map(|why| (job.id, why)));
+                                count
+                            }
                             Err(reason) => {
                                 limited.push((job.id, reason));
                                 return None;
@@ -176,6 +179,9 @@ impl Core {
         for (id, partition, count) in schedule.handed {
             self.hand_over(id, &partition, count);
         }
+        // What is left of an array of which no more may run.
+        rest.retain(|(id, _)| self.table.get(*id).is_some_and(|job| job.state == JobState::Pending && !job.is_away()));
+        rest.into_iter().for_each(|(id, why)| self.set_reason(id, why));
     }
 
     /// A job, or the next element of an array, has nodes; for so many minutes, if it is not for as long as it asked for.

@@ -5,9 +5,16 @@
 use super::{api::Reply, core::Core};
 use crate::{
     agent::wire::Control,
+    engine::Unfit,
     host::user,
-    job::{Job, JobId, Needs, Partition, Reservation},
-    slurm::{errno::Errno, reason::Reason, reservation::Asked, state::JobState, time::TimeLimit},
+    job::{Job, JobId, Needs, Partition, Request, Reservation},
+    slurm::{
+        errno::Errno,
+        reason::Reason,
+        reservation::{self, Asked, Sign},
+        state::JobState,
+        time::TimeLimit,
+    },
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -32,7 +39,8 @@ impl Core {
     /// Makes one; its name.
     pub(super) fn reserve(&mut self, asked: Asked, now: i64) -> Reply {
         let id = self.reservations.iter().map(|r| r.id).max().unwrap_or(0) + 1;
-        let who = asked.users.iter().chain(&asked.accounts).flatten().next().cloned().unwrap_or_default();
+        let who = asked.users.iter().chain(&asked.accounts).flatten().next();
+        let who = who.map(|(_, name)| name.clone()).unwrap_or_default();
         let name = asked.name.clone().unwrap_or_else(|| format!("{who}_{id}"));
         if self.reservation(&name).is_some() {
             return refused(Errno::ReservationDuplicate);
@@ -85,21 +93,31 @@ impl Core {
         to.start = asked.start.unwrap_or(to.start);
         to.end = match (asked.end, asked.duration) {
             (Some(end), _) => end,
-            (None, Some(duration)) => until(to.start, duration),
+            (None, Some((sign, duration))) => match sign {
+                Sign::Set => until(to.start, duration),
+                Sign::Add => until(to.end, duration),
+                Sign::Remove => to.end - (until(to.start, duration) - to.start),
+            },
             (None, None) => to.start + length,
         };
         // A minute for whoever typed `now` and took his time.
         if to.end <= to.start || to.end <= now || (is_new && to.start < now - 60) {
             return Err(refused(Errno::InvalidTime));
         }
-        if let Some(users) = asked.users {
-            if users.iter().any(|name| user::by_name(name).is_none()) {
-                return Err(refused(Errno::UserId));
-            }
-            to.users = users;
+        if asked.users.iter().flatten().any(|(_, name)| user::by_name(name).is_none()) {
+            return Err(refused(Errno::UserId));
         }
-        to.accounts = asked.accounts.unwrap_or(to.accounts);
-        to.flags = asked.flags.unwrap_or(to.flags);
+        let accounts = &self.config.controller.accounts;
+        let is_known = |name: &String| accounts.is_empty() || accounts.contains(name);
+        if !asked.accounts.iter().flatten().all(|(_, name)| is_known(name)) {
+            return Err(refused(Errno::InvalidAccount));
+        }
+        reservation::change(&mut to.users, asked.users);
+        reservation::change(&mut to.accounts, asked.accounts);
+        reservation::change(&mut to.flags, asked.flags);
+        if to.users.is_empty() && to.accounts.is_empty() {
+            return Err(refused(Errno::ReservationEmpty));
+        }
         let partitions: Vec<Partition> = self.engine.partitions().into_iter().filter(|p| p.infra == "local").collect();
         let partition = match &asked.partition {
             Some(name) => Some(partitions.iter().find(|p| &p.name == name).ok_or(refused(Errno::InvalidPartition))?),
@@ -111,16 +129,26 @@ impl Core {
         let nodes: Option<Vec<String>> = match (asked.nodes, asked.node_count) {
             (Some(names), _) if names == ["ALL"] => Some(ours.iter().map(|name| (*name).to_owned()).collect()),
             (Some(names), _) => Some(names),
+            (None, Some(count)) if count as usize <= to.nodes.len() && count > 0 => {
+                // The first of them are given back.
+                Some(to.nodes.split_off(to.nodes.len() - count as usize))
+            }
             (None, Some(count)) => {
                 let of = partition.map(|p| p.nodes.clone()).unwrap_or_default();
                 let wanted = (count as usize).min(of.len());
                 let is_free =
                     |name: &String| self.conflict(&Reservation { nodes: vec![name.clone()], ..to.clone() }).is_ok();
-                let free: Vec<String> = of.into_iter().filter(is_free).take(wanted).collect();
+                let has = |name: &String| to.nodes.contains(name);
+                let more = wanted.saturating_sub(of.iter().filter(|name| has(name)).count());
+                let new: Vec<String> =
+                    of.iter().filter(|name| !has(name) && is_free(name)).take(more).cloned().collect();
+                let free: Vec<String> = of.into_iter().filter(|name| has(name) || new.contains(name)).collect();
                 if free.len() < wanted || free.is_empty() {
                     return Err(busy());
                 }
-                to.partition = partition.map(|p| p.name.clone());
+                if is_new {
+                    to.partition = partition.map(|p| p.name.clone());
+                }
                 Some(free)
             }
             (None, None) => None,
@@ -206,22 +234,22 @@ impl Core {
     }
 
     /// Whether a job may have the reservation it asks for, at some time.
-    pub(super) fn admit_reservation(&self, request: &crate::job::Request, needs: &Needs) -> Result<(), Reply> {
+    ///
+    /// # Errors
+    /// If not, as Slurm says it.
+    pub(super) fn may_have_reservation(&self, request: &Request, needs: &Needs) -> Result<(), Unfit> {
         let Some(name) = &request.reservation else { return Ok(()) };
-        let found = self.reservation(name).ok_or(refused(Errno::InvalidReservation))?;
+        let unfit = |errno| Unfit { errno, before: None };
+        let found = self.reservation(name).ok_or(unfit(Errno::InvalidReservation))?;
         if !found.admits(&request.user.name, request.account.as_deref()) {
-            return Err(refused(Errno::ReservationAccess));
+            return Err(unfit(Errno::ReservationAccess));
         }
-        let unavailable = |before: &[&str]| Reply::Refused {
-            errno: Errno::NodeConfigurationUnavailable,
-            before: before.iter().map(|line| (*line).to_owned()).collect(),
-            hint: None,
-        };
+        let unavailable = unfit(Errno::NodeConfigurationUnavailable);
         if request.nodelist.iter().any(|name| !found.nodes.contains(name)) {
-            return Err(unavailable(&["Problem using reservation"]));
+            return Err(Unfit { before: Some("Problem using reservation".into()), ..unavailable });
         }
         if needs.min_nodes as usize > found.nodes.len() {
-            return Err(unavailable(&[]));
+            return Err(unavailable);
         }
         Ok(())
     }
@@ -235,8 +263,8 @@ impl Core {
         }
     }
 
-    /// For those in the queue that have to keep off some nodes: what they need then; `None` where that is nowhere to be had.
-    pub(super) fn around(&self, now: i64) -> HashMap<JobId, Option<Arc<Needs>>> {
+    /// For those in the queue that have to keep off some nodes: what they need then, or why that is nowhere to be had.
+    pub(super) fn around(&self, now: i64) -> HashMap<JobId, Result<Arc<Needs>, Reason>> {
         if self.reservations.is_empty() {
             return HashMap::new();
         }
@@ -244,7 +272,18 @@ impl Core {
             |job: &Job, needs: &Needs| job.partition.split(',').any(|p| self.engine.fits(needs, p, true).is_ok());
         let around = |(job, needs): (&Job, &Arc<Needs>)| {
             let around = self.needs_around(job, needs, now)?;
-            Some((job.id, Some(around).filter(|needs| fits(job, needs))))
+            let is_kept = |r: &Reservation| {
+                let is_own = job.request.reservation.as_ref() == Some(&r.name);
+                !is_own
+                    && r.is_active(now)
+                    && r.has("MAINT")
+                    && r.nodes.iter().any(|node| around.exclude.contains(node))
+            };
+            let why = || match self.reservations.iter().any(is_kept) {
+                true => Reason::ReservedForMaintenance,
+                false => Reason::MayBeReserved,
+            };
+            Some((job.id, if fits(job, &around) { Ok(around) } else { Err(why()) }))
         };
         self.table.queue().filter_map(around).collect()
     }

@@ -6,6 +6,7 @@ use super::{
     het::whole_candidate,
 };
 use crate::{
+    config::EnforcePartLimits,
     engine::{Candidate, Forecast, Unfit},
     job::{ArrayRef, Hold, Job, JobId, Memory, Needs, Partition, Request},
     slurm::{dependency::DependencyList, errno::Errno, options::Place, time::TimeLimit},
@@ -17,6 +18,10 @@ const FIRST_PRIORITY: u32 = 4_294_901_760;
 
 fn refuse(errno: Errno) -> Reply {
     Reply::Refused { errno, before: Vec::new(), hint: None }
+}
+
+fn refused_as_unfit(Unfit { errno, before }: Unfit) -> Reply {
+    Reply::Refused { errno, before: before.map(String::from).into_iter().collect(), hint: None }
 }
 
 impl Core {
@@ -62,7 +67,7 @@ impl Core {
                 start,
                 cpus: places.iter().map(|(.., placement)| placement.cpus()).sum(),
                 nodes: places.iter().flat_map(|(.., placement)| placement.names()).map(str::to_owned).collect(),
-                partition: places.first().map(|(_, partition, _)| partition.clone()).unwrap_or_default(),
+                partition: places.first().filter(|_| jobs.len() == 1).map(|(_, partition, _)| partition.clone()),
             }),
             None => refuse(Errno::NodeConfigurationUnavailable),
         };
@@ -122,11 +127,11 @@ impl Core {
         let mut fitting: Vec<&Partition> = Vec::new();
         for partition in partitions {
             let limit = time_limit(&request, partition);
-            let fits = match settings.enforce_part_limits && exceeds(limit, partition.max_time) {
+            let fits = match settings.enforce_part_limits.refuses() && exceeds(limit, partition.max_time) {
                 true => Err(Unfit { errno: Errno::TimeLimit, before: None }),
                 false => {
                     let needs = Needs::of(&request, memory_of(partition));
-                    self.engine.fits(&needs, &partition.name, settings.enforce_part_limits)
+                    self.engine.fits(&needs, &partition.name, settings.enforce_part_limits.refuses())
                 }
             };
             let fits = fits.and_then(|()| {
@@ -141,19 +146,19 @@ impl Core {
                 Err(why) => unfit = unfit.or(Some(why)),
             }
         }
+        // What a partition may never have is a limit, what it has not is none.
+        let is_limit = |unfit: &Unfit| unfit.errno != Errno::NodeConfigurationUnavailable;
+        if settings.enforce_part_limits == EnforcePartLimits::All && unfit.as_ref().is_some_and(is_limit) {
+            fitting.clear();
+        }
         let Some(first) = fitting.first() else {
-            let unfit = unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None });
-            return Err(Reply::Refused {
-                errno: unfit.errno,
-                before: unfit.before.map(String::from).into_iter().collect(),
-                hint: None,
-            });
+            return Err(refused_as_unfit(unfit.unwrap_or(Unfit { errno: Errno::InvalidPartition, before: None })));
         };
         // As `DefMemPerCPU` does: the job has asked for it, and shows it (`SLURM_MEM_PER_CPU`).
         let default = settings.default_memory_per_cpu.as_ref().map(|m| m.0.0);
         request.memory = request.memory.or(first.default_memory_per_cpu.or(default).map(Memory::PerCpu));
         let needs = Needs::of(&request, memory_of(first));
-        self.admit_reservation(&request, &needs)?;
+        self.may_have_reservation(&request, &needs).map_err(refused_as_unfit)?;
         let partition = fitting.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(",");
         let limit = time_limit(&request, first);
         let (script, environment) = match (self.store.put_blob(&script), self.store.put_blob(&environment)) {
@@ -194,7 +199,7 @@ impl Core {
             dependency: request.dependency.as_ref().map(|list| self.unmet(list)).unwrap_or_default(),
             ..Job::new(id, self.shared(request, is_array), now)
         };
-        self.within_limits(&job, job.count()).map_err(refuse)?;
+        self.within_limits(&job, &needs)?;
         Ok(job)
     }
 

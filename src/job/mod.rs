@@ -25,7 +25,7 @@ pub use exit::ExitStatus;
 pub use het::Het;
 pub use list::{JobList, all, whole};
 pub use needs::{Gpus, Needs, gpus_in};
-pub use node::{Cluster, Limits, Node, NodeState, Partition};
+pub use node::{Cluster, Kept, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};
 pub use record::{ArrayRef, Hold, Job, JobId, Suspension};
 pub use remote::Remote;

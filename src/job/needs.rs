@@ -4,7 +4,10 @@
 //! engines start from it: one places it on nodes, the other asks SkyPilot for it.
 
 use super::{Distribution, Exclusive, Memory, Request};
-use crate::slurm::gres::Gres;
+use crate::slurm::{
+    gres::{Gres, GresList, Tres},
+    memory::Mebibytes,
+};
 
 /// GPUs asked for by one of the `--gpus*` options.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -147,6 +150,28 @@ impl Needs {
             Gpus::PerTask(list) => count(list) * u64::from(self.tasks.unwrap_or(1)),
             Gpus::None => gpus_in(&self.per_node) * u64::from(self.min_nodes),
         }
+    }
+
+    /// What it comes to over the job, at least.
+    pub fn tres(&self) -> Tres {
+        let (node, cpu) = (u64::from(self.min_nodes), u64::from(self.shown_cpus()));
+        let mem = match self.memory {
+            None => 0,
+            Some(Memory::PerNode(mib)) => mib.saturating_mul(node),
+            Some(Memory::PerCpu(mib)) => mib.saturating_mul(cpu),
+            Some(Memory::PerGpu(mib)) => mib.saturating_mul(self.gpus()),
+        };
+        let of_tasks = u64::from(self.tasks.unwrap_or(1));
+        let (more, times): (&[Gres], u64) = match &self.gpus {
+            Gpus::None => (&[], 0),
+            Gpus::Total(list) => (list, 1),
+            Gpus::PerTask(list) => (list, of_tasks),
+        };
+        let times_each = |list: &[Gres], times: u64| -> Vec<Gres> {
+            list.iter().map(|gres| Gres { count: gres.count.saturating_mul(times), ..gres.clone() }).collect()
+        };
+        let gres = GresList([times_each(&self.per_node, node), times_each(more, times)].concat());
+        Tres { cpu, mem: Mebibytes(mem), node, billing: cpu, gres }
     }
 
     /// CPUs a pending job shows.

@@ -1,8 +1,7 @@
 //! Nodes and partitions, as engines offer them and sinfo shows them.
 
 use super::Reservation;
-use crate::slurm::gres::Gres;
-use crate::slurm::time::TimeLimit;
+use crate::slurm::{gres::Gres, limit::Limits, time::TimeLimit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,6 +15,18 @@ pub enum NodeState {
     Drain,
     /// Cannot be used.
     Down,
+}
+
+/// Whether a reservation that is in force has a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kept {
+    /// None has.
+    #[default]
+    No,
+    /// One has.
+    Reserved,
+    /// One for maintenance (`Flags=MAINT`) has.
+    Maintenance,
 }
 
 /// A node, with what it has and what of it is in use.
@@ -39,6 +50,8 @@ pub struct Node {
     pub gres_used: Vec<u64>,
     /// Whether it takes work.
     pub state: NodeState,
+    /// Whether it is reserved. The controller knows; engines say no.
+    pub kept: Kept,
     /// Why it is drained or down.
     pub reason: Option<String>,
     /// When it came into service, epoch seconds.
@@ -72,19 +85,6 @@ pub struct Partition {
     pub infra: String,
     /// Whether it takes and starts jobs.
     pub up: bool,
-}
-
-/// What the jobs of a QOS or an account may have together; all of them are one user's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Running at a time.
-    pub max_jobs: Option<u32>,
-    /// In the queue or running.
-    pub max_submit_jobs: Option<u32>,
-    /// GPUs at a time.
-    pub max_gpus: Option<u32>,
-    /// The longest time limit.
-    pub max_wall: Option<TimeLimit>,
 }
 
 /// The cluster as `sinfo` and `scontrol show` tell it.

@@ -1,7 +1,7 @@
 //! What is said of a job by mail and to hooks: a subject, and variables.
 
 use super::{ArrayRef, Job};
-use crate::slurm::{hostlist, mail::Occasion, state::JobState, time::elapsed_sacct};
+use crate::slurm::{hostlist, layout::repetitions, mail::Occasion, state::JobState, time::elapsed_sacct};
 
 /// What all elements of an array came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,11 @@ pub fn subject(job: &Job, occasion: Occasion, summary: Option<Summary>, now: i64
                 .map(|(name, secs)| format!(", {name} time {}", elapsed_sacct(secs)))
                 .unwrap_or_default();
             if matches!(occasion, Occasion::End | Occasion::Fail) {
-                text += &format!(", {}, ExitCode {}", job.state.name(), job.exit.code());
+                text += &format!(", {}", job.state.name());
+                // What was ended by a signal has no code.
+                if job.exit.signal() == 0 {
+                    text += &format!(", ExitCode {}", job.exit.code());
+                }
             }
         }
     }
@@ -50,16 +54,31 @@ fn time(job: &Job, occasion: Occasion, now: i64) -> Option<(&'static str, i64)> 
     }
 }
 
-/// The variables of a mail program or a hook.
-pub fn environment(job: &Job, occasion: Occasion, cluster: &str, now: i64) -> Vec<(&'static str, String)> {
+/// The variables of a mail program or a hook; of all of an array with its summary. As a real 22.05 sets them.
+pub fn environment(
+    job: &Job,
+    occasion: Occasion,
+    summary: Option<Summary>,
+    cluster: &str,
+    now: i64,
+) -> Vec<(&'static str, String)> {
     let request = &job.request;
+    // What is put back waits, and so does an array of which one element begins.
+    let waits = occasion == Occasion::Requeue || (occasion == Occasion::Begin && summary.is_some());
+    // Of a limit that is reached is told before the end that follows.
+    let over = job.is_finished() && !matches!(occasion, Occasion::TimeLimit(_));
+    let state = match (waits, job.is_finished() && !over) {
+        (true, _) => JobState::Pending,
+        (_, true) => JobState::Running,
+        _ => job.state,
+    };
     let mut all = vec![
         ("SLURM_CLUSTER_NAME", cluster.to_owned()),
         ("SLURM_JOBID", job.id.to_string()),
         ("SLURM_JOB_ID", job.id.to_string()),
         ("SLURM_JOB_MAIL_TYPE", occasion.words()),
         ("SLURM_JOB_NAME", request.name.clone()),
-        ("SLURM_JOB_STATE", job.state.name().to_owned()),
+        ("SLURM_JOB_STATE", state.name().to_owned()),
         ("SLURM_JOB_PARTITION", job.partition.clone()),
         ("SLURM_JOB_USER", request.user.name.clone()),
         ("SLURM_JOB_UID", request.user.uid.to_string()),
@@ -67,24 +86,40 @@ pub fn environment(job: &Job, occasion: Occasion, cluster: &str, now: i64) -> Ve
         ("SLURM_JOB_GID", request.user.gid.to_string()),
         ("SLURM_JOB_WORK_DIR", request.work_dir.clone()),
         ("SLURM_JOB_RESTART_COUNT", job.restarts.to_string()),
+        ("SLURM_JOB_STDIN", request.input.clone().unwrap_or_else(|| "/dev/null".to_owned())),
     ];
     all.extend(request.account.clone().map(|account| ("SLURM_JOB_ACCOUNT", account)));
     all.extend(request.dependency_text.clone().map(|text| ("SLURM_JOB_DEPENDENCY", text)));
-    if let Some(ArrayRef { job_id, task_id, .. }) = &job.array {
+    if let Some(ArrayRef { job_id, task_id, spec, .. }) = &job.array {
         all.push(("SLURM_ARRAY_JOB_ID", job_id.to_string()));
         all.extend(task_id.map(|task| ("SLURM_ARRAY_TASK_ID", task.to_string())));
+        all.push(("SLURM_ARRAY_TASK_COUNT", spec.count().to_string()));
+        all.push(("SLURM_ARRAY_TASK_MAX", spec.max().to_string()));
+        all.push(("SLURM_ARRAY_TASK_MIN", spec.min().to_string()));
+        all.push(("SLURM_ARRAY_TASK_STEP", spec.step().to_string()));
     }
-    if let Some(placement) = &job.placement {
-        all.push(("SLURM_JOB_NODELIST", hostlist::compress(placement.names())));
-        all.push(("SLURM_JOB_NUM_NODES", placement.nodes.len().to_string()));
+    match job.placement.as_ref().filter(|_| !(waits && summary.is_some())) {
+        Some(placement) => {
+            all.push(("SLURM_JOB_NODELIST", hostlist::compress(placement.names())));
+            all.push(("SLURM_JOB_NUM_NODES", placement.nodes.len().to_string()));
+            all.push((
+                "SLURM_JOB_CPUS_PER_NODE",
+                repetitions(placement.nodes.iter().map(|node| node.cpus.len() as u32)),
+            ));
+        }
+        None => all.push(("SLURM_JOB_NODELIST", "(null)".to_owned())),
     }
     if let Some((name, seconds)) = time(job, occasion, now) {
         all.push((if name == "Run" { "SLURM_JOB_RUN_TIME" } else { "SLURM_JOB_QUEUED_TIME" }, elapsed_sacct(seconds)));
     }
-    if job.is_finished() {
+    if over {
         all.push(("SLURM_JOB_EXIT_CODE", job.exit.0.to_string()));
         all.push(("SLURM_JOB_EXIT_CODE2", job.exit.pair()));
         all.push(("SLURM_JOB_DERIVED_EC", job.derived_exit.0.to_string()));
+        let (low, high) =
+            summary.map_or((None, job.exit.code()), |Summary { codes: (low, high), .. }| (Some(low), high));
+        all.push(("SLURM_JOB_EXIT_CODE_MAX", high.to_string()));
+        all.extend(low.map(|low| ("SLURM_JOB_EXIT_CODE_MIN", low.to_string())));
     }
     // What has a NUL in it is no variable.
     all.retain(|(_, value)| !value.contains('\0'));
@@ -116,6 +151,8 @@ mod tests {
         (job.exit, job.state) = (ExitStatus::exited(3), JobState::Failed);
         let failed = "Slurm Job_id=233 Name=good Failed, Run time 00:00:01, FAILED, ExitCode 3";
         assert_eq!(of(&job, Occasion::Fail), failed);
+        let killed = Job { exit: ExitStatus::signaled(9), ..job.clone() };
+        assert_eq!(of(&killed, Occasion::Fail), "Slurm Job_id=233 Name=good Failed, Run time 00:00:01, FAILED");
         assert_eq!(
             of(&Job { start_time: None, ..job.clone() }, Occasion::InvalidDepend),
             "Slurm Job_id=233 Name=good Invalid dependency"

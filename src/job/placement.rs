@@ -1,6 +1,10 @@
 //! Where a job runs: its share of each of its nodes.
 
-use crate::slurm::idset::IdSet;
+use crate::slurm::{
+    gres::{Gres, GresList, Tres},
+    idset::IdSet,
+    memory::Mebibytes,
+};
 use serde::{Deserialize, Serialize};
 
 /// The nodes of a job, in the order of `SLURM_JOB_NODELIST`. Node 0 runs the script.
@@ -55,6 +59,18 @@ impl Placement {
     /// GPUs over all nodes.
     pub fn gpus(&self) -> u64 {
         self.nodes.iter().map(|n| n.gpus().len() as u64).sum()
+    }
+
+    /// All of it, generic resources with their types.
+    pub fn tres(&self) -> Tres {
+        let shares = self.nodes.iter().flat_map(|node| &node.gres);
+        let gres = shares.map(|share| Gres {
+            name: share.name.clone(),
+            type_: share.kind.clone(),
+            count: share.ids.len() as u64,
+        });
+        let (cpu, node) = (u64::from(self.cpus()), self.nodes.len() as u64);
+        Tres { cpu, mem: Mebibytes(self.memory()), node, billing: cpu, gres: GresList(gres.collect()) }
     }
 
     /// The nodes' names in order.

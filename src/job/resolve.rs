@@ -159,7 +159,8 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         },
         overcommit: options.is_set("overcommit"),
         contiguous: options.is_set("contiguous"),
-        reservation: read.text("reservation"),
+        // An empty name is none (reservations.txt).
+        reservation: read.text("reservation").filter(|name| !name.is_empty()),
         spread_job: options.is_set("spread-job"),
         use_min_nodes: options.is_set("use-min-nodes"),
         constraint,

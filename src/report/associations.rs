@@ -28,6 +28,8 @@ pub fn accounts(cluster: &Cluster) -> Vec<&str> {
     if let Some(default) = cluster.default_account.as_deref().filter(|name| !accounts.contains(name)) {
         accounts.push(default);
     }
+    // As sacctmgr lists them (limits.txt).
+    accounts.sort_unstable();
     accounts
 }
 

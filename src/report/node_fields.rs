@@ -6,7 +6,7 @@
 use super::{
     field::{Cut, Field, Kind, Tells},
     node_groups::NodeRow,
-    node_state::Shown,
+    node_state::{Shown, State},
     node_values as values,
     table::number,
 };
@@ -96,8 +96,8 @@ pub(super) fn cpu_counts(row: &NodeRow) -> [u64; 4] {
     [used, idle, other, total]
 }
 
-fn write_state(row: &NodeRow, name: fn(Shown) -> &'static str, out: &mut String) {
-    out.push_str(row.state().map_or("n/a", name));
+fn write_state(row: &NodeRow, name: fn(State) -> String, out: &mut String) {
+    out.push_str(&row.state().map_or_else(|| "n/a".to_owned(), name));
 }
 
 fn write_list(words: &[String], out: &mut String) {
@@ -200,8 +200,8 @@ const FIELDS: &[Field<Nodes>] = &[
     row(Some('R'), &["partitionname"], "PARTITION", Tells::Always, |r, o| o.push_str(&r.partition.name)),
     word!(Some('s'), &["size"], "JOB_SIZE", "1-infinite"),
     word!(Some('S'), &["allocnodes"], "ALLOCNODES", "all"),
-    row(Some('t'), &["statecompact"], "STATE", Tells::Always, |r, o| write_state(r, Shown::compact, o)),
-    row(Some('T'), &["statelong"], "STATE", Tells::Always, |r, o| write_state(r, Shown::long, o)),
+    row(Some('t'), &["statecompact"], "STATE", Tells::Always, |r, o| write_state(r, State::compact, o)),
+    row(Some('T'), &["statelong"], "STATE", Tells::Always, |r, o| write_state(r, State::long, o)),
     word!(Some('u'), &["user"], "USER", "Unknown"),
     word!(Some('U'), &["userlong"], "USER", "Unknown"),
     row(Some('v'), &["version"], "VERSION", Tells::Never, |r, o| o.push_str(r.context.version)),
@@ -221,5 +221,5 @@ const FIELDS: &[Field<Nodes>] = &[
     word!(None, &["extra"], "EXTRA", "(null)"),
     row(None, &["gresused"], "GRES_USED", Tells::Always, write_gres_used),
     word!(None, &["port"], "PORT", "0"),
-    row(None, &["statecomplete"], "STATECOMPLETE", Tells::Always, |r, o| write_state(r, Shown::complete, o)),
+    row(None, &["statecomplete"], "STATECOMPLETE", Tells::Always, |r, o| write_state(r, State::complete, o)),
 ];

@@ -4,7 +4,7 @@ use super::{
     clock::Clock,
     field::{Column, Tells},
     node_fields::Nodes,
-    node_state::{Shown, Wanted},
+    node_state::{Shown, State, Wanted},
 };
 use crate::{
     job::{Job, Node, Partition},
@@ -58,13 +58,13 @@ pub struct Grouping<'a> {
 
 impl<'a> NodeRow<'a> {
     /// The state of the line's first node.
-    pub fn state(&self) -> Option<Shown> {
-        self.nodes.first().map(|node| Shown::of(node))
+    pub fn state(&self) -> Option<State> {
+        self.nodes.first().map(|node| State::of(node))
     }
 
     /// Where the state stands in sinfo's order.
     pub fn state_rank(&self) -> u32 {
-        self.state().map_or(0, Shown::rank)
+        self.state().map_or(0, State::rank)
     }
 
     /// The first node's name.
@@ -133,9 +133,9 @@ impl Grouping<'_> {
     }
 
     fn takes(&self, node: &Node) -> bool {
-        let state = Shown::of(node);
+        let state = State::of(node);
         let named = self.nodes.as_ref().is_none_or(|names| names.contains(&node.name));
-        let answers = state != Shown::Down;
+        let answers = state.shown != Shown::Down;
         named
             && self.states.as_ref().is_none_or(|wanted| wanted.takes(state))
             && (!self.responding || answers)

@@ -7,7 +7,10 @@ use super::{
     sacct_table::{self, Kind},
     table::number,
 };
-use crate::job::{Cluster, Limits};
+use crate::{
+    job::Cluster,
+    slurm::limit::{Limits, MostTres},
+};
 
 /// What sacctmgr lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,26 +174,41 @@ fn cluster(row: &Row, out: &mut String) {
     of_association(row, &row.cluster.name, out);
 }
 
-/// What the jobs of an account may have together, in the account's own line.
+/// What all jobs of an account may have together, in the account's own line.
 fn of_account<'a>(row: &'a Row) -> Option<&'a Limits> {
-    let association = row.association.as_ref().filter(|a| a.user.is_none())?;
-    row.cluster.account_limits.get(association.account)
+    of_users(row).filter(|_| row.association.as_ref().is_some_and(|a| a.user.is_none()))
+}
+
+/// What an account's users may have, each of whom has the account's.
+fn of_users<'a>(row: &'a Row) -> Option<&'a Limits> {
+    row.cluster.account_limits.get(row.association.as_ref()?.account)
 }
 
 fn of_qos<'a>(row: &'a Row) -> Option<&'a Limits> {
     row.cluster.qos_limits.get(row.name).filter(|_| row.entity == Entity::Qos)
 }
 
-fn limit(limit: Option<u32>, kind: &str, out: &mut String) {
+fn limit(limit: Option<u32>, out: &mut String) {
     if let Some(limit) = limit {
-        out.push_str(kind);
         number(out, limit);
     }
 }
 
+fn most(limits: Option<&Limits>, of: fn(&Limits) -> &MostTres, out: &mut String) {
+    if let Some(limits) = limits {
+        out.push_str(&of(limits).to_string());
+    }
+}
+
 fn max_wall(row: &Row, out: &mut String) {
-    if let Some(limit) = of_account(row).or(of_qos(row)).and_then(|limits| limits.max_wall) {
+    if let Some(limit) = of_users(row).or(of_qos(row)).and_then(|limits| limits.max_wall) {
         out.push_str(&limit.scontrol());
+    }
+}
+
+fn flags(row: &Row, out: &mut String) {
+    if of_qos(row).is_some_and(|limits| limits.deny_on_limit) {
+        out.push_str("DenyOnLimit");
     }
 }
 
@@ -216,17 +234,17 @@ const FIELDS: &[Field] = &[
     unset("Features", "Features", 20),
     unset("Federation", "Federation", 10),
     row("FedState", "FedState", 12, |r, o| of(r, Entity::Cluster, "NA", o)),
-    unset("Flags", "Flags", 20),
+    row("Flags", "Flags", 20, flags),
     row("GraceTime", "GraceTime", 10, |r, o| of(r, Entity::Qos, "00:00:00", o)),
     unset("GrpCPUMins", "GrpCPUMins", 11),
     unset("GrpCPURunMins", "GrpCPURunMins", 13),
     unset("GrpCPUs", "GrpCPUs", 8),
-    unset("GrpJobs", "GrpJobs", 7),
+    row("GrpJobs", "GrpJobs", 7, |r, o| limit(of_account(r).or(of_qos(r)).and_then(|l| l.grp_jobs), o)),
     unset("GrpJobsAccrue", "GrpJobsAccrue", 13),
     unset("GrpMem", "GrpMem", 7),
     unset("GrpNodes", "GrpNodes", 8),
-    unset("GrpSubmitJobs", "GrpSubmit", 9),
-    row("GrpTRES", "GrpTRES", 13, |r, o| limit(of_account(r).and_then(|l| l.max_gpus), "gres/gpu=", o)),
+    row("GrpSubmitJobs", "GrpSubmit", 9, |r, o| limit(of_account(r).or(of_qos(r)).and_then(|l| l.grp_submit_jobs), o)),
+    row("GrpTRES", "GrpTRES", 13, |r, o| most(of_account(r).or(of_qos(r)), |l| &l.grp_tres, o)),
     unset("GrpTRESMins", "GrpTRESMins", 13),
     unset("GrpTRESRunMins", "GrpTRESRunMins", 13),
     unset("GrpWall", "GrpWall", 11),
@@ -235,22 +253,22 @@ const FIELDS: &[Field] = &[
     unset("MaxCPUMinsPerJob", "MaxCPUMins", 11),
     unset("MaxCPURunMins", "MaxCPURunMins", 15),
     unset("MaxCPUsPerJob", "MaxCPUs", 8),
-    row("MaxJobs", "MaxJobs", 7, |r, o| limit(of_account(r).and_then(|l| l.max_jobs), "", o)),
+    row("MaxJobs", "MaxJobs", 7, |r, o| limit(of_users(r).and_then(|l| l.max_jobs), o)),
     unset("MaxJobsAccrue", "MaxJobsAccrue", 13),
-    row("MaxJobsPerUser", "MaxJobsPU", 9, |r, o| limit(of_qos(r).and_then(|l| l.max_jobs), "", o)),
-    row("MaxJobsPU", "MaxJobsPU", 9, |r, o| limit(of_qos(r).and_then(|l| l.max_jobs), "", o)),
+    row("MaxJobsPerUser", "MaxJobsPU", 9, |r, o| limit(of_qos(r).and_then(|l| l.max_jobs), o)),
+    row("MaxJobsPU", "MaxJobsPU", 9, |r, o| limit(of_qos(r).and_then(|l| l.max_jobs), o)),
     unset("MaxJobsPA", "MaxJobsPA", 9),
     unset("MaxNodesPerJob", "MaxNodes", 8),
-    row("MaxSubmitJobs", "MaxSubmit", 9, |r, o| limit(of_account(r).and_then(|l| l.max_submit_jobs), "", o)),
-    row("MaxSubmitJobsPerUser", "MaxSubmitPU", 11, |r, o| limit(of_qos(r).and_then(|l| l.max_submit_jobs), "", o)),
-    row("MaxSubmitPU", "MaxSubmitPU", 11, |r, o| limit(of_qos(r).and_then(|l| l.max_submit_jobs), "", o)),
+    row("MaxSubmitJobs", "MaxSubmit", 9, |r, o| limit(of_users(r).and_then(|l| l.max_submit_jobs), o)),
+    row("MaxSubmitJobsPerUser", "MaxSubmitPU", 11, |r, o| limit(of_qos(r).and_then(|l| l.max_submit_jobs), o)),
+    row("MaxSubmitPU", "MaxSubmitPU", 11, |r, o| limit(of_qos(r).and_then(|l| l.max_submit_jobs), o)),
     unset("MaxSubmitPA", "MaxSubmitPA", 11),
-    unset("MaxTRES", "MaxTRES", 13),
+    row("MaxTRES", "MaxTRES", 13, |r, o| most(of_users(r).or(of_qos(r)), |l| &l.max_tres, o)),
     unset("MaxTRESMins", "MaxTRESMins", 13),
-    unset("MaxTRESPerJob", "MaxTRES", 13),
+    row("MaxTRESPerJob", "MaxTRES", 13, |r, o| most(of_users(r).or(of_qos(r)), |l| &l.max_tres, o)),
     unset("MaxTRESPerNode", "MaxTRESPerNode", 14),
-    row("MaxTRESPerUser", "MaxTRESPU", 13, |r, o| limit(of_qos(r).and_then(|l| l.max_gpus), "gres/gpu=", o)),
-    row("MaxTRESPU", "MaxTRESPU", 13, |r, o| limit(of_qos(r).and_then(|l| l.max_gpus), "gres/gpu=", o)),
+    row("MaxTRESPerUser", "MaxTRESPU", 13, |r, o| most(of_qos(r), |l| &l.max_tres_per_user, o)),
+    row("MaxTRESPU", "MaxTRESPU", 13, |r, o| most(of_qos(r), |l| &l.max_tres_per_user, o)),
     unset("MaxTRESPA", "MaxTRESPA", 13),
     unset("MaxTRESRunMins", "MaxTRESRunMins", 15),
     row("MaxWallDurationPerJob", "MaxWall", 11, max_wall),

@@ -84,7 +84,13 @@ fn compare_jobs(letter: char, a: &JobRow, b: &JobRow) -> Ordering {
         'f' => ask.constraint.cmp(&bsk.constraint),
         'g' => ask.user.group.cmp(&bsk.user.group),
         'G' => ask.user.gid.cmp(&bsk.user.gid),
-        'i' => (x.array_job_id(), a.task(), x.id).cmp(&(y.array_job_id(), b.task(), y.id)),
+        // What waits of an array stands behind its elements (limits.txt).
+        'i' => (x.array_job_id(), a.task().is_none(), a.task(), x.id).cmp(&(
+            y.array_job_id(),
+            b.task().is_none(),
+            b.task(),
+            y.id,
+        )),
         'j' => ask.name.cmp(&bsk.name),
         'l' => late(x.time_limit.seconds()).cmp(&late(y.time_limit.seconds())),
         'L' => time_left(x, a.context.clock.now()).cmp(&time_left(y, b.context.clock.now())),

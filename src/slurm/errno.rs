@@ -67,6 +67,9 @@ pub enum Errno {
     /// Reservation already started.
     #[error("Reservation already started")]
     ReservationStarted,
+    /// Reservation request lacks users, groups or accounts.
+    #[error("Reservation request lacks users, groups or accounts")]
+    ReservationEmpty,
     /// Invalid feature specification.
     #[error("Invalid feature specification")]
     InvalidFeature,
@@ -143,7 +146,7 @@ pub enum Errno {
 
 impl Errno {
     /// All of them.
-    pub const ALL: [Errno; 44] = [
+    pub const ALL: [Errno; 45] = [
         Errno::InvalidPartition,
         Errno::AccessDenied,
         Errno::InvalidJobId,
@@ -164,6 +167,7 @@ impl Errno {
         Errno::ReservationOverlap,
         Errno::ReservationDuplicate,
         Errno::ReservationStarted,
+        Errno::ReservationEmpty,
         Errno::InvalidFeature,
         Errno::InvalidGres,
         Errno::InvalidLicenses,
@@ -216,6 +220,7 @@ impl Errno {
             Errno::ReservationOverlap => 2058,
             Errno::ReservationDuplicate => 2082,
             Errno::ReservationStarted => 2104,
+            Errno::ReservationEmpty => 2080,
             Errno::NotSupported => 2036,
             Errno::Disabled => 2037,
             Errno::Dependency => 2038,

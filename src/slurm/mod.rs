@@ -16,6 +16,7 @@ pub mod hostlist;
 pub mod idset;
 pub mod layout;
 pub mod license;
+pub mod limit;
 pub mod mail;
 pub mod memory;
 pub mod options;

@@ -3,183 +3,156 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The reason shown with a job that waits, or with the way it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Reason {
-    /// Nothing to say: not yet looked at, or running.
-    #[default]
-    None,
-    /// First in the queue, waiting for nodes to come free.
-    Resources,
-    /// Others in the queue go first.
-    Priority,
-    /// Waits for another job.
-    Dependency,
-    /// Waits for a job in a way that can no longer come true.
-    DependencyNeverSatisfied,
-    /// Its earliest start time is not reached.
-    BeginTime,
-    /// Held by its user.
-    JobHeldUser,
-    /// Held by an administrator.
-    JobHeldAdmin,
-    /// Put back into the queue by its user, and held.
-    RequeuedHeld,
-    /// Held because it has lost its nodes too often.
-    JobHoldMaxRequeue,
-    /// The array's throttle (`%N`) is reached.
-    JobArrayTaskLimit,
-    /// It asks for more nodes than its partition has.
-    PartitionNodeLimit,
-    /// It asks for more time than its partition allows.
-    PartitionTimeLimit,
-    /// It asks for more than its partition has.
-    PartitionConfig,
-    /// Its partition takes no jobs.
-    PartitionDown,
-    /// Nodes it asks for do not exist or may not be used now.
-    ReqNodeNotAvail,
-    /// Its reservation has not begun.
-    Reservation,
-    /// Its reservation is over or was taken away.
-    ReservationDeleted,
-    /// All nodes that could hold it are reserved for others.
-    MayBeReserved,
-    /// No set of nodes can hold it as the partition is now.
-    NodesUnavailable,
-    /// It ended with a non-zero exit code.
-    NonZeroExitCode,
-    /// It was ended by a signal.
-    RaisedSignal,
-    /// It reached its time limit.
-    TimeLimit,
-    /// A node failed.
-    NodeDown,
-    /// Its script could not be started.
-    JobLaunchFailure,
-    /// It ended for want of memory.
-    OutOfMemory,
-    /// Its deadline has passed.
-    DeadLine,
-    /// Too few of a license are free.
-    Licenses,
-    /// Its QOS has as many running jobs as it may.
-    QosMaxJobsPerUserLimit,
-    /// Its QOS has as many GPUs as it may.
-    QosMaxGresPerUser,
-    /// It asks for more time than its QOS allows.
-    QosMaxWallDurationPerJobLimit,
-    /// Its account has as many running jobs as it may.
-    AssocMaxJobsLimit,
-    /// Its account has as many GPUs as it may.
-    AssocGrpGres,
-    /// It asks for more time than its account allows.
-    AssocMaxWallDurationPerJobLimit,
-    /// Something of the system's own does not work.
-    SystemFailure,
+/// A variant a row: what it means, its name here, what squeue prints.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal,)*) => {
+        /// The reason shown with a job that waits, or with the way it ended.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Reason {
+            /// Nothing to say: not yet looked at, or running.
+            #[default]
+            None,
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Reason] = &[Reason::None, $(Reason::$name),*];
+
+            /// The word (or, for [`Reason::NodesUnavailable`] and [`Reason::RequeuedHeld`], the sentence) squeue prints.
+            pub fn text(self) -> &'static str {
+                match self {
+                    Reason::None => "None",
+                    $(Reason::$name => $text,)*
+                }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// All of them.
-    pub const ALL: [Reason; 35] = [
-        Reason::None,
-        Reason::Resources,
-        Reason::Priority,
-        Reason::Dependency,
-        Reason::DependencyNeverSatisfied,
-        Reason::BeginTime,
-        Reason::JobHeldUser,
-        Reason::JobHeldAdmin,
-        Reason::RequeuedHeld,
-        Reason::JobHoldMaxRequeue,
-        Reason::JobArrayTaskLimit,
-        Reason::PartitionNodeLimit,
-        Reason::PartitionTimeLimit,
-        Reason::PartitionConfig,
-        Reason::PartitionDown,
-        Reason::ReqNodeNotAvail,
-        Reason::Reservation,
-        Reason::ReservationDeleted,
-        Reason::MayBeReserved,
-        Reason::NodesUnavailable,
-        Reason::NonZeroExitCode,
-        Reason::RaisedSignal,
-        Reason::TimeLimit,
-        Reason::NodeDown,
-        Reason::JobLaunchFailure,
-        Reason::OutOfMemory,
-        Reason::DeadLine,
-        Reason::Licenses,
-        Reason::QosMaxJobsPerUserLimit,
-        Reason::QosMaxGresPerUser,
-        Reason::QosMaxWallDurationPerJobLimit,
-        Reason::AssocMaxJobsLimit,
-        Reason::AssocGrpGres,
-        Reason::AssocMaxWallDurationPerJobLimit,
-        Reason::SystemFailure,
-    ];
-
-    /// The word (or, for [`Reason::NodesUnavailable`] and [`Reason::RequeuedHeld`], the sentence) squeue prints.
-    pub fn text(self) -> &'static str {
-        match self {
-            Reason::None => "None",
-            Reason::Resources => "Resources",
-            Reason::Priority => "Priority",
-            Reason::Dependency => "Dependency",
-            Reason::DependencyNeverSatisfied => "DependencyNeverSatisfied",
-            Reason::BeginTime => "BeginTime",
-            Reason::JobHeldUser => "JobHeldUser",
-            Reason::JobHeldAdmin => "JobHeldAdmin",
-            Reason::RequeuedHeld => "job requeued in held state",
-            Reason::JobHoldMaxRequeue => "JobHoldMaxRequeue",
-            Reason::JobArrayTaskLimit => "JobArrayTaskLimit",
-            Reason::PartitionNodeLimit => "PartitionNodeLimit",
-            Reason::PartitionTimeLimit => "PartitionTimeLimit",
-            Reason::PartitionConfig => "PartitionConfig",
-            Reason::PartitionDown => "PartitionDown",
-            Reason::ReqNodeNotAvail => "ReqNodeNotAvail",
-            Reason::Reservation => "Reservation",
-            Reason::ReservationDeleted => "ReservationDeleted",
-            Reason::MayBeReserved => "ReqNodeNotAvail, May be reserved for other job",
-            Reason::NodesUnavailable => {
-                "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
-            }
-            Reason::NonZeroExitCode => "NonZeroExitCode",
-            Reason::RaisedSignal => "RaisedSignal",
-            Reason::TimeLimit => "TimeLimit",
-            Reason::NodeDown => "NodeDown",
-            Reason::JobLaunchFailure => "JobLaunchFailure",
-            Reason::OutOfMemory => "OutOfMemory",
-            Reason::DeadLine => "DeadLine",
-            Reason::Licenses => "Licenses",
-            Reason::QosMaxJobsPerUserLimit => "QOSMaxJobsPerUserLimit",
-            Reason::QosMaxGresPerUser => "QOSMaxGRESPerUser",
-            Reason::QosMaxWallDurationPerJobLimit => "QOSMaxWallDurationPerJobLimit",
-            Reason::AssocMaxJobsLimit => "AssocMaxJobsLimit",
-            Reason::AssocGrpGres => "AssocGrpGRES",
-            Reason::AssocMaxWallDurationPerJobLimit => "AssocMaxWallDurationPerJobLimit",
-            Reason::SystemFailure => "SystemFailure",
-        }
-    }
+reasons! {
+    /// First in the queue, waiting for nodes to come free.
+    Resources = "Resources",
+    /// Others in the queue go first.
+    Priority = "Priority",
+    /// Waits for another job.
+    Dependency = "Dependency",
+    /// Waits for a job in a way that can no longer come true.
+    DependencyNeverSatisfied = "DependencyNeverSatisfied",
+    /// Its earliest start time is not reached.
+    BeginTime = "BeginTime",
+    /// Held by its user.
+    JobHeldUser = "JobHeldUser",
+    /// Held by an administrator.
+    JobHeldAdmin = "JobHeldAdmin",
+    /// Put back into the queue by its user, and held.
+    RequeuedHeld = "job requeued in held state",
+    /// Held because it has lost its nodes too often.
+    JobHoldMaxRequeue = "JobHoldMaxRequeue",
+    /// The array's throttle (`%N`) is reached.
+    JobArrayTaskLimit = "JobArrayTaskLimit",
+    /// It asks for more nodes than its partition has.
+    PartitionNodeLimit = "PartitionNodeLimit",
+    /// It asks for more time than its partition allows.
+    PartitionTimeLimit = "PartitionTimeLimit",
+    /// It asks for more than its partition has.
+    PartitionConfig = "PartitionConfig",
+    /// Its partition takes no jobs.
+    PartitionDown = "PartitionDown",
+    /// Nodes it asks for do not exist or may not be used now.
+    ReqNodeNotAvail = "ReqNodeNotAvail",
+    /// Its reservation has not begun.
+    Reservation = "Reservation",
+    /// Its reservation is over or was taken away.
+    ReservationDeleted = "ReservationDeleted",
+    /// All nodes that could hold it are reserved for others.
+    MayBeReserved = "ReqNodeNotAvail, May be reserved for other job",
+    /// Nodes that it would need are reserved for maintenance now.
+    ReservedForMaintenance = "ReqNodeNotAvail, Reserved for maintenance",
+    /// No set of nodes can hold it as the partition is now.
+    NodesUnavailable = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
+    /// It ended with a non-zero exit code.
+    NonZeroExitCode = "NonZeroExitCode",
+    /// It was ended by a signal.
+    RaisedSignal = "RaisedSignal",
+    /// It reached its time limit.
+    TimeLimit = "TimeLimit",
+    /// A node failed.
+    NodeDown = "NodeDown",
+    /// Its script could not be started.
+    JobLaunchFailure = "JobLaunchFailure",
+    /// It ended for want of memory.
+    OutOfMemory = "OutOfMemory",
+    /// Its deadline has passed.
+    DeadLine = "DeadLine",
+    /// Too few of a license are free.
+    Licenses = "Licenses",
+    /// Its QOS has as many running jobs as it may, of all users.
+    QosGrpJobsLimit = "QOSGrpJobsLimit",
+    /// Its QOS has as many running jobs of its user as it may.
+    QosMaxJobsPerUserLimit = "QOSMaxJobsPerUserLimit",
+    /// Its QOS has as many jobs in the queue as it may, of all users: said when one more is refused.
+    QosGrpSubmitJobsLimit = "QOSGrpSubmitJobsLimit",
+    /// Its QOS has as many jobs of its user in the queue as it may.
+    QosMaxSubmitJobPerUserLimit = "QOSMaxSubmitJobPerUserLimit",
+    /// It asks for more time than its QOS allows.
+    QosMaxWallDurationPerJobLimit = "QOSMaxWallDurationPerJobLimit",
+    /// Its QOS has as many CPUs as it may, of all users.
+    QosGrpCpuLimit = "QOSGrpCpuLimit",
+    /// Its QOS has as much memory as it may, of all users.
+    QosGrpMemLimit = "QOSGrpMemLimit",
+    /// Its QOS has as many nodes as it may, of all users.
+    QosGrpNodeLimit = "QOSGrpNodeLimit",
+    /// Its QOS has as many generic resources as it may, of all users.
+    QosGrpGres = "QOSGrpGRES",
+    /// It asks for more CPUs than its QOS allows.
+    QosMaxCpuPerJobLimit = "QOSMaxCpuPerJobLimit",
+    /// It asks for more memory than its QOS allows.
+    QosMaxMemoryPerJob = "QOSMaxMemoryPerJob",
+    /// It asks for more nodes than its QOS allows.
+    QosMaxNodePerJobLimit = "QOSMaxNodePerJobLimit",
+    /// It asks for more generic resources than its QOS allows.
+    QosMaxGresPerJob = "QOSMaxGRESPerJob",
+    /// Its QOS has as many CPUs as it may of its user.
+    QosMaxCpuPerUserLimit = "QOSMaxCpuPerUserLimit",
+    /// Its QOS has as much memory as it may of its user.
+    QosMaxMemoryPerUser = "QOSMaxMemoryPerUser",
+    /// Its QOS has as many nodes as it may of its user.
+    QosMaxNodePerUserLimit = "QOSMaxNodePerUserLimit",
+    /// Its QOS has as many generic resources as it may of its user.
+    QosMaxGresPerUser = "QOSMaxGRESPerUser",
+    /// Its account has as many running jobs as it may, of all users.
+    AssocGrpJobsLimit = "AssocGrpJobsLimit",
+    /// Its account has as many running jobs as it may.
+    AssocMaxJobsLimit = "AssocMaxJobsLimit",
+    /// Its account has as many jobs in the queue as it may, of all users: said when one more is refused.
+    AssocGrpSubmitJobsLimit = "AssocGrpSubmitJobsLimit",
+    /// Its account has as many jobs in the queue as it may.
+    AssocMaxSubmitJobLimit = "AssocMaxSubmitJobLimit",
+    /// It asks for more time than its account allows.
+    AssocMaxWallDurationPerJobLimit = "AssocMaxWallDurationPerJobLimit",
+    /// Its account has as many CPUs as it may.
+    AssocGrpCpuLimit = "AssocGrpCpuLimit",
+    /// Its account has as much memory as it may.
+    AssocGrpMemLimit = "AssocGrpMemLimit",
+    /// Its account has as many nodes as it may.
+    AssocGrpNodeLimit = "AssocGrpNodeLimit",
+    /// Its account has as many generic resources as it may.
+    AssocGrpGres = "AssocGrpGRES",
+    /// It asks for more CPUs than its account allows.
+    AssocMaxCpuPerJobLimit = "AssocMaxCpuPerJobLimit",
+    /// It asks for more memory than its account allows.
+    AssocMaxMemPerJob = "AssocMaxMemPerJob",
+    /// It asks for more nodes than its account allows.
+    AssocMaxNodePerJobLimit = "AssocMaxNodePerJobLimit",
+    /// It asks for more generic resources than its account allows.
+    AssocMaxGresPerJob = "AssocMaxGRESPerJob",
+    /// Something of the system's own does not work.
+    SystemFailure = "SystemFailure",
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.pad(self.text())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A new one has to be put into the list.
-    #[test]
-    fn all_are_listed() {
-        let (_, body) = include_str!("reason.rs").split_once("pub enum Reason {").unwrap();
-        let (body, _) = body.split_once("\n}").unwrap();
-        let variants: Vec<_> = body.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
-        let listed: Vec<_> = Reason::ALL.iter().map(|one| format!("{one:?}")).collect();
-        assert_eq!(listed, variants);
     }
 }

@@ -1,15 +1,15 @@
 //! docs/CONFIG.md names every key of the configuration, and no other.
 
-/// The keys of the structs in `src/config.rs` that are read from the file: `section.key`.
+/// The keys of the structs that are read from the file: `section.key`.
 fn keys() -> Vec<String> {
-    let source = include_str!("../../src/config.rs");
+    let source = concat!(include_str!("../../src/config.rs"), include_str!("../../src/slurm/limit.rs"));
     let mut keys = Vec::new();
     for (name, section) in [
         ("NodeConfig", "node"),
         ("PartitionConfig", "partition"),
         ("ControllerConfig", "controller"),
         ("SkypilotConfig", "skypilot"),
-        ("LimitsConfig", "qos.NAME"),
+        ("Limits", "qos.NAME"),
         ("HooksConfig", "hooks"),
     ] {
         let (_, body) = source.split_once(&format!("pub struct {name} {{")).unwrap();

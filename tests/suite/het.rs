@@ -41,29 +41,36 @@ fn a_component_that_is_held_holds_the_whole() {
 #[test]
 fn a_component_is_ended_alone_and_its_nodes_are_others_then() {
     let lab = Lab::new(FOUR);
+    lab.file("task", "#!/bin/bash\n[ $SLURM_PROCID -gt 0 ] && exec sleep 3600\nuntil [ -e go ]; do sleep 0.05; done\n");
     lab.file(
         "job",
-        "#!/bin/bash\n#SBATCH -N1 --exclusive -o out\n#SBATCH hetjob\n#SBATCH -N3\nsrun --het-group=0,1 sleep 3600 & touch runs; wait $!\n\
-         echo step $?\nsrun --het-group=1 true; echo refused $?\nuntil [ -e go ]; do sleep 0.05; done; srun hostname\n",
+        "#!/bin/bash\n#SBATCH -N1 --exclusive -o out\n#SBATCH hetjob\n#SBATCH -N3\nsrun --het-group=0,1 bash task & step=$!\n\
+         until [ -e ended ]; do sleep 0.05; done; srun --het-group=1 true; echo refused $?\n\
+         wait $step; echo step $?; srun hostname\n",
     );
     let whole = lab.submit("job");
     lab.until("squeue -h -s -o %i | grep -c '\\.0'", "2");
     let refused = lab.sh(&format!("srun --jobid={} true", whole + 1));
     assert!(refused.fails(1).contains("Job not heterogeneous job leader"), "{refused:?}");
     lab.sh(&format!("scancel {whole}+1")).ok();
-    // The rest goes on, without the step that was on both.
+    // The rest goes on, with its part of the step that was on both.
     lab.until(&format!("squeue -h -j {whole} -o '%i %T'"), &format!("{whole}+0 RUNNING"));
     let other = lab.submit("-N3 -o other --wrap 'srun hostname | sort'");
     lab.until_accounted(other, "COMPLETED|0:0");
     assert_eq!(lab.read("other"), "node2\nnode3\nnode4\n");
+    let steps = accounted(&lab, whole);
+    assert!(steps.contains(&format!("{whole}+0.0|RUNNING|0:0")), "{steps}");
+    assert!(steps.contains(&format!("{whole}+1.0|CANCELLED|0:15")), "{steps}");
+    lab.file("ended", "");
+    lab.until_file("out", "refused 1\n");
     lab.file("go", "");
     lab.until(&format!("sacct -X -n -P -j {whole} -o state | sed 's/ by .*//'"), "COMPLETED\nCANCELLED");
     let out = lab.read("out");
-    assert!(out.contains("step 143\n") && out.contains("refused 1\n") && out.ends_with("node1\n"), "{out}");
-    assert!(out.contains("already completing or completed"), "{out}");
-    let steps = accounted(&lab, whole);
-    assert!(steps.contains(&format!("{whole}+0.0|CANCELLED|0:15")), "{steps}");
-    assert!(steps.contains(&format!("{whole}+1.0|CANCELLED|0:15")), "{steps}");
+    assert!(out.contains("already completing or completed") && out.ends_with("step 143\nnode1\n"), "{out}");
+    let aborted = "srun: Job step aborted: Waiting up to 3 seconds for job step to finish.\n";
+    assert_eq!(out.matches(aborted).count(), 1, "{out}");
+    assert!(out.contains(&format!("*** STEP {}.0 ON node2 CANCELLED AT ", whole + 1)), "{out}");
+    assert!(accounted(&lab, whole).contains(&format!("{whole}+0.0|COMPLETED|0:0")));
 }
 
 #[test]

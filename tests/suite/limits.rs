@@ -1,6 +1,6 @@
 //! Time limits, warnings, requeues.
 
-use crate::harness::{Lab, ONE};
+use crate::harness::{Lab, ONE, RECORDED};
 use std::time::{Duration, Instant};
 
 /// The smallest limit is a minute, so that this takes a little more; all of it at once.
@@ -92,4 +92,41 @@ fn a_job_may_refuse_to_be_requeued() {
     let out = lab.sh(&format!("scontrol requeue {id}"));
     assert!(!out.stderr.is_empty(), "{out:?}");
     assert_eq!(lab.sh(&format!("squeue -h -j {id} -o %T")).ok(), "RUNNING\n");
+}
+
+/// What a 22.05 with these partitions (small with MaxNodes=1 as well) said, for each of `EnforcePartLimits`: the reason for which a job waits, or the refusal.
+#[test]
+fn limits_of_partitions_are_enforced_as_configured() {
+    let time = "Requested time limit is invalid (missing or exceeds some limit)";
+    let (nodes, cpus) = ("Node count specification invalid", "More processors requested than permitted");
+    let jobs: [(&str, [&str; 3]); 9] = [
+        ("-p debug -t 60", ["PartitionTimeLimit", time, time]),
+        ("-p small -N3", ["PartitionNodeLimit", nodes, nodes]),
+        ("-p small -n 200", ["PartitionConfig", cpus, cpus]),
+        ("-p debug,gpu -t 60", ["", "", time]),
+        ("-p gpu,debug -t 60", ["", "", time]),
+        ("-p debug,small -t 120", ["PartitionTimeLimit", time, time]),
+        ("-p small,gpu -N3", ["", "", nodes]),
+        ("-t 8-0", ["PartitionTimeLimit", time, time]),
+        ("-p small,debug -N9", ["PartitionNodeLimit", nodes, nodes]),
+    ];
+    let small = "[[partition]]\nname = \"small\"\nnodes = \"node[1-2]\"\nmax_time = \"1:00:00\"\n[controller]";
+    for (at, mode) in ["NO", "ANY", "ALL"].into_iter().enumerate() {
+        let config = RECORDED.replace("[controller]", small);
+        let lab = Lab::new(&format!("{config}enforce_part_limits = \"{mode}\"\n"));
+        for (options, said) in &jobs {
+            let out = lab.sh(&format!("sbatch -Q -J p {options} -o /dev/null --wrap true"));
+            if said[at].contains(' ') {
+                assert_eq!(
+                    out.fails(1),
+                    format!("sbatch: error: Batch job submission failed: {}\n", said[at]),
+                    "{mode}: {options}"
+                );
+                continue;
+            }
+            out.ok();
+            lab.until("squeue -h -t PD -n p -o %r", said[at]);
+            lab.sh("scancel -n p").ok();
+        }
+    }
 }

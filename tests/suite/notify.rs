@@ -53,7 +53,7 @@ fn mail_tells_what_was_asked_for() {
     let again = lab.submit("--mail-type=REQUEUE -J again --wrap 'sleep 1000'");
     lab.until_state(again, "RUNNING");
     lab.sh(&format!("scontrol requeue {again}")).ok();
-    until_mails(&lab, &format!("Slurm Job_id={again} Name=again Requeued, Run time T (REQUEUED Requeued)\n"));
+    until_mails(&lab, &format!("Slurm Job_id={again} Name=again Requeued, Run time T (PENDING Requeued)\n"));
     lab.sh(&format!("scancel {again}")).ok();
 }
 
@@ -65,7 +65,7 @@ fn an_array_is_summed_up_unless_every_task_is_wanted() {
     until_mails(
         &lab,
         &format!(
-            "Slurm Array Summary Job_id={sum}_* ({sum}) Name=sum Began (RUNNING Began)\n\
+            "Slurm Array Summary Job_id={sum}_* ({sum}) Name=sum Began (PENDING Began)\n\
          Slurm Array Summary Job_id={sum}_* ({sum}) Name=sum Failed, Mixed, ExitCode [0-2] (FAILED Failed)\n"
         ),
     );

@@ -401,8 +401,7 @@ fn a_job_is_told_what_somebody_has_to_say() {
 /// What is configured is shown wherever Slurm shows it.
 #[test]
 fn limits_are_told() {
-    let limits =
-        "[qos.normal]\nmax_jobs = 4\nmax_wall = \"2:00:00\"\n[account.research]\nmax_gpus = 8\nmax_submit_jobs = 9\n";
+    let limits = "[qos.normal]\nmax_jobs = 4\nmax_wall = \"2:00:00\"\n[account.research]\ngrp_tres = \"gres/gpu=8\"\nmax_submit_jobs = 9\n";
     let lab = Lab::new(&RECORDED.replace("[controller]", &format!("{limits}[controller]")));
     expect(
         &lab,
@@ -413,7 +412,7 @@ fn limits_are_told() {
                 "research|gres/gpu=8|9\n",
             ),
             ("scontrol show assoc_mgr flags=qos | grep -c 'MaxWallPJ=120$'", "1\n"),
-            ("scontrol show assoc_mgr flags=assoc accounts=research | grep -c 'MaxSubmitJobs=9(0)'", "1\n"),
+            ("scontrol show assoc_mgr flags=assoc accounts=research | grep -c 'MaxSubmitJobs=9(0)'", "2\n"),
         ],
     );
 }

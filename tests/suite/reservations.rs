@@ -17,6 +17,7 @@ fn reserved_nodes_are_for_those_who_ask_for_them() {
         assert!(shown.ok().contains(wanted), "{wanted}: {shown:?}");
     }
 
+    assert_eq!(lab.sh("sinfo -h -o '%t %N' | tr -s ' '").ok(), "resv node[1-3]\nidle node4\n");
     // Others have what is left; those who ask for it have what is in it.
     let ran_on = |options: &str| {
         let line = format!(
@@ -117,7 +118,8 @@ fn what_cannot_be_reserved_is_refused_as_slurm_does() {
     assert!(busy.starts_with(&refused("Requested nodes are busy")) && busy.lines().count() == 3, "{busy}");
     let out = lab.sh(&format!("scontrol create reservation {whole} nodes=node2 flags=ignore_jobs"));
     assert_eq!(out.ok(), format!("Reservation created: {me}_2\n"));
-    assert_eq!(lab.sh("scontrol show reservation nope").fails(1), "Reservation nope not found\n");
+    let unknown = lab.sh("scontrol show reservation nope");
+    assert_eq!((unknown.stdout.as_str(), unknown.code), ("Reservation nope not found\n", 1));
     assert_eq!(
         lab.sh("scontrol delete reservationname=nope").fails(1),
         "delete_reservation reservationname=nope: Requested reservation is invalid\n"

@@ -38,15 +38,15 @@ fn licenses_are_counted() {
 #[test]
 fn a_qos_and_an_account_have_limits() {
     let lab = Lab::new(&format!(
-        "{FOUR}[qos.few]\nmax_jobs = 1\nmax_submit_jobs = 3\nmax_wall = \"10\"\n[qos.gpus]\nmax_gpus = 2\n\
-         [account.small]\nmax_jobs = 2\nmax_gpus = 1\n"
+        "{FOUR}[qos.few]\nmax_jobs = 1\nmax_submit_jobs = 3\nmax_wall = \"10\"\n[qos.gpus]\n\
+         max_tres_per_user = \"gres/gpu=2\"\n[account.small]\nmax_jobs = 2\ngrp_tres = \"gres/gpu=1\"\n"
     ));
     let first = lab.submit(&format!("-q few -t 5 {WAITS}"));
     lab.until_state(first, "RUNNING");
     let second = lab.submit("-q few -t 5 -a 1-2 --wrap true");
     reason(&lab, second, "QOSMaxJobsPerUserLimit");
-    let words = "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's \
-                 size and/or time limits)\n";
+    let words = "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates \
+                 accounting/QOS policy (job submit limit, user's size and/or time limits)\n";
     assert_eq!(lab.sh("sbatch -q few --wrap true").fails(1), words);
     lab.sh(&format!("scancel {second}_1")).ok();
     let long = lab.submit("-q few -t 11 --wrap true");

@@ -68,6 +68,13 @@ struct Group {
     usage: Usage,
 }
 
+impl Group {
+    /// Whether it is of this component; `None`: of any.
+    fn is_of(&self, component: Option<u32>) -> bool {
+        component.is_none_or(|component| component as usize == self.component)
+    }
+}
+
 /// A running step.
 struct Running {
     client: Option<u64>,
@@ -76,6 +83,7 @@ struct Running {
     /// All of it.
     plan: Plan,
     parts: Vec<PartState>,
+    /// Those that are not over.
     groups: Vec<Group>,
     cancelled_by: Option<u32>,
     kill_at: Option<Instant>,
@@ -131,7 +139,7 @@ impl Manager {
 
     /// The running steps that have something of a component.
     pub fn steps_of(&self, component: u32) -> Vec<u32> {
-        let has = |s: &Running| s.groups.iter().any(|group| group.component == component as usize);
+        let has = |s: &Running| s.groups.iter().any(|group| group.is_of(Some(component)));
         self.steps.iter().filter(|(_, s)| has(s)).map(|(step, _)| *step).collect()
     }
 
@@ -188,6 +196,11 @@ impl Agent {
 
     /// Says something to every part of a step.
     fn tell_parts(&mut self, step: u32, told: &ToPart) {
+        self.tell_parts_of(step, None, told);
+    }
+
+    /// Says something to the parts of a step that are of a component; `None`: to all.
+    fn tell_parts_of(&mut self, step: u32, of: Option<u32>, told: &ToPart) {
         if matches!(told, ToPart::Cancel(_) | ToPart::Signal(SIGKILL)) && self.drop_held(step) {
             return;
         }
@@ -195,7 +208,9 @@ impl Agent {
             return;
         };
         let mut connected = Vec::new();
-        for part in running.parts.iter_mut().filter(|p| !p.done) {
+        let groups = running.groups.iter().filter(|group| group.is_of(of));
+        for at in groups.flat_map(|group| group.parts.clone()) {
+            let Some(part) = running.parts.get_mut(at).filter(|p| !p.done) else { continue };
             match part.connection {
                 Some(connection) => connected.push(connection),
                 None => part.pending.push(told.clone()),
@@ -270,9 +285,9 @@ impl Agent {
             FromClient::Resize(rows, columns) => self.tell_parts(step, &ToPart::Resize(rows, columns)),
             // Where the job ends, its steps have been told so, and have their time.
             FromClient::Kill | FromClient::Terminate if self.ending.is_some() => {}
-            FromClient::Kill => self.cancel_step(step, SIGKILL, ""),
+            FromClient::Kill => self.cancel_step(step, None, SIGKILL, ""),
             FromClient::Terminate => {
-                self.cancel_step(step, SIGTERM, "");
+                self.cancel_step(step, None, SIGTERM, "");
                 self.kill_step_later(step);
             }
         }

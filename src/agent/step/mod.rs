@@ -240,6 +240,8 @@ pub enum ToClient {
     },
     /// The step is being ended (`Job step aborted`).
     Aborted,
+    /// What it has of one component of a heterogeneous job is.
+    PartAborted,
     /// All its tasks have taken the last [`FromClient::Input`].
     InputTaken,
     /// It is over. Nothing follows.

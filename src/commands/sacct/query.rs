@@ -100,16 +100,15 @@ impl Query {
         }
     }
 
-    /// Whether a job is to be shown. One that was never eligible is not in the accounting,
-    /// unless it is over and asked for by its id (extra.txt), by how it ended or as running (sacct.txt); or waits for
-    /// another job and is asked for by its id (squeue.txt).
+    /// Whether a job is to be shown. One that was never eligible is not in the accounting, unless it is asked for by its id
+    /// (held, waiting for another job, over: asked of a real one that had had time), or is over and asked for by how it ended or
+    /// as running (sacct.txt).
     pub fn matches(&self, job: &Job) -> bool {
         let any = |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w == has);
         let eligible = job.eligible_time.is_some()
-            || (!job.dependency.is_empty() && !self.ids.is_empty())
+            || !self.ids.is_empty()
             || (job.end_time.is_some()
-                && (!self.ids.is_empty()
-                    || self.states.iter().any(|state| state.is_finished() || *state == JobState::Running)));
+                && self.states.iter().any(|state| state.is_finished() || *state == JobState::Running));
         let on_nodes =
             |nodes: &Vec<String>| job.placement.as_ref().is_some_and(|p| p.names().any(|n| any_of(nodes, n)));
         let request = &job.request;
@@ -141,7 +140,9 @@ impl Query {
 
     /// Without states: in the queue or running at some time of the window. With states: in one of them then.
     fn in_window(&self, job: &Job) -> bool {
-        let eligible = job.eligible_time.unwrap_or(job.submit_time);
+        // One that is to begin later is there for who names it.
+        let known = job.eligible_time.filter(|time| self.ids.is_empty() || *time < job.submit_time);
+        let eligible = known.unwrap_or(job.submit_time);
         let overlaps = |from: i64, to: Option<i64>| from <= self.until && to.is_none_or(|to| to >= self.since);
         if self.states.is_empty() {
             return overlaps(eligible, job.end_time);
@@ -345,7 +346,10 @@ mod tests {
     fn jobs_that_were_never_eligible_are_not_there() {
         let mut held = sample_jobs::job(1, |_| {}, JobState::Pending);
         held.eligible_time = None;
-        assert!(!query("-a").unwrap().matches(&held) && !query("-j 1").unwrap().matches(&held));
+        assert!(!query("-a").unwrap().matches(&held) && query("-j 1").unwrap().matches(&held));
+        held.eligible_time = Some(held.submit_time + 1_000_000_000);
+        assert!(!query("-a").unwrap().matches(&held) && query("-j 1").unwrap().matches(&held));
+        held.eligible_time = None;
         held.end_time = Some(START + 1);
         held.state = JobState::Cancelled;
         assert!(!query("-a").unwrap().matches(&held) && query("-j 1").unwrap().matches(&held));

@@ -69,7 +69,10 @@ pub fn create(words: &Words) -> Result<Said, AskError> {
 pub fn update(words: &Words) -> Result<Said, AskError> {
     let asked = match read(words.args, "No reservation update.") {
         Ok(asked) => asked,
-        Err(said) => return Ok(said),
+        Err(mut said) => {
+            said.err.push("slurm_update error: No error".to_owned());
+            return Ok(said);
+        }
     };
     match Client::connect()?.ask(&Call::ChangeReservation(Box::new(asked)))? {
         Reply::Done(_) => Ok(Said::out("Reservation updated.\n".into())),
@@ -108,7 +111,7 @@ pub fn show(cluster: &Cluster, clock: &Clock, style: show::Style, name: Option<&
     }
     match name {
         _ if !out.is_empty() => Said::out(out),
-        Some(name) if !cluster.reservations.is_empty() => Said::error(format!("Reservation {name} not found")),
-        _ => Said::out("No reservations in the system\n".into()),
+        Some(name) => Said { exit: 1, ..Said::out(format!("Reservation {name} not found\n")) },
+        None => Said::out("No reservations in the system\n".into()),
     }
 }

@@ -197,8 +197,18 @@ fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
     let Ok(wanted) = id.map(str::parse::<JobIdSpec>).transpose() else {
         return Ok(Said::error(format!("scontrol_print_job error: {}", Errno::InvalidJobId)));
     };
-    let ids = wanted.iter().map(|id| JobIdSpec { tasks: None, step: None, ..id.clone() }).collect();
+    // Of a component that there is not the whole is there.
+    let whole = |id: &JobIdSpec| JobIdSpec { tasks: None, step: None, het: None, ..id.clone() };
+    let ids = wanted.iter().map(|id| JobIdSpec { het: id.het, ..whole(id) }).collect();
     let (jobs, cluster, clock) = match load(Filter { ids, ..Filter::default() })? {
+        Ok((jobs, ..))
+            if jobs.is_empty()
+                && let Some(id) = wanted.as_ref().filter(|id| id.het.is_some())
+                && load(Filter { ids: vec![whole(id)], ..Filter::default() })?
+                    .is_ok_and(|(jobs, ..)| !jobs.is_empty()) =>
+        {
+            return Ok(not_found(id));
+        }
         Ok(loaded) if !loaded.0.is_empty() || wanted.is_none() => loaded,
         Err(errno) if errno != Errno::InvalidJobId => return Ok(no_jobs(errno)),
         Ok(_) | Err(_) => {
@@ -216,6 +226,10 @@ fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
         }
         None => job_records(&jobs, wanted.as_ref(), &context, style(words)),
     })
+}
+
+fn not_found(id: &JobIdSpec) -> Said {
+    Said { exit: 1, ..Said::out(format!("Job {id} not found\n")) }
 }
 
 /// The times of an answer to a program that asked for what there is not: Slurm calls that no error.
@@ -248,7 +262,7 @@ fn job_records(jobs: &[Job], wanted: Option<&JobIdSpec>, context: &Context, styl
     wanted_jobs(jobs, wanted).for_each(|(job, element)| show::job(job, element, context, style, &mut out));
     match wanted {
         _ if !out.is_empty() => Said::out(out),
-        Some(id) => Said { exit: 1, ..Said::out(format!("Job {id} not found\n")) },
+        Some(id) => not_found(id),
         None => Said::out("No jobs in the system\n".to_owned()),
     }
 }

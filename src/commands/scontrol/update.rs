@@ -42,6 +42,7 @@ const SETTINGS: &[(&str, usize, Read)] = &[
     ("reqnodelist", 8, |v, _| nodes(v).map(Setting::NodeList)),
     ("reqnodes", 8, |v, _| node_count(v)),
     ("requeue", 4, |v, _| requeue(v)),
+    ("reservationname", 3, |v, _| Ok(Setting::Reservation(v.into()))),
     ("starttime", 2, |v, _| time(v)),
     ("timelimit", 5, time_limit),
     ("timemin", 5, |v, _| v.parse().map(Setting::TimeMin).map_err(|_| vec!["scontrol: error: Invalid TimeMin value".into()])),
@@ -102,6 +103,11 @@ struct Plan {
 /// Whether a word names jobs: `job`, `jobid`.
 fn is_job(name: &str) -> bool {
     name.eq_ignore_ascii_case("job") || name.eq_ignore_ascii_case("jobid")
+}
+
+/// Whether an update is one of jobs, whatever else it names.
+pub fn is_of_jobs(args: &[String]) -> bool {
+    args.iter().any(|word| is_job(word.split('=').next().unwrap_or_default()))
 }
 
 /// Reads the words of an update.

@@ -69,8 +69,10 @@ struct Client {
     tasks: Option<Tasks>,
     step: Option<u32>,
     kill_wait: u32,
-    /// `Job step aborted` was said.
+    /// The step is being ended.
     aborted: bool,
+    /// `Job step aborted` was said.
+    said_aborted: bool,
     /// A second ^C came.
     interrupted: bool,
     /// The step was told to end for what its tasks did.
@@ -130,6 +132,7 @@ impl Client {
             step: None,
             kill_wait: 30,
             aborted: false,
+            said_aborted: false,
             interrupted: false,
             terminated: false,
             last_interrupt: None,
@@ -250,6 +253,7 @@ impl Client {
             }
             ToClient::Part { node, said } => self.on_part(node, said),
             ToClient::Aborted => self.abort(),
+            ToClient::PartAborted => self.say_aborted(),
             ToClient::InputTaken => self.input_due = false,
             ToClient::Done => {
                 let tasks = self.tasks.take();
@@ -379,7 +383,12 @@ impl Client {
     }
 
     fn abort(&mut self) {
-        if !std::mem::replace(&mut self.aborted, true) {
+        self.aborted = true;
+        self.say_aborted();
+    }
+
+    fn say_aborted(&mut self) {
+        if !std::mem::replace(&mut self.said_aborted, true) {
             let seconds = self.kill_wait + 2;
             self.tell(&format!("srun: Job step aborted: Waiting up to {seconds} seconds for job step to finish."));
         }

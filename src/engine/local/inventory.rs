@@ -200,6 +200,7 @@ impl Inventory {
             cpus_used: slot.cpus - slot.free_cpus.len() as u32,
             memory_used: slot.memory - slot.free_memory,
             gres_used: slot.gres.iter().map(|(g, free)| g.count - free.len() as u64).collect(),
+            kept: crate::job::Kept::No,
             state: slot.state,
             reason: None,
             since: self.since,

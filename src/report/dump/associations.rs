@@ -5,12 +5,15 @@ use super::{
     value::*,
 };
 use crate::{
-    job::{Cluster, Limits},
+    job::Cluster,
     report::{
         associations::{self, Association},
         sacctmgr_fields::{Row, all_tres},
     },
-    slurm::time::TimeLimit,
+    slurm::{
+        limit::{Limits, MostTres, Resource},
+        time::TimeLimit,
+    },
 };
 
 /// Associations: lines of sacctmgr that have one.
@@ -56,13 +59,18 @@ pub(super) fn most<'a>(limit: Option<u32>) -> Value<'a> {
     limit.map_or(INFINITE, number)
 }
 
-/// The same of GPUs, among the limits of TRES.
-pub(super) fn gpus<'a>(limit: Option<u32>, cluster: &Cluster) -> Value<'a> {
-    let of = |count: u32| {
-        let id = all_tres(cluster).into_iter().find(|tres| (tres.0, tres.1) == ("gres", "gpu")).map_or(1001, |t| t.2);
-        Value::Map(vec![("type", text("gres")), ("name", text("gpu")), ("id", int(id)), ("count", int(count))])
+/// The same of TRES. One with a type has no number of its own here.
+pub(super) fn most_tres<'a>(limit: Option<&MostTres>, cluster: &Cluster) -> Value<'a> {
+    let known = all_tres(cluster);
+    let of = |(resource, count): &(Resource, u64)| {
+        let tres = resource.to_string();
+        let (kind, name) = tres.split_once('/').unwrap_or((&tres, ""));
+        let name_alone = name.split(':').next().unwrap_or_default();
+        let id = known.iter().find(|tres| (tres.0, tres.1) == (kind, name_alone)).map_or(0, |tres| tres.2);
+        let (kind, name) = (text(kind.to_owned()), text(name.to_owned()));
+        Value::Map(vec![("type", kind), ("name", name), ("id", int(id)), ("count", int(*count as i64))])
     };
-    Value::List(limit.map(of).into_iter().collect())
+    Value::List(limit.map_or(&[][..], |most| &most.0).iter().map(of).collect())
 }
 
 /// The longest time limit, minutes.
@@ -112,19 +120,19 @@ const FIELDS: &[Field<AssociationRecords>] = &[
     none("comment"),
     none("default/qos"),
     empty("flags"),
-    endless("max/jobs/per/count"),
+    row("max/jobs/per/count", |r| most(limits(r).and_then(|l| l.grp_jobs))),
     endless("max/jobs/per/accruing"),
-    endless("max/jobs/per/submitted"),
+    row("max/jobs/per/submitted", |r| most(limits(r).and_then(|l| l.grp_submit_jobs))),
     row("max/jobs/per/wall_clock", |r| wall(limits(r))),
     row("max/jobs/active", |r| most(limits(r).and_then(|l| l.max_jobs))),
     endless("max/jobs/accruing"),
     row("max/jobs/total", |r| most(limits(r).and_then(|l| l.max_submit_jobs))),
-    row("max/tres/total", |r| gpus(limits(r).and_then(|l| l.max_gpus), r.cluster)),
+    row("max/tres/total", |r| most_tres(limits(r).map(|l| &l.grp_tres), r.cluster)),
     empty("max/tres/group/minutes"),
     empty("max/tres/group/active"),
     empty("max/tres/minutes/total"),
     empty("max/tres/minutes/per/job"),
-    empty("max/tres/per/job"),
+    row("max/tres/per/job", |r| most_tres(limits(r).map(|l| &l.max_tres), r.cluster)),
     empty("max/tres/per/node"),
     endless("max/per/account/wall_clock"),
     // The listing has it.

@@ -147,7 +147,7 @@ fn reason(job: &Job) -> &'static str {
     match job.reason {
         Reason::NodesUnavailable => Reason::Resources.text(),
         Reason::RequeuedHeld => Reason::JobHeldUser.text(),
-        Reason::MayBeReserved => Reason::ReqNodeNotAvail.text(),
+        Reason::MayBeReserved | Reason::ReservedForMaintenance => Reason::ReqNodeNotAvail.text(),
         reason => reason.text(),
     }
 }
@@ -155,7 +155,8 @@ fn reason(job: &Job) -> &'static str {
 fn description(job: &Job) -> Value<'_> {
     match (job.reason, &job.detail) {
         (_, Some(detail)) => text(detail),
-        (Reason::NodesUnavailable | Reason::RequeuedHeld | Reason::MayBeReserved, None) => text(job.reason.text()),
+        // What is a sentence, and no word.
+        (reason, None) if reason.text().contains(' ') => text(reason.text()),
         (_, None) => text(""),
     }
 }

@@ -2,16 +2,17 @@
 //! Slurm's parsers).
 
 use super::{
-    associations::{gpus, most, short, wall},
+    associations::{most, most_tres, short, wall},
     tree::{Field, Records},
     value::*,
 };
 use crate::{
-    job::{Cluster, Limits, Node},
+    job::{Cluster, Node},
     report::{
         associations::{self, Association, ROOT},
         sacctmgr_fields::{Row, all_tres, description, organization},
     },
+    slurm::limit::Limits,
 };
 
 /// A line of sacctmgr, and the associations it has if they are asked for.
@@ -142,22 +143,22 @@ const QOS: &[Field<QosRecords>] = &[
     row("id", |r| int(r.row.id)),
     row("limits/grace_time", |_| int(0)),
     endless("limits/max/active_jobs/accruing"),
-    endless("limits/max/active_jobs/count"),
-    endless("limits/max/jobs/count"),
+    row("limits/max/active_jobs/count", |r| most(limits(r).and_then(|l| l.grp_jobs))),
+    row("limits/max/jobs/count", |r| most(limits(r).and_then(|l| l.grp_submit_jobs))),
     endless("limits/max/jobs/active_jobs/per/account"),
     row("limits/max/jobs/active_jobs/per/user", |r| most(limits(r).and_then(|l| l.max_jobs))),
     endless("limits/max/jobs/per/account"),
     row("limits/max/jobs/per/user", |r| most(limits(r).and_then(|l| l.max_submit_jobs))),
-    empty("limits/max/tres/total"),
+    row("limits/max/tres/total", |r| most_tres(limits(r).map(|l| &l.grp_tres), r.row.cluster)),
     empty("limits/max/tres/minutes/total"),
     empty("limits/max/tres/minutes/per/qos"),
     empty("limits/max/tres/minutes/per/job"),
     empty("limits/max/tres/minutes/per/account"),
     empty("limits/max/tres/minutes/per/user"),
     empty("limits/max/tres/per/account"),
-    empty("limits/max/tres/per/job"),
+    row("limits/max/tres/per/job", |r| most_tres(limits(r).map(|l| &l.max_tres), r.row.cluster)),
     empty("limits/max/tres/per/node"),
-    row("limits/max/tres/per/user", |r| gpus(limits(r).and_then(|l| l.max_gpus), r.row.cluster)),
+    row("limits/max/tres/per/user", |r| most_tres(limits(r).map(|l| &l.max_tres_per_user), r.row.cluster)),
     endless("limits/max/wall_clock/per/qos"),
     row("limits/max/wall_clock/per/job", |r| wall(limits(r))),
     endless("limits/max/accruing/per/account"),

@@ -7,7 +7,11 @@ use super::{
 use crate::{
     host::user,
     job::{Cluster, Node, Reservation},
-    report::{node_groups::Context, node_state::Shown, node_values as values},
+    report::{
+        node_groups::Context,
+        node_state::{self, Shown},
+        node_values as values,
+    },
 };
 
 /// Nodes.
@@ -43,17 +47,18 @@ const fn zero(path: &'static str) -> Field<NodeRecords> {
     row(path, |_| int(0))
 }
 
-/// The base state, and the flag that keeps work away.
+/// The base state, and the flags: that it takes no work, that it is reserved.
 pub(super) fn states(node: &Node) -> Value<'static> {
-    match Shown::of(node) {
-        Shown::Down => words(["DOWN"]),
-        Shown::Idle => words(["IDLE"]),
-        Shown::Allocated => words(["ALLOCATED"]),
-        Shown::Mixed => words(["MIXED"]),
-        Shown::Drained => words(["IDLE", "DRAIN"]),
-        Shown::Draining if node.cpus_used >= node.cpus => words(["ALLOCATED", "DRAIN"]),
-        Shown::Draining => words(["MIXED", "DRAIN"]),
-    }
+    let base: &[&str] = match Shown::of(node) {
+        Shown::Down => &["DOWN"],
+        Shown::Idle => &["IDLE"],
+        Shown::Allocated => &["ALLOCATED"],
+        Shown::Mixed => &["MIXED"],
+        Shown::Drained => &["IDLE", "DRAIN"],
+        Shown::Draining if node.cpus_used >= node.cpus => &["ALLOCATED", "DRAIN"],
+        Shown::Draining => &["MIXED", "DRAIN"],
+    };
+    words(base.iter().chain(node_state::flags(node.kept)).copied())
 }
 
 /// The reservation that it is set aside for now.

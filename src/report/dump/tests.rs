@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    job::{Cluster, Exclusive, Job, Limits, Reservation},
+    job::{Cluster, Exclusive, Job, Reservation},
     report::{
         associations,
         clock::{Clock, utc},
@@ -14,7 +14,11 @@ use crate::{
         share_fields,
         step_fields::StepRow as QueueStep,
     },
-    slurm::{array::BITSTR_LEN, time::TimeLimit},
+    slurm::{
+        array::BITSTR_LEN,
+        limit::{Limits, MostTres},
+        time::TimeLimit,
+    },
 };
 use layout::{Bracket, Layout, Scalar};
 use serde_json::Value as Json;
@@ -274,11 +278,12 @@ fn shapes_of_accounting_are_slurms() {
 
 #[test]
 fn shapes_of_associations_are_slurms() {
-    let limits =
-        Limits { max_jobs: Some(1), max_gpus: Some(3), max_wall: Some(TimeLimit::Minutes(30)), ..Limits::default() };
+    let gpus: MostTres = "gres/gpu=3".parse().unwrap();
+    let limits = Limits { max_jobs: Some(1), max_wall: Some(TimeLimit::Minutes(30)), ..Limits::default() };
     let mut cluster = samples::cluster();
-    cluster.qos_limits = [("normal".to_owned(), limits.clone())].into();
-    cluster.account_limits = [("research".to_owned(), limits)].into();
+    let of_qos = Limits { max_tres_per_user: gpus.clone(), ..limits.clone() };
+    cluster.qos_limits = [("normal".to_owned(), of_qos)].into();
+    cluster.account_limits = [("research".to_owned(), Limits { grp_tres: gpus, ..limits })].into();
     let one = |entity, name, association: Option<associations::Association<'static>>| sacctmgr_fields::Row {
         entity,
         cluster: &cluster,

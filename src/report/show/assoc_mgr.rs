@@ -3,12 +3,16 @@
 
 use super::Style;
 use crate::{
-    job::{Cluster, Job, Limits, gpus_in},
+    job::{Cluster, Job, gpus_in},
     report::{
         associations::{self, Association},
         job_values::{self, Context},
     },
-    slurm::{state::JobState, time::TimeLimit},
+    slurm::{
+        limit::{Limits, MostTres, Resource},
+        state::JobState,
+        time::TimeLimit,
+    },
 };
 use std::fmt::Write;
 
@@ -57,15 +61,27 @@ impl Use {
         sum
     }
 
-    /// With what may be of GPUs, or with nothing where nothing is in use.
-    fn tres(&self, gpus: Option<u32>) -> String {
-        let Self { cpus, memory, nodes, gpus: used, .. } = self;
-        let most = gpus.map_or("N".to_owned(), |gpus| gpus.to_string());
+    /// With what there may be of each.
+    fn tres(&self, most: &MostTres) -> String {
+        let of = |resource: Resource| most.0.iter().find(|(limited, _)| *limited == resource).map(|(_, most)| *most);
+        let shown = |resource: Resource, used: u64| {
+            of(resource).map_or_else(|| format!("N({used})"), |most| format!("{most}({used})"))
+        };
         format!(
-            "cpu=N({cpus}),mem=N({memory}),energy=N(0),node=N({nodes}),billing=N({cpus}),fs/disk=N(0),vmem=N(0),pages=N(0),\
-             gres/gpu={most}({used})"
+            "cpu={},mem={},energy=N(0),node={},billing=N({}),fs/disk=N(0),vmem=N(0),pages=N(0),gres/gpu={}",
+            shown(Resource::Cpu, self.cpus),
+            shown(Resource::Mem, self.memory),
+            shown(Resource::Node, self.nodes),
+            self.cpus,
+            shown(Resource::Gres("gpu".to_owned(), None), self.gpus),
         )
     }
+}
+
+/// `cpu=4,mem=10240`
+fn plain(most: &MostTres) -> String {
+    let all: Vec<String> = most.0.iter().map(|(resource, most)| format!("{resource}={most}")).collect();
+    all.join(",")
 }
 
 /// Lines of a record.
@@ -142,6 +158,11 @@ fn most(limit: Option<u32>, used: u32) -> String {
     limit.map_or_else(String::new, |limit| format!("{limit}({used})"))
 }
 
+/// `N`: no limit.
+fn of_all(limit: Option<u32>, used: u32) -> String {
+    limit.map_or_else(|| format!("N({used})"), |limit| format!("{limit}({used})"))
+}
+
 fn minutes(limit: Option<TimeLimit>) -> String {
     match limit {
         Some(TimeLimit::Minutes(minutes)) => minutes.to_string(),
@@ -151,11 +172,13 @@ fn minutes(limit: Option<TimeLimit>) -> String {
 
 fn of_association(cluster: &Cluster, a: &Association, (name, uid): (&str, u32), used: &Use, lines: &mut Lines) {
     let none = Limits::default();
-    let limits = cluster.account_limits.get(a.account).filter(|_| a.user.is_none()).unwrap_or(&none);
+    // Those of all its users are the account's own, those of one are his, too.
+    let limits = cluster.account_limits.get(a.account).unwrap_or(&none);
+    let group = if a.user.is_none() { limits } else { &none };
     let user = a.user.map_or_else(String::new, |_| format!("{name}({uid})"));
     let parent = a.parent.map_or_else(String::new, |parent| format!("{parent}(1)"));
     let default = if a.user.is_some() && a.account == associations::default_account(cluster) { "Yes" } else { "No" };
-    let (account, id, tres) = (a.account, a.id, used.tres(limits.max_gpus));
+    let (account, id, tres) = (a.account, a.id, used.tres(&group.grp_tres));
     lines
         .line(format_args!(
             "ClusterName={} Account={account} UserName={user} Partition= Priority=0 ID={id}",
@@ -164,18 +187,18 @@ fn of_association(cluster: &Cluster, a: &Association, (name, uid): (&str, u32), 
         .line(format_args!("SharesRaw/Norm/Level/Factor=1/18446744073709551616.00/1/0.00"))
         .line(format_args!("UsageRaw/Norm/Efctv=0.00/1.00/0.00"))
         .line(format_args!("ParentAccount={parent} Lft={id} DefAssoc={default}"))
-        .line(format_args!("GrpJobs=N({}) GrpJobsAccrue=N(0)", used.running))
-        .line(format_args!("GrpSubmitJobs=N({}) GrpWall=N(0.00)", used.submitted))
+        .line(format_args!("GrpJobs={} GrpJobsAccrue=N(0)", of_all(group.grp_jobs, used.running)))
+        .line(format_args!("GrpSubmitJobs={} GrpWall=N(0.00)", of_all(group.grp_submit_jobs, used.submitted)))
         .line(format_args!("GrpTRES={tres}"))
-        .line(format_args!("GrpTRESMins={}", Use::default().tres(None)))
-        .line(format_args!("GrpTRESRunMins={}", Use::default().tres(None)));
+        .line(format_args!("GrpTRESMins={}", Use::default().tres(&none.grp_tres)))
+        .line(format_args!("GrpTRESRunMins={}", Use::default().tres(&none.grp_tres)));
     let (jobs, submit) = (most(limits.max_jobs, used.running), most(limits.max_submit_jobs, used.submitted));
     lines
         .line(format_args!(
             "MaxJobs={jobs} MaxJobsAccrue= MaxSubmitJobs={submit} MaxWallPJ={}",
             minutes(limits.max_wall)
         ))
-        .line(format_args!("MaxTRESPJ="))
+        .line(format_args!("MaxTRESPJ={}", plain(&limits.max_tres)))
         .line(format_args!("MaxTRESPN="))
         .line(format_args!("MaxTRESMinsPJ="));
     lines.out.push_str("MinPrioThresh=\n");
@@ -191,17 +214,21 @@ fn of_qos(
 ) {
     let none = Limits::default();
     let limits = cluster.qos_limits.get(qos).unwrap_or(&none);
-    let unused = Use::default().tres(None);
+    let unused = Use::default().tres(&none.grp_tres);
     let (running, submitted) = (used.running, used.submitted);
     lines
         .line(format_args!("QOS={qos}({id})"))
         .line(format_args!("UsageRaw=0.000000"))
-        .line(format_args!("GrpJobs=N({running}) GrpJobsAccrue=N(0) GrpSubmitJobs=N({submitted}) GrpWall=N(0.00)"))
-        .line(format_args!("GrpTRES={}", used.tres(None)))
+        .line(format_args!(
+            "GrpJobs={} GrpJobsAccrue=N(0) GrpSubmitJobs={} GrpWall=N(0.00)",
+            of_all(limits.grp_jobs, running),
+            of_all(limits.grp_submit_jobs, submitted)
+        ))
+        .line(format_args!("GrpTRES={}", used.tres(&limits.grp_tres)))
         .line(format_args!("GrpTRESMins={unused}"))
         .line(format_args!("GrpTRESRunMins={unused}"))
         .line(format_args!("MaxWallPJ={}", minutes(limits.max_wall)))
-        .line(format_args!("MaxTRESPJ="))
+        .line(format_args!("MaxTRESPJ={}", plain(&limits.max_tres)))
         .line(format_args!("MaxTRESPN="))
         .line(format_args!("MaxTRESMinsPJ="))
         .line(format_args!("MinPrioThresh= "))
@@ -214,14 +241,12 @@ fn of_qos(
         lines.out.push_str("No Users\n");
         return;
     }
-    let count =
-        |limit: Option<u32>, used| limit.map_or_else(|| format!("N({used})"), |limit| format!("{limit}({used})"));
     let deepest = if style.oneliner { " " } else { "\n            " };
-    let (jobs, submit) = (count(limits.max_jobs, running), count(limits.max_submit_jobs, submitted));
+    let (jobs, submit) = (of_all(limits.max_jobs, running), of_all(limits.max_submit_jobs, submitted));
     let _ = writeln!(
         lines.out,
         "{name}({uid}){deepest}MaxJobsPU={jobs} MaxJobsAccruePU=N(0) MaxSubmitJobsPU={submit}{deepest}MaxTRESPU={}",
-        used.tres(limits.max_gpus)
+        used.tres(&limits.max_tres_per_user)
     );
 }
 
@@ -287,8 +312,11 @@ UserName=alice(2001) DefAccount=research DefWckey= AdminLevel=Administrator
         let limits = Limits {
             max_jobs: Some(5),
             max_submit_jobs: Some(9),
-            max_gpus: Some(8),
             max_wall: Some(TimeLimit::Minutes(60)),
+            grp_jobs: Some(7),
+            grp_tres: "mem=10G,gres/gpu=8".parse().unwrap(),
+            max_tres: "mem=1G".parse().unwrap(),
+            ..Limits::default()
         };
         cluster.account_limits.insert("research".into(), limits.clone());
         cluster.qos_limits.insert("normal".into(), limits);
@@ -296,6 +324,10 @@ UserName=alice(2001) DefAccount=research DefWckey= AdminLevel=Administrator
         let all = Wanted { users: true, associations: true, qos: true, ..Wanted::default() };
         let text = shown(&cluster, &jobs, &all, false);
         assert!(text.contains("MaxWallPJ=60\n") && text.contains("gres/gpu=8("), "{text}");
+        assert!(
+            text.contains("GrpJobs=7(") && text.contains(",mem=10240(") && text.contains("MaxTRESPJ=mem=1024\n"),
+            "{text}"
+        );
         assert!(text.contains("        alice(2001)\n            MaxJobsPU=5("), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use super::{Record, Style, or_null};
 use crate::{
     host::user,
     job::{Cluster, Node, NodeState},
-    report::{clock::Clock, node_values as values},
+    report::{clock::Clock, node_state, node_values as values},
     slurm::options,
 };
 
@@ -44,18 +44,19 @@ pub fn node(node: &Node, cluster: &Cluster, clock: &Clock, style: Style, out: &m
     record.out.push_str(style.record_end());
 }
 
-/// The state in full: what is used of it, and whether it takes work.
+/// The state in full: what is used of it, whether it takes work, whether it is reserved.
 fn state(node: &Node) -> String {
     let used = match node.cpus_used {
         0 => "IDLE",
         used if used >= node.cpus => "ALLOCATED",
         _ => "MIXED",
     };
-    match node.state {
-        NodeState::Up => used.to_owned(),
-        NodeState::Drain => format!("{used}+DRAIN"),
-        NodeState::Down => "DOWN".to_owned(),
-    }
+    let state: &[&str] = match node.state {
+        NodeState::Up => &[used],
+        NodeState::Drain => &[used, "DRAIN"],
+        NodeState::Down => &["DOWN"],
+    };
+    [state, node_state::flags(node.kept)].concat().join("+")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 18] = [
+const CAPTURES: [&str; 21] = [
     "env",
     "sbatch",
     "directives",
@@ -27,9 +27,12 @@ const CAPTURES: [&str; 18] = [
     "salloc",
     "extra",
     "enforced",
+    "limits",
     "dependency",
     "het",
+    "components",
     "reports",
+    "reservations",
     "nodes",
     "odd",
 ];
@@ -159,8 +162,10 @@ fn config(name: &str) -> String {
     match name {
         "enforced" => RECORDED.replace(
             "default_memory_per_cpu = \"2000M\"",
-            "enforce_part_limits = true\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
+            "enforce_part_limits = \"ALL\"\naccounts = [\"research\"]\nqos_list = [\"normal\"]",
         ),
+        "limits" => RECORDED.to_owned() + include_str!("../../../testdata/captures/limits.toml"),
+        "reservations" => RECORDED.to_owned() + "accounts = [\"research\", \"agjobs\"]\n",
         _ => RECORDED.to_owned(),
     }
 }

@@ -140,9 +140,9 @@ fn a_component_is_cancelled_alone_and_the_first_one_with_all() {
     let at = lab.place("w");
     let job = at.submit(
         "-n1 -o out : -n2 : -n1",
-        "srun --het-group=0,1 sleep 3600; echo step; srun --het-group=2 echo two; srun --het-group=1 true || echo gone; sleep 3600",
+        "srun --het-group=0,1 bash -c '[ $SLURM_PROCID = 0 ] || sleep 3600'; echo step; srun --het-group=2 echo two; srun --het-group=1 true || echo gone; sleep 3600",
     );
-    lab.until("squeue -h -s -o %i | grep -c '\\.0'", "2");
+    lab.until("squeue -h -s -o %i | grep -c '\\.0'", "1");
     at.sh(&format!("scancel {job}+1")).ok();
     let out = at.until_file("out", "gone\n");
     assert!(out.contains("step\ntwo\n"), "{out}");

@@ -1,5 +1,6 @@
 //! The end of a step's parts, and of the step.
 
+use super::Group;
 use crate::{
     agent::{
         agent::Agent,
@@ -10,7 +11,7 @@ use crate::{
     job::{ExitStatus, StepId, Usage},
     slurm::state::JobState,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Agent {
     pub(super) fn part_done(&mut self, step: u32, node: usize) {
@@ -28,8 +29,44 @@ impl Agent {
                 self.input_taken(step);
             }
         }
+        self.finish_groups(step);
         if self.manager.steps.get(&step).is_some_and(|s| s.parts.iter().all(|p| p.done)) {
             self.finish_step(step);
+        }
+    }
+
+    /// What is over of a step: to accounting what it has of each component is a step there.
+    fn finish_groups(&mut self, step: u32) {
+        let Some(running) = self.manager.steps.get_mut(&step) else {
+            return;
+        };
+        let parts = &running.parts;
+        let runs = |group: &Group| parts.get(group.parts.clone()).is_some_and(|all| all.iter().any(|part| !part.done));
+        let still: BTreeSet<_> = running.groups.iter().filter(|g| runs(g)).map(|g| (g.component, g.id)).collect();
+        let is_over = |group: &Group| !still.contains(&(group.component, group.id));
+        let (over, left): (Vec<Group>, Vec<Group>) = std::mem::take(&mut running.groups).into_iter().partition(is_over);
+        running.groups = left;
+        let (cancelled_by, timed_out) = (running.cancelled_by, running.timed_out);
+        let mut of_components: BTreeMap<(usize, StepId), (ExitStatus, Usage)> = BTreeMap::new();
+        for group in over {
+            if let Some(account) = self.manager.accounts.get_mut(group.component) {
+                account.give_back(&group.plan);
+            }
+            let (exit, usage) = of_components.entry((group.component, group.id)).or_default();
+            *exit = worse(*exit, group.exit);
+            usage.add(group.usage);
+        }
+        for ((component, id), (exit, usage)) in of_components {
+            if component == 0 {
+                self.manager.highest = self.manager.highest.derive(exit);
+            }
+            let state = match (cancelled_by, timed_out) {
+                (Some(_), _) => JobState::Cancelled,
+                (None, true) => JobState::Timeout,
+                (None, false) => batch::state_of(exit),
+            };
+            let ended = EventKind::StepEnded { id, state, exit, usage, cancelled_by };
+            self.note_of(component as u32, ended);
         }
     }
 
@@ -52,31 +89,10 @@ impl Agent {
     }
 
     pub(super) fn finish_step(&mut self, step: u32) {
+        self.finish_groups(step);
         let Some(running) = self.manager.steps.remove(&step) else {
             return;
         };
-        let cancelled_by = running.cancelled_by;
-        let mut of_components: BTreeMap<(usize, StepId), (ExitStatus, Usage)> = BTreeMap::new();
-        for group in running.groups {
-            if let Some(account) = self.manager.accounts.get_mut(group.component) {
-                account.give_back(&group.plan);
-            }
-            let (exit, usage) = of_components.entry((group.component, group.id)).or_default();
-            *exit = worse(*exit, group.exit);
-            usage.add(group.usage);
-        }
-        for ((component, id), (exit, usage)) in of_components {
-            if component == 0 {
-                self.manager.highest = self.manager.highest.derive(exit);
-            }
-            let state = match (cancelled_by, running.timed_out) {
-                (Some(_), _) => JobState::Cancelled,
-                (None, true) => JobState::Timeout,
-                (None, false) => batch::state_of(exit),
-            };
-            let ended = EventKind::StepEnded { id, state, exit, usage, cancelled_by };
-            self.note_of(component as u32, ended);
-        }
         // What srun hears, accounting knows already.
         if let Some(events) = &mut self.events {
             events.tell();

@@ -25,7 +25,7 @@ impl Agent {
         let now = Instant::now();
         let overdue = self.manager.steps.iter_mut().filter_map(|(step, s)| s.is_overdue(now).then_some(*step));
         for step in overdue.collect::<Vec<u32>>() {
-            self.cancel_step(step, SIGTERM, " DUE TO TIME LIMIT");
+            self.cancel_step(step, None, SIGTERM, " DUE TO TIME LIMIT");
             self.kill_step_later(step);
         }
     }

@@ -1,6 +1,6 @@
 //! Signals to steps, and their end before their tasks'.
 
-use super::{Group, PartState, Running};
+use super::{Group, Running};
 use crate::agent::{
     agent::Agent,
     step::{FromPart, ToClient, ToPart},
@@ -26,9 +26,9 @@ impl Agent {
         }
     }
 
-    /// `*** STEP 80.0 ON node1 CANCELLED AT ... ***` and a signal. The line is the first node's of the step; over several
-    /// components of a heterogeneous job, the first node's of each.
-    pub(super) fn cancel_step(&mut self, step: u32, signal: i32, words: &str) {
+    /// `*** STEP 80.0 ON node1 CANCELLED AT ... ***` and a signal, to all of a step or to what it has of one component. The
+    /// line is the first node's of the step; over several components of a heterogeneous job, the first node's of each.
+    pub(super) fn cancel_step(&mut self, step: u32, of: Option<u32>, signal: i32, words: &str) {
         let Some(running) = self.manager.steps.get(&step) else {
             return;
         };
@@ -39,17 +39,27 @@ impl Agent {
             let node = self.manager.name(first);
             (group.parts.start, format!("*** STEP {job}.{} ON {node} CANCELLED AT {stamp}{words} ***", group.id))
         };
-        let lines: Vec<(usize, String)> = running.groups.iter().map(line).collect();
+        let lines: Vec<(usize, String)> = running.groups.iter().filter(|group| group.is_of(of)).map(line).collect();
         for (node, line) in lines {
             self.tell_client(step, &ToClient::Part { node, said: FromPart::Message(line) });
         }
-        self.tell_parts(step, &ToPart::Cancel(signal));
+        self.tell_parts_of(step, of, &ToPart::Cancel(signal));
     }
 
     /// A step ends since what it runs on ends: TERM.
     pub(in crate::agent) fn abort_step(&mut self, step: u32, words: &str) {
         self.tell_client(step, &ToClient::Aborted);
-        self.cancel_step(step, SIGTERM, words);
+        self.cancel_step(step, None, SIGTERM, words);
+    }
+
+    /// What a step has of one component ends, since that does: TERM. The rest of it goes on.
+    pub(in crate::agent) fn abort_step_of(&mut self, step: u32, component: u32, words: &str) {
+        let is_all = |s: &Running| s.held || s.groups.iter().all(|group| group.is_of(Some(component)));
+        if self.manager.steps.get(&step).is_some_and(is_all) {
+            return self.abort_step(step, words);
+        }
+        self.tell_client(step, &ToClient::PartAborted);
+        self.cancel_step(step, Some(component), SIGTERM, words);
     }
 
     /// Kills a step, now and without a word.
@@ -59,23 +69,10 @@ impl Agent {
 
     /// Sends a signal to what a step has of one component. `false`: there is no such step.
     pub(in crate::agent) fn signal_component_of(&mut self, step: u32, component: u32, signal: i32) -> bool {
-        let Some(running) = self.manager.steps.get_mut(&step) else {
-            return false;
-        };
-        let groups = running.groups.iter().filter(|group| group.component == component as usize);
-        let parts: Vec<usize> = groups.flat_map(|group| group.parts.clone()).collect();
-        let mut connected = Vec::new();
-        for part in &parts {
-            match running.parts.get_mut(*part) {
-                Some(PartState { done: false, connection: Some(connection), .. }) => connected.push(*connection),
-                Some(part) if !part.done => part.pending.push(ToPart::Signal(signal)),
-                _ => {}
-            }
-        }
-        for connection in connected {
-            self.send(connection, &ToPart::Signal(signal));
-        }
-        !parts.is_empty()
+        let of = Some(component);
+        let is_there = self.manager.steps.get(&step).is_some_and(|s| s.groups.iter().any(|group| group.is_of(of)));
+        self.tell_parts_of(step, of, &ToPart::Signal(signal));
+        is_there
     }
 
     pub(super) fn all_steps(&self) -> Vec<u32> {
@@ -115,7 +112,7 @@ impl Agent {
                 running.cancelled_by = by;
             }
             self.tell_client(step, &ToClient::Aborted);
-            self.cancel_step(step, signal, "");
+            self.cancel_step(step, None, signal, "");
         } else {
             self.tell_parts(step, &ToPart::Signal(signal));
         }

@@ -58,7 +58,7 @@ fn nodes_and_tasks() {
         ("--mincpus=16 -n 2", "2; 16; -; -"),
         ("-n 8 -O", "8; 1; -; -"),
         ("--exclusive -c 32", "1; all (at least 32); -; -"),
-        ("--exclusive=user -N 2", "1(x2); all (at least 1); -; -"),
+        ("--exclusive=user -N 2", "1(x2); 1; -; -"),
         ("-N 70000", "70000 nodes: a job has at most 61440"),
         ("-c 70000", "70000 CPUs on one node: no node has as many; ask for more nodes"),
     ];

@@ -3,20 +3,24 @@
 //! Changes are gathered and committed together; a commit is on disk when it returns
 //! (`synchronous = FULL`), and only then is anybody told.
 
-use crate::job::{ArrayRef, ExitStatus, Het, Job, JobId, JobList, Request, Reservation, Step};
-use crate::slurm::{array::ArraySpec, time::TimeLimit};
-use rusqlite::{Connection, OptionalExtension, Row, params, types::FromSql};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+mod migrate;
+mod row;
+mod text;
+
+use crate::{
+    job::{Job, JobId, JobList, Request, Reservation, Step},
+    slurm::time::TimeLimit,
+};
+use migrate::{SCHEMA, migrate};
+use row::{Record, Requests, Trouble, job};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// Version of the schema in `schema.sql`.
-const SCHEMA: i64 = 6;
+use text::{json, parse, sparse};
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -383,7 +387,7 @@ impl Store {
 
     fn jobs(&mut self, wanted: &str, with: &[&dyn rusqlite::ToSql]) -> Result<Vec<Job>, StoreError> {
         // One Arc a request row, so that elements share it in memory as on disk.
-        let mut requests: HashMap<i64, (Arc<Request>, Option<Arc<ArraySpec>>)> = HashMap::new();
+        let mut requests = Requests::new();
         let mut rows = 0;
         let mut read = || -> Result<Vec<Job>, Trouble> {
             // The file is locked once, and not for the steps of each job.
@@ -418,154 +422,6 @@ impl Store {
             Trouble::Damaged(what) => self.damaged(what),
         })
     }
-}
-
-/// What each version of the schema added to the one before it.
-const MIGRATIONS: &[(i64, &str)] = &[
-    (2, "ALTER TABLE job ADD COLUMN remote TEXT;"),
-    (3, "ALTER TABLE job ADD COLUMN dependency TEXT;"),
-    (
-        4,
-        "ALTER TABLE job ADD COLUMN het_leader INTEGER; ALTER TABLE job ADD COLUMN het_offset INTEGER; \
-         ALTER TABLE job ADD COLUMN het_size INTEGER; \
-         CREATE INDEX job_het ON job (het_leader) WHERE het_leader IS NOT NULL;",
-    ),
-    (5, "ALTER TABLE job ADD COLUMN suspension TEXT;"),
-    // The steps of earlier runs stand beside the job, no longer in it.
-    (
-        6,
-        "UPDATE earlier_run SET record = json_set(record, '$.steps', json_array(json_extract(record, '$.jobs[0].steps')));",
-    ),
-];
-
-/// Brings a store of version `from` up to date: all of it or nothing.
-fn migrate(db: &Connection, from: i64) -> rusqlite::Result<()> {
-    let steps: String = MIGRATIONS.iter().filter(|(to, _)| *to > from).map(|(_, sql)| *sql).collect();
-    db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;"))
-}
-
-enum Trouble {
-    Sqlite(rusqlite::Error),
-    Damaged(String),
-}
-
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<String> for Trouble {
-    fn from(what: String) -> Self {
-        Self::Damaged(what)
-    }
-}
-
-type Requests = HashMap<i64, (Arc<Request>, Option<Arc<ArraySpec>>)>;
-
-/// A row, whose columns are found by name: looked for anew in each row that takes longer than reading them.
-struct Record<'a, 's> {
-    row: &'a Row<'s>,
-    columns: &'a HashMap<String, usize>,
-}
-
-impl Record<'_, '_> {
-    fn get<T: FromSql>(&self, column: &str) -> rusqlite::Result<T> {
-        let missing = || rusqlite::Error::InvalidColumnName(column.to_owned());
-        self.row.get(*self.columns.get(column).ok_or_else(missing)?)
-    }
-}
-
-fn job(row: &Record, requests: &mut Requests) -> Result<Job, Trouble> {
-    let text = |column: &str| -> Result<String, Trouble> { Ok(row.get::<String>(column)?) };
-    let key: i64 = row.get("request")?;
-    let (request, spec) = match requests.get(&key) {
-        Some(known) => known.clone(),
-        None => {
-            let request: Arc<Request> = Arc::new(parse(&text("request_json")?)?);
-            let spec: Option<String> = row.get("spec")?;
-            let spec = spec.map(|s| parse::<ArraySpec>(&s)).transpose()?.map(Arc::new);
-            requests.insert(key, (Arc::clone(&request), spec.clone()));
-            (request, spec)
-        }
-    };
-    let state = |name: &str| crate::slurm::state::JobState::parse(name).ok_or(format!("unknown state {name}"));
-    let array = match (row.get::<Option<JobId>>("array_job")?, spec) {
-        (Some(job_id), Some(spec)) => Some(ArrayRef {
-            job_id,
-            spec,
-            throttle: row.get("array_throttle")?,
-            task_id: row.get("array_task")?,
-            pending: match row.get::<Option<String>>("array_pending")? {
-                Some(ranges) => ranges.parse().map_err(|_| format!("array elements {ranges}"))?,
-                None => Default::default(),
-            },
-        }),
-        _ => None,
-    };
-    let het = match (row.get("het_leader")?, row.get("het_offset")?, row.get("het_size")?) {
-        (Some(leader), Some(offset), Some(size)) => Some(Het { leader, offset, size }),
-        _ => None,
-    };
-    let placement: Option<String> = row.get("placement")?;
-    let flag: Option<String> = row.get("flag")?;
-    let remote: Option<String> = row.get("remote")?;
-    let dependency: Option<String> = row.get("dependency")?;
-    let suspension: Option<String> = row.get("suspension")?;
-    Ok(Job {
-        id: row.get("id")?,
-        request,
-        array,
-        het,
-        state: state(&text("state")?)?,
-        flag: flag.as_deref().map(state).transpose()?,
-        reason: parse(&text("reason")?)?,
-        detail: row.get("detail")?,
-        hold: parse(&text("hold")?)?,
-        priority: row.get("priority")?,
-        partition: row.get("partition")?,
-        time_limit: row.get::<Option<u32>>("time_limit")?.map_or(TimeLimit::Unlimited, TimeLimit::Minutes),
-        min_nodes: row.get("min_nodes")?,
-        min_cpus: row.get("min_cpus")?,
-        submit_time: row.get("submit_time")?,
-        eligible_time: row.get("eligible_time")?,
-        start_time: row.get("start_time")?,
-        end_time: row.get("end_time")?,
-        placement: placement.as_deref().map(parse).transpose()?,
-        exit: ExitStatus(row.get("exit")?),
-        derived_exit: ExitStatus(row.get("derived_exit")?),
-        restarts: row.get("restarts")?,
-        cancelled_by: row.get("cancelled_by")?,
-        steps: Vec::new(),
-        script: row.get::<i64>("script")? as u64,
-        environment: row.get::<i64>("environment")? as u64,
-        remote: remote.as_deref().map(parse).transpose()?,
-        dependency: dependency.as_deref().map(parse).transpose()?.unwrap_or_default(),
-        suspension: suspension.as_deref().map(parse).transpose()?.unwrap_or_default(),
-    })
-}
-
-fn json(value: &impl Serialize) -> String {
-    // Our own plain types: no map with keys that are no strings, nothing that can fail.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// A request without what it does not say: most of its fields, which come back as their defaults.
-fn sparse(request: &Request) -> String {
-    let mut value = serde_json::to_value(request).unwrap_or_default();
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|_, field| match field {
-            Value::Null | Value::Bool(false) => false,
-            Value::Array(list) => !list.is_empty(),
-            Value::Object(parts) => parts.values().any(|part| !part.is_null()),
-            _ => true,
-        });
-    }
-    value.to_string()
-}
-
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

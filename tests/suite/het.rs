@@ -31,7 +31,9 @@ fn components_start_together_or_not_at_all() {
 #[test]
 fn a_component_that_is_held_holds_the_whole() {
     let lab = Lab::new(FOUR);
-    let whole = lab.submit("-n1 -o out : -H -n1 --wrap 'echo ran'");
+    // On a command line what is said last is the first one's, too.
+    lab.file("job", "#!/bin/bash\n#SBATCH -n1 -o out\n#SBATCH hetjob\n#SBATCH -H -n1\necho ran\n");
+    let whole = lab.submit("job");
     lab.until(&format!("squeue -h -S i -j {whole} -o '%i %r'"), &format!("{whole}+0 None\n{whole}+1 JobHeldUser"));
     lab.sh(&format!("scontrol release {whole}+1")).ok();
     lab.until_accounted(whole, "COMPLETED|0:0\nCOMPLETED|0:0");

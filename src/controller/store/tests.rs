@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    job::{NodeShare, Placement, StepId, Usage},
-    slurm::{reason::Reason, state::JobState},
+    job::{ArrayRef, ExitStatus, Het, NodeShare, Placement, StepId, Usage},
+    slurm::{array::ArraySpec, reason::Reason, state::JobState},
 };
 
 fn job(id: JobId) -> Job {

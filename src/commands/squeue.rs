@@ -90,12 +90,22 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
         Ok(_) => return query.failed(Errno::ConnectFailure),
         Err(error) => return query.unreachable(&error),
     };
-    let mut jobs = match client.ask(&Call::Jobs(query.filter())) {
-        Ok(Reply::Jobs(jobs)) => jobs.into_jobs(),
-        Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Vec::new(),
-        Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
-        Ok(_) => return query.failed(Errno::ConnectFailure),
-        Err(error) => return query.unreachable(&error),
+    let mut ask = |filter| match client.ask(&Call::Jobs(filter)) {
+        Ok(Reply::Jobs(jobs)) => Ok(jobs.into_jobs()),
+        Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Ok(Vec::new()),
+        Ok(Reply::Refused { errno, .. }) => Err(query.failed(errno)),
+        Ok(_) => Err(query.failed(Errno::ConnectFailure)),
+        Err(error) => Err(query.unreachable(&error)),
+    };
+    let filter = query.filter();
+    let found = match ask(filter.clone()) {
+        // Whether it is over, or there is none.
+        Ok(jobs) if jobs.is_empty() && query.asks_for_one() => ask(Filter { states: Vec::new(), ..filter }),
+        found => found,
+    };
+    let mut jobs = match found {
+        Ok(jobs) => jobs,
+        Err(code) => return code,
     };
     if dump.is_some() || query.tells_of_starts() {
         match ask::plan(client, &mut jobs) {
@@ -256,18 +266,18 @@ impl Query {
         matches!(self.selection.ids.as_deref(), Some([_]))
     }
 
-    /// What to ask the controller for. What is left out here is left out again by the selection:
-    /// a job that is asked for by its id must come even if it is over, for an unknown id is an error.
+    /// What to ask the controller for. What is left out here is left out again by the selection. Of a large array most
+    /// elements may be over, and not shown.
     pub fn filter(&self) -> Filter {
         let selection = &self.selection;
-        if let Some(ids) = selection.ids.as_ref().filter(|ids| !ids.is_empty()) {
-            return Filter { ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(), ..Filter::default() };
-        }
         let states = match &selection.states {
             States::All => Vec::new(),
             States::Active => JobState::all().filter(|state| !state.is_finished()).collect(),
             States::These(states) => states.clone(),
         };
+        if let Some(ids) = selection.ids.as_ref().filter(|ids| !ids.is_empty()) {
+            return Filter { ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(), states, ..Filter::default() };
+        }
         Filter { uids: selection.uids.clone().unwrap_or_default(), states, ..Filter::default() }
     }
 

@@ -133,15 +133,26 @@ impl IdSet {
 
     /// The runs of neighbouring ids, rising.
     pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u32>> + '_ {
-        let mut ids = self.iter().peekable();
+        let mut from = 0;
         std::iter::from_fn(move || {
-            let first = ids.next()?;
-            let mut last = first;
-            while let Some(next) = ids.next_if(|next| last.checked_add(1) == Some(*next)) {
-                last = next;
-            }
-            Some(first..=last)
+            let first = self.next(from, true)?;
+            from = self.next(first, false)?;
+            Some(first..=from - 1)
         })
+    }
+
+    /// The first id from `from` on that is in the set, or that is not, a word at a time.
+    fn next(&self, from: u32, is_there: bool) -> Option<u32> {
+        let (start, bit) = place(from);
+        for index in start..=self.words.len() {
+            let word = self.words.get(index).copied().unwrap_or(0);
+            let wanted = if is_there { word } else { !word };
+            let ahead = if index == start { wanted & bit.wrapping_neg() } else { wanted };
+            if ahead != 0 {
+                return u32::try_from(index * 64).ok()?.checked_add(ahead.trailing_zeros());
+            }
+        }
+        None
     }
 
     /// The set as `0-3,7`; the empty set is the empty text.
@@ -245,6 +256,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn runs_go_over_words() {
+        let runs = |ids: &[RangeInclusive<u32>]| ids.iter().cloned().flatten().collect::<IdSet>().to_ranges();
+        assert_eq!(runs(&[0..=63]), "0-63");
+        assert_eq!(runs(&[63..=64, 66..=66, 127..=128, 130..=255]), "63-64,66,127-128,130-255");
+        assert_eq!(runs(&[0..=0, 191..=191]), "0,191");
+    }
 
     #[test]
     fn text_is_ranges() {

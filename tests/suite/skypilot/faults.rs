@@ -196,7 +196,7 @@ fn a_server_that_is_down_is_waited_for() {
         lab.server().set(|s| s.pending = Duration::ZERO);
         let begun = Instant::now();
         let squeue = lab.sh("squeue -h -o %i");
-        assert!(begun.elapsed() < Duration::from_secs(1) && squeue.stdout == format!("{job}\n"), "{squeue:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5) && squeue.stdout == format!("{job}\n"), "{squeue:?}");
         if phase > 0 {
             lab.until_true("the job's work", || lab.server().runs() == 1);
         }

@@ -290,6 +290,11 @@ impl fmt::Display for WouldStart {
 }
 
 impl<L> Reply<L> {
+    /// A refusal without more words.
+    pub fn refused(errno: Errno) -> Self {
+        Self::Refused { errno, before: Vec::new(), hint: None }
+    }
+
     /// This, of a job in that place.
     pub fn at(self, place: Place) -> Self {
         match place {

@@ -86,7 +86,7 @@ impl Core {
         let needs = self.table.needs(id)?.clone();
         self.table.insert_shared(element, needs);
         self.save(new);
-        let now = super::core::now();
+        let now = crate::host::clock::now();
         self.look_at(new, now);
         Some(new)
     }
@@ -100,7 +100,7 @@ impl Core {
                 job.priority = 0;
                 let uid = job.request.user.uid;
                 self.save(id);
-                self.terminate(id, JobState::Pending, uid, super::core::now());
+                self.terminate(id, JobState::Pending, uid, crate::host::clock::now());
                 Ok(())
             }
             JobState::Pending => {

@@ -19,7 +19,7 @@ use crate::{
     agent::wire::Which,
     config::Config,
     engine::{Engine, Report, Start},
-    host::ipc,
+    host::{clock::now, ipc},
     job::{Job, JobId, JobList, Request, Reservation},
     slurm::{errno::Errno, options::Place, reason::Reason, state::JobState},
 };
@@ -114,8 +114,6 @@ pub struct Core {
     /// Set when the controller is to end.
     pub(super) stopping: bool,
 }
-
-pub use crate::host::clock::now;
 
 impl Core {
     /// The controller as the store remembers it. Running jobs are taken over.

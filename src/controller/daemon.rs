@@ -2,7 +2,7 @@
 
 use super::{
     client::socket_path,
-    core::{Core, Message, now},
+    core::{Core, Message},
     server,
     store::{Store, StoreError},
 };
@@ -13,7 +13,7 @@ use crate::{
         local::Local,
         skypilot::{SkyPilot, SkyPilotError},
     },
-    host::{directory, hardware, ipc},
+    host::{clock::now, directory, hardware, ipc},
 };
 use std::{
     fs::{self, File},

@@ -3,8 +3,9 @@
 //! Nothing is searched for. A job that waits is noted under what it waits for; what changed since the last commit
 //! wakes those noted under it, just before it is committed. So what a job's end decides is on disk with that end.
 
-use super::core::{Core, now};
+use super::core::Core;
 use crate::{
+    host::clock::now,
     job::{Hold, Job, JobId},
     slurm::{
         dependency::{Dependency, DependencyKind, DependencyList, DependencyTask, Outcome, Progress, Unmet},

@@ -21,10 +21,6 @@ use std::{collections::HashSet, sync::Arc};
 /// What stands behind the first component of a submission.
 type Others = Vec<(Request, Vec<(Place, Refusal)>)>;
 
-fn refuse(errno: Errno) -> Reply {
-    Reply::Refused { errno, before: Vec::new(), hint: None }
-}
-
 impl Core {
     /// Checks all components of a submission and makes jobs of them, with consecutive ids. Of another submission, its job.
     pub(super) fn admit_all(&mut self, mut submission: Submission, now: i64) -> Result<Vec<Job>, Reply> {
@@ -33,13 +29,13 @@ impl Core {
             return Ok(vec![self.admit(submission, now)?]);
         }
         if submission.array.is_some() {
-            return Err(refuse(Errno::InvalidArray));
+            return Err(Reply::refused(Errno::InvalidArray));
         }
         // Components share no node.
         let mut named = HashSet::new();
         let requests = std::iter::once(&submission.request).chain(others.iter().map(|(request, _)| request));
         if !requests.flat_map(|request| &request.nodelist).all(|node| named.insert(node.clone())) {
-            return Err(refuse(Errno::InvalidNodeName));
+            return Err(Reply::refused(Errno::InvalidNodeName));
         }
         let size = others.len() as u32 + 1;
         let (script, environment) = (submission.script.clone(), submission.environment.clone());

@@ -172,7 +172,7 @@ impl Core {
             exit: ExitStatus::exited(1),
             derived_exit: ExitStatus::default(),
             cancelled_by: None,
-            time: super::core::now(),
+            time: crate::host::clock::now(),
         };
         self.end(id, end);
     }
@@ -220,7 +220,7 @@ impl Core {
         let mut earlier = job.clone();
         earlier.state = JobState::Preempted;
         earlier.flag = None;
-        earlier.end_time = Some(super::core::now());
+        earlier.end_time = Some(crate::host::clock::now());
         job.state = JobState::Pending;
         job.start_time = None;
         job.placement = None;
@@ -309,7 +309,7 @@ impl Core {
         self.ended(id);
         // A reservation that is over goes with the last job that has it.
         if self.table.get(id).is_some_and(|job| job.request.reservation.is_some()) {
-            self.look_at_reservations(super::core::now());
+            self.look_at_reservations(crate::host::clock::now());
         }
     }
 
@@ -319,7 +319,7 @@ impl Core {
         let Some(job) = self.table.get(id) else { return };
         self.earlier_runs.push(job.clone());
         self.engine.release(job);
-        let now = super::core::now();
+        let now = crate::host::clock::now();
         let Some(job) = self.table.get_mut(id) else { return };
         job.state = JobState::Pending;
         job.reason = Reason::None;

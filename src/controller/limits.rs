@@ -142,11 +142,7 @@ impl Core {
     /// # Errors
     /// Slurm's refusal.
     pub(super) fn within_limits(&self, job: &Job, needs: &Needs) -> Result<(), Reply> {
-        self.has_licenses(job.request.licenses.as_deref()).map_err(|errno| Reply::Refused {
-            errno,
-            before: Vec::new(),
-            hint: None,
-        })?;
+        self.has_licenses(job.request.licenses.as_deref()).map_err(Reply::refused)?;
         let refused = |reason: Reason| Reply::Refused {
             errno: Errno::AccountingPolicy,
             before: vec![reason.text().to_owned()],

@@ -181,7 +181,7 @@ impl Core {
 
     /// Sends what has happened and is on disk.
     pub(super) fn tell_news(&mut self) {
-        let now = super::core::now();
+        let now = crate::host::clock::now();
         for news in std::mem::take(&mut self.news) {
             let (job, occasion) = (&news.job, news.occasion);
             self.run_hook(job, occasion, now);

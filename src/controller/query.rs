@@ -104,7 +104,8 @@ impl Core {
             read.extend(self.store.earlier_runs()?);
             read.extend(self.earlier_runs.iter().cloned());
         }
-        let kept = self.recent.jobs().filter(|_| ids.is_empty() && self.recent.has_all_since(since));
+        let has_all = ids.is_empty() && self.recent.has_all_since(since);
+        let kept = has_all.then(|| self.recent.jobs()).into_iter().flatten();
         let mut jobs: Vec<Cow<Job>> =
             self.table.jobs().chain(kept).filter(|job| wanted(job)).map(Cow::Borrowed).collect();
         jobs.extend(read.into_iter().filter(|job| wanted(job)).map(Cow::Owned));

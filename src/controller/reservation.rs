@@ -43,7 +43,7 @@ impl Core {
         let who = who.map(|(_, name)| name.clone()).unwrap_or_default();
         let name = asked.name.clone().unwrap_or_else(|| format!("{who}_{id}"));
         if self.reservation(&name).is_some() {
-            return refused(Errno::ReservationDuplicate);
+            return Reply::refused(Errno::ReservationDuplicate);
         }
         let made = self.changed(Reservation { id, name: name.clone(), ..Reservation::default() }, asked, now);
         match made {
@@ -58,9 +58,9 @@ impl Core {
     /// Changes one.
     pub(super) fn change_reservation(&mut self, asked: Asked, now: i64) -> Reply {
         let found = asked.name.as_deref().and_then(|name| self.reservation(name)).cloned();
-        let Some(found) = found else { return refused(Errno::InvalidReservation) };
+        let Some(found) = found else { return Reply::refused(Errno::InvalidReservation) };
         if asked.start.is_some() && found.start <= now {
-            return refused(Errno::ReservationStarted);
+            return Reply::refused(Errno::ReservationStarted);
         }
         let id = found.id;
         let changed = match self.changed(found, asked, now) {
@@ -75,11 +75,11 @@ impl Core {
     /// Takes one away that no job has.
     pub(super) fn delete_reservation(&mut self, name: &str, now: i64) -> Reply {
         if self.reservation(name).is_none() {
-            return refused(Errno::InvalidReservation);
+            return Reply::refused(Errno::InvalidReservation);
         }
         let is_used = |job: &Job| !job.is_finished() && job.request.reservation.as_deref() == Some(name);
         if self.table.jobs().any(is_used) {
-            return refused(Errno::ReservationBusy);
+            return Reply::refused(Errno::ReservationBusy);
         }
         let left = self.reservations.iter().filter(|r| r.name != name).cloned().collect();
         self.keep(left, now);
@@ -102,25 +102,27 @@ impl Core {
         };
         // A minute for whoever typed `now` and took his time.
         if to.end <= to.start || to.end <= now || (is_new && to.start < now - 60) {
-            return Err(refused(Errno::InvalidTime));
+            return Err(Reply::refused(Errno::InvalidTime));
         }
         if asked.users.iter().flatten().any(|(_, name)| user::by_name(name).is_none()) {
-            return Err(refused(Errno::UserId));
+            return Err(Reply::refused(Errno::UserId));
         }
         let accounts = &self.config.controller.accounts;
         let is_known = |name: &String| accounts.is_empty() || accounts.contains(name);
         if !asked.accounts.iter().flatten().all(|(_, name)| is_known(name)) {
-            return Err(refused(Errno::InvalidAccount));
+            return Err(Reply::refused(Errno::InvalidAccount));
         }
         reservation::change(&mut to.users, asked.users);
         reservation::change(&mut to.accounts, asked.accounts);
         reservation::change(&mut to.flags, asked.flags);
         if to.users.is_empty() && to.accounts.is_empty() {
-            return Err(refused(Errno::ReservationEmpty));
+            return Err(Reply::refused(Errno::ReservationEmpty));
         }
         let partitions: Vec<Partition> = self.engine.partitions().into_iter().filter(|p| p.infra == "local").collect();
         let partition = match &asked.partition {
-            Some(name) => Some(partitions.iter().find(|p| &p.name == name).ok_or(refused(Errno::InvalidPartition))?),
+            Some(name) => {
+                Some(partitions.iter().find(|p| &p.name == name).ok_or(Reply::refused(Errno::InvalidPartition))?)
+            }
             None => partitions.iter().find(|p| p.default).or(partitions.first()),
         };
         let here = self.engine.nodes();
@@ -155,7 +157,7 @@ impl Core {
         };
         if let Some(nodes) = nodes {
             if nodes.iter().any(|name| !ours.contains(&name.as_str())) || nodes.is_empty() {
-                return Err(refused(Errno::InvalidNodeName));
+                return Err(Reply::refused(Errno::InvalidNodeName));
             }
             to.nodes = nodes;
         }
@@ -176,7 +178,7 @@ impl Core {
                 && r.nodes.iter().any(|name| is_its(name))
         };
         if !aside(wanted) && self.reservations.iter().any(|r| overlaps(&r)) {
-            return Err(refused(Errno::ReservationOverlap));
+            return Err(Reply::refused(Errno::ReservationOverlap));
         }
         let is_there = |job: &&Job| {
             matches!(job.state, JobState::Running | JobState::Suspended)
@@ -312,11 +314,7 @@ impl Core {
     }
 }
 
-fn refused(errno: Errno) -> Reply {
-    Reply::Refused { errno, before: Vec::new(), hint: None }
-}
-
 /// As scontrol explains it.
 fn busy() -> Reply {
-    refused(Errno::NodesBusy)
+    Reply::refused(Errno::NodesBusy)
 }

@@ -16,10 +16,6 @@ use std::sync::Arc;
 /// The highest priority `priority/basic` gives; each job has one less than the job before it.
 const FIRST_PRIORITY: u32 = 4_294_901_760;
 
-fn refuse(errno: Errno) -> Reply {
-    Reply::Refused { errno, before: Vec::new(), hint: None }
-}
-
 fn refused_as_unfit(Unfit { errno, before }: Unfit) -> Reply {
     Reply::Refused { errno, before: before.map(String::from).into_iter().collect(), hint: None }
 }
@@ -50,7 +46,7 @@ impl Core {
             Ok(jobs) => jobs,
             Err(refusal) => return Ok(refusal),
         };
-        let Some(job) = jobs.first() else { return Ok(refuse(Errno::InvalidJobId)) };
+        let Some(job) = jobs.first() else { return Ok(Reply::refused(Errno::InvalidJobId)) };
         if let Err(error) = self.store.put_last_id(self.table.last_id()) {
             return Ok(refused_by_store(&error));
         }
@@ -69,7 +65,7 @@ impl Core {
                 nodes: places.iter().flat_map(|(.., placement)| placement.names()).map(str::to_owned).collect(),
                 partition: places.first().filter(|_| jobs.len() == 1).map(|(_, partition, _)| partition.clone()),
             }),
-            None => refuse(Errno::NodeConfigurationUnavailable),
+            None => Reply::refused(Errno::NodeConfigurationUnavailable),
         };
         Ok(reply.at(place))
     }
@@ -95,24 +91,24 @@ impl Core {
         let Submission { mut request, array, script, environment, .. } = submission;
         let settings = &self.config.controller;
         if !settings.accounts.is_empty() && request.account.as_ref().is_some_and(|a| !settings.accounts.contains(a)) {
-            return Err(refuse(Errno::InvalidAccount));
+            return Err(Reply::refused(Errno::InvalidAccount));
         }
         if !settings.qos_list.is_empty() && request.qos.as_ref().is_some_and(|q| !settings.qos_list.contains(q)) {
-            return Err(refuse(Errno::InvalidQos));
+            return Err(Reply::refused(Errno::InvalidQos));
         }
         if request.nice < 0 && request.user.uid != 0 {
-            return Err(refuse(Errno::InvalidNice));
+            return Err(Reply::refused(Errno::InvalidNice));
         }
         if request.dependency.as_ref().is_some_and(DependencyList::expands) {
-            return Err(refuse(Errno::NotSupported));
+            return Err(Reply::refused(Errno::NotSupported));
         }
         if array.as_ref().is_some_and(|spec| spec.count() == 0 || spec.max() >= settings.max_array_size) {
-            return Err(refuse(Errno::InvalidArray));
+            return Err(Reply::refused(Errno::InvalidArray));
         }
         let is_array = array.is_some();
         let count = array.as_ref().map_or(1, |spec| u64::from(spec.count()));
         if self.table.has_more_than(u64::from(settings.max_job_count).saturating_sub(count)) {
-            return Err(refuse(Errno::AccountingPolicy));
+            return Err(Reply::refused(Errno::AccountingPolicy));
         }
         if request.account.is_none() {
             request.account = settings.account.clone();
@@ -166,10 +162,10 @@ impl Core {
             (Err(error), _) | (_, Err(error)) => return Err(refused_by_store(&error)),
         };
         if request.deadline.is_some_and(|deadline| deadline < now) {
-            return Err(refuse(Errno::TimeLimit));
+            return Err(Reply::refused(Errno::TimeLimit));
         }
         if request.time_min.is_some_and(|least| exceeds(least, limit)) {
-            return Err(refuse(Errno::TimeMinLimit));
+            return Err(Reply::refused(Errno::TimeMinLimit));
         }
         let id = self.table.next_id();
         let hold = if request.hold || request.priority == Some(0) { Hold::User } else { Hold::None };

@@ -37,9 +37,16 @@ impl NodeCount {
         self.max.unwrap_or(self.min)
     }
 
-    /// What is left of it for so many tasks: no node is without one (odd.txt).
+    /// What is left of it for so many tasks: no node is without one (nodes.txt).
     pub fn for_tasks(self, tasks: u32) -> Self {
         Self { min: self.min.min(tasks), max: self.max.map(|most| most.min(tasks)) }
+    }
+
+    /// What a command says when there are fewer tasks than these nodes, as a line for stderr.
+    pub fn too_few_tasks(command: &str, nodes: u32, tasks: u32) -> Option<String> {
+        let words =
+            || format!("{command}: Warning: can't run {tasks} processes on {nodes} nodes, setting nnodes to {tasks}");
+        (tasks < nodes).then(words)
     }
 }
 

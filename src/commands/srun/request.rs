@@ -67,14 +67,12 @@ pub(super) fn plan(options: &Options, operands: &[OsString], args: &[OsString]) 
     let mut warnings = Vec::new();
 
     let tasks = number("ntasks");
-    let mut nodes = options.get("nodes").and_then(|t| t.parse::<NodeCount>().ok()).map(|n| (n.min, n.most()));
-    if let (Some(tasks), Some((least, most))) = (tasks, nodes)
-        && tasks < least
-    {
-        warnings
-            .push(format!("srun: Warning: can't run {tasks} processes on {least} nodes, setting nnodes to {tasks}"));
-        nodes = Some((tasks, most.min(tasks)));
+    let mut nodes = options.get("nodes").and_then(|text| text.parse::<NodeCount>().ok());
+    if let (Some(tasks), Some(asked)) = (tasks, nodes) {
+        warnings.extend(NodeCount::too_few_tasks("srun", asked.min, tasks));
+        nodes = Some(asked.for_tasks(tasks));
     }
+    let nodes = nodes.map(|nodes| (nodes.min, nodes.most()));
     let tasks_per_node = number("ntasks-per-node");
     if let (Some(tasks), Some(each), Some((least, _))) = (tasks, tasks_per_node, nodes)
         && tasks > each

@@ -170,7 +170,7 @@ impl Engine for Local {
     }
 
     fn least_nodes(&self, needs: &Needs, partition: &str) -> u32 {
-        // What it would get were all of them free (odd.txt: 100 tasks on nodes of 64 CPUs show two nodes).
+        // What it would get were all of them free (nodes.txt: 100 tasks on nodes of 64 CPUs show two).
         let fewest = Needs { fewest: true, ..needs.clone() };
         let free = self.inventory.all_free();
         let placed = self.partition(partition).and_then(|p| place(&fewest, &backfill::slots(&free, p)));

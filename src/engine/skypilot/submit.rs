@@ -131,16 +131,23 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>) {
 async fn cancel_twins(client: &Client, name: &str, ours: &[u32]) {
     for pause in TWINS {
         tokio::time::sleep(pause).await;
-        let rows = client.queue(Rows::Named(name)).await.unwrap_or_default();
-        let same = rows.iter().filter(|row| row.job_name == name && !ours.contains(&row.job_id));
-        let twins: Vec<u32> = same.filter(|row| !Seen::from((*row).clone()).is_over()).map(|row| row.job_id).collect();
-        if !twins.is_empty() {
-            tracing::warn!(name, ?twins, "cancelled: they were submitted twice");
-            if let Err(error) = client.cancel(&twins).await {
-                tracing::error!(name, ?twins, %error, "submitted twice, and not cancelled");
-            }
+        // A look that saw nothing, or could do nothing, was none.
+        while let Err(error) = cancel_others(client, name, ours).await {
+            tracing::warn!(name, %error, "not looked for what was submitted twice");
+            client.pause(LONGEST_PAUSE).await;
         }
     }
+}
+
+async fn cancel_others(client: &Client, name: &str, ours: &[u32]) -> Result<(), Error> {
+    let rows = client.queue(Rows::Named(name)).await?;
+    let same = rows.into_iter().filter(|row| row.job_name == name && !ours.contains(&row.job_id));
+    let twins = same.filter_map(|row| Some(row.job_id).filter(|_| !Seen::from(row).is_over()));
+    let twins: Vec<u32> = twins.collect();
+    if !twins.is_empty() {
+        tracing::warn!(name, ?twins, "cancelled: they were submitted twice");
+    }
+    client.cancel(&twins).await
 }
 
 /// One attempt, after what is known of a former one, and will be of this.

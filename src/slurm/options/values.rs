@@ -145,7 +145,7 @@ impl Options {
         lines
     }
 
-    /// What sbatch and salloc say when there are more nodes than tasks (odd.txt).
+    /// What sbatch and salloc say when there are more nodes than tasks (nodes.txt).
     fn fewer_nodes(&self) -> Option<String> {
         // Of the two only sbatch is quiet when told to be.
         match self.command {
@@ -156,11 +156,7 @@ impl Options {
         let tasks = parse_count(self.get("ntasks")?).ok()?;
         let least = self.get("nodes").and_then(|text| text.parse::<NodeCount>().ok()).map_or(0, |nodes| nodes.min);
         let listed = self.get("nodelist").and_then(|text| hostlist::expand(text).ok()).map_or(0, |names| names.len());
-        let nodes = least.max(listed as u32);
-        let name = self.command.name();
-        (tasks < nodes).then(|| {
-            format!("{name}: Warning: can't run {tasks} processes on {nodes} nodes, setting nnodes to {tasks}")
-        })
+        NodeCount::too_few_tasks(self.command.name(), least.max(listed as u32), tasks)
     }
 
     /// The warnings of what belongs to the allocation that srun makes.

@@ -3,7 +3,7 @@
 use super::{Error, answer::Failed, http::why, text::page_title};
 use reqwest::{Response, header::CONTENT_TYPE};
 
-/// Longest answer, bytes: the rows of the largest array that a controller takes are a third of it.
+/// Longest answer, bytes: at the 450 or so that a real server gives a row, those of an array of 100,000 are half of it.
 const LONGEST: usize = 96 << 20;
 
 /// An answer of more bytes takes a while to be understood.

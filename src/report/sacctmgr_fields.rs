@@ -175,12 +175,12 @@ fn cluster(row: &Row, out: &mut String) {
 }
 
 /// What all jobs of an account may have together, in the account's own line.
-fn of_account<'a>(row: &'a Row) -> Option<&'a Limits> {
+pub fn of_account<'a>(row: &'a Row) -> Option<&'a Limits> {
     of_users(row).filter(|_| row.association.as_ref().is_some_and(|a| a.user.is_none()))
 }
 
 /// What an account's users may have, each of whom has the account's.
-fn of_users<'a>(row: &'a Row) -> Option<&'a Limits> {
+pub fn of_users<'a>(row: &'a Row) -> Option<&'a Limits> {
     row.cluster.account_limits.get(row.association.as_ref()?.account)
 }
 

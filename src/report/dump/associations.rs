@@ -8,7 +8,7 @@ use crate::{
     job::Cluster,
     report::{
         associations::{self, Association},
-        sacctmgr_fields::{Row, all_tres},
+        sacctmgr_fields::{Row, all_tres, of_account, of_users},
     },
     slurm::{
         limit::{Limits, MostTres, Resource},
@@ -81,12 +81,6 @@ pub(super) fn wall<'a>(limits: Option<&Limits>) -> Value<'a> {
     }
 }
 
-/// Limits of an account are in its own record.
-fn limits<'r>(row: &'r Row<'_>) -> Option<&'r Limits> {
-    let account = row.association.as_ref().filter(|a| a.user.is_none()).map(|a| a.account);
-    account.and_then(|account| row.cluster.account_limits.get(account))
-}
-
 fn account<'r>(row: &Row<'r>) -> &'r str {
     row.association.as_ref().map_or("", |a| a.account)
 }
@@ -120,19 +114,19 @@ const FIELDS: &[Field<AssociationRecords>] = &[
     none("comment"),
     none("default/qos"),
     empty("flags"),
-    row("max/jobs/per/count", |r| most(limits(r).and_then(|l| l.grp_jobs))),
+    row("max/jobs/per/count", |r| most(of_account(r).and_then(|l| l.grp_jobs))),
     endless("max/jobs/per/accruing"),
-    row("max/jobs/per/submitted", |r| most(limits(r).and_then(|l| l.grp_submit_jobs))),
-    row("max/jobs/per/wall_clock", |r| wall(limits(r))),
-    row("max/jobs/active", |r| most(limits(r).and_then(|l| l.max_jobs))),
+    row("max/jobs/per/submitted", |r| most(of_account(r).and_then(|l| l.grp_submit_jobs))),
+    row("max/jobs/per/wall_clock", |r| wall(of_users(r))),
+    row("max/jobs/active", |r| most(of_users(r).and_then(|l| l.max_jobs))),
     endless("max/jobs/accruing"),
-    row("max/jobs/total", |r| most(limits(r).and_then(|l| l.max_submit_jobs))),
-    row("max/tres/total", |r| most_tres(limits(r).map(|l| &l.grp_tres), r.cluster)),
+    row("max/jobs/total", |r| most(of_users(r).and_then(|l| l.max_submit_jobs))),
+    row("max/tres/total", |r| most_tres(of_account(r).map(|l| &l.grp_tres), r.cluster)),
     empty("max/tres/group/minutes"),
     empty("max/tres/group/active"),
     empty("max/tres/minutes/total"),
     empty("max/tres/minutes/per/job"),
-    row("max/tres/per/job", |r| most_tres(limits(r).map(|l| &l.max_tres), r.cluster)),
+    row("max/tres/per/job", |r| most_tres(of_users(r).map(|l| &l.max_tres), r.cluster)),
     empty("max/tres/per/node"),
     endless("max/per/account/wall_clock"),
     // The listing has it.

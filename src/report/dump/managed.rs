@@ -139,7 +139,7 @@ fn names(cluster: &Cluster) -> Vec<String> {
 #[rustfmt::skip]
 const QOS: &[Field<QosRecords>] = &[
     row("description", |r| written(|out| description(&r.row, out))),
-    empty("flags"),
+    row("flags", |r| if limits(r).is_some_and(|l| l.deny_on_limit) { words(["DENY_LIMIT"]) } else { NONE }),
     row("id", |r| int(r.row.id)),
     row("limits/grace_time", |_| int(0)),
     endless("limits/max/active_jobs/accruing"),

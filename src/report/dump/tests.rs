@@ -276,6 +276,43 @@ fn shapes_of_accounting_are_slurms() {
     compare::<AccountingJobs>("sacct", "jobs", &rows, &unmeasured.each_ref().map(String::as_str));
 }
 
+/// As a real one said it of `Flags=DenyOnLimit GrpJobs=3 GrpSubmitJobs=4 MaxJobsPerUser=5 MaxSubmitJobsPerUser=6`.
+#[test]
+fn limits_of_a_qos_stand_where_slurm_has_them() {
+    let mut cluster = samples::cluster();
+    let limits = Limits {
+        deny_on_limit: true,
+        grp_jobs: Some(3),
+        grp_submit_jobs: Some(4),
+        max_jobs: Some(5),
+        max_submit_jobs: Some(6),
+        ..Limits::default()
+    };
+    cluster.qos_limits = [("normal".to_owned(), limits)].into();
+    let row = sacctmgr_fields::Row {
+        entity: Entity::Qos,
+        cluster: &cluster,
+        host: "vm",
+        user: "alice",
+        association: None,
+        name: "normal",
+        kind: "",
+        id: 1,
+        tree: false,
+    };
+    let answer = document::<QosRecords>("qos", &[Managed { row, associations: Vec::new() }], true);
+    let qos = &answer["qos"][0];
+    assert_eq!(qos["flags"], Json::from(vec!["DENY_LIMIT"]));
+    let max = &qos["limits"]["max"];
+    let numbers = [
+        &max["active_jobs"]["count"],
+        &max["jobs"]["count"],
+        &max["jobs"]["active_jobs"]["per"]["user"],
+        &max["jobs"]["per"]["user"],
+    ];
+    assert_eq!(numbers, [&Json::from(3), &4.into(), &5.into(), &6.into()]);
+}
+
 #[test]
 fn shapes_of_associations_are_slurms() {
     let gpus: MostTres = "gres/gpu=3".parse().unwrap();
@@ -305,7 +342,13 @@ fn shapes_of_associations_are_slurms() {
     let answer = compare::<AssociationRecords>("sacctmgr show association", "associations", &rows, &[]);
     let max = &answer["associations"][0]["max"];
     assert_eq!((&max["jobs"]["active"]["number"], &max["tres"]["total"][0]["count"]), (&1.into(), &3.into()));
-    assert_eq!(answer["associations"][1]["lineage"], "/research/0-alice/");
+    // Of its account's limits a user has those of one.
+    let alice = &answer["associations"][1];
+    assert_eq!(
+        (&alice["max"]["jobs"]["active"]["number"], &alice["max"]["tres"]["total"]),
+        (&1.into(), &Json::Array(vec![]))
+    );
+    assert_eq!(alice["lineage"], "/research/0-alice/");
     let all = |entity, name| [Managed { row: one(entity, name, None), associations: tree().into() }];
     let rows = all(Entity::Account, "research");
     compare::<AccountRecords>("sacctmgr show account", "accounts", &rows, &[]);

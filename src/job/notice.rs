@@ -169,6 +169,41 @@ mod tests {
         );
     }
 
+    /// As a real Slurm set them for its mail program.
+    #[test]
+    fn variables() {
+        let share =
+            |name: &str| crate::job::NodeShare { node: name.into(), cpus: (0..2).collect(), ..Default::default() };
+        let placement = crate::job::Placement { nodes: vec![share("n1"), share("n2")] };
+        let spec = Arc::new(ArraySpec::parse("1-5:2", 10).unwrap());
+        let array = ArrayRef { job_id: 7, spec, throttle: None, task_id: Some(3), pending: Default::default() };
+        let job = Job {
+            array: Some(array),
+            placement: Some(placement),
+            start_time: Some(101),
+            end_time: Some(102),
+            state: JobState::Failed,
+            exit: ExitStatus::exited(3),
+            ..Job::new(9, Request::default().into(), 100)
+        };
+        let running = Job { state: JobState::Running, end_time: None, exit: ExitStatus::default(), ..job.clone() };
+        let of = |job: &Job, occasion, summary| {
+            let all = environment(job, occasion, summary, "lab", 102);
+            let value = |name: &str| all.iter().find(|(there, _)| *there == name).map_or("-", |(_, value)| value);
+            let names = ["JOB_STATE", "JOB_NODELIST", "JOB_CPUS_PER_NODE", "JOB_EXIT_CODE_MIN", "JOB_EXIT_CODE_MAX"];
+            assert_eq!(value("SLURM_ARRAY_TASK_COUNT"), "3");
+            assert_eq!((value("SLURM_ARRAY_TASK_STEP"), value("SLURM_JOB_STDIN")), ("2", "/dev/null"));
+            names.map(|name| value(&format!("SLURM_{name}")).to_owned()).join(" ")
+        };
+        let all = Some(Summary { state: None, codes: (0, 3) });
+        assert_eq!(of(&job, Occasion::Fail, None), "FAILED n[1-2] 2(x2) - 3");
+        assert_eq!(of(&job, Occasion::Fail, all), "FAILED n[1-2] 2(x2) 0 3");
+        assert_eq!(of(&job, Occasion::TimeLimit(100), None), "RUNNING n[1-2] 2(x2) - -");
+        assert_eq!(of(&running, Occasion::Begin, None), "RUNNING n[1-2] 2(x2) - -");
+        assert_eq!(of(&running, Occasion::Begin, all), "PENDING (null) - - -");
+        assert_eq!(of(&running, Occasion::Requeue, None), "PENDING n[1-2] 2(x2) - -");
+    }
+
     #[test]
     fn a_name_makes_no_header() {
         let request = Request { name: "a\nBcc: eve".into(), ..Request::default() };

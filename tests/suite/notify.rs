@@ -1,14 +1,18 @@
 //! Mail and hooks: who hears of what.
 
-use crate::harness::{Lab, ONE};
+use crate::harness::{FOUR, Lab, ONE};
 
 /// A system whose mail goes to `mails` in the work directory, a line each: subject, to whom, variables.
 fn lab(more: &str) -> Lab {
-    let lab = Lab::new(ONE);
+    lab_of(ONE, more)
+}
+
+fn lab_of(nodes: &str, more: &str) -> Lab {
+    let lab = Lab::new(nodes);
     let program =
         lab.file("mail.sh", "#!/bin/sh\necho \"$2 to $3 ($SLURM_JOB_STATE $SLURM_JOB_MAIL_TYPE)\" >> ${0%/*}/mails\n");
     lab.sh("chmod +x mail.sh").ok();
-    std::fs::write(lab.config(), format!("{ONE}mail_program = \"{}\"\n{more}", program.display())).unwrap();
+    std::fs::write(lab.config(), format!("{nodes}mail_program = \"{}\"\n{more}", program.display())).unwrap();
     lab
 }
 
@@ -77,6 +81,24 @@ fn an_array_is_summed_up_unless_every_task_is_wanted() {
          Slurm Array Task Job_id={each}_2 ({each}) Name=each Ended, Run time T, COMPLETED, ExitCode 0 (COMPLETED Ended)\n",
             each + 1
         ),
+    );
+}
+
+/// Of a heterogeneous job its first component is told of.
+#[test]
+fn one_mail_for_all_components() {
+    let lab = lab_of(FOUR, "");
+    let whole = lab.submit("--mail-type=END -J both -n1 : --mail-type=END -n1 --wrap true");
+    lab.until_accounted(whole, "COMPLETED|0:0\nCOMPLETED|0:0");
+    until_mails(
+        &lab,
+        &format!("Slurm Job_id={whole} Name=both Ended, Run time T, COMPLETED, ExitCode 0 (COMPLETED Ended)\n"),
+    );
+    // Nor does another one come after it.
+    let next = lab.submit("--mail-type=END -J next --wrap true");
+    until_mails(
+        &lab,
+        &format!("Slurm Job_id={next} Name=next Ended, Run time T, COMPLETED, ExitCode 0 (COMPLETED Ended)\n"),
     );
 }
 

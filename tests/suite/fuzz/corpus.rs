@@ -17,6 +17,23 @@ use skyslurm::{
 };
 use std::{fs, path::PathBuf};
 
+/// What the target of this name is asked.
+pub fn of(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "grammars" | "times" | "hostlists" | "formats" => words(),
+        "directives" => scripts(),
+        "options" => commands(),
+        "config" => configs(),
+        "api" => calls(),
+        "agent protocol" => orders(),
+        "log frames" => logs(),
+        "events, inbox" => json(),
+        "sealed descriptions" => sealed(),
+        "SkyPilot's answers" => answers(),
+        other => unreachable!("{other} has a corpus"),
+    }
+}
+
 fn captures() -> Vec<String> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/captures");
     let files = fs::read_dir(dir).unwrap().flatten().map(|e| e.path());
@@ -24,14 +41,14 @@ fn captures() -> Vec<String> {
 }
 
 /// The commands that a real Slurm was given.
-pub fn commands() -> Vec<Vec<u8>> {
+fn commands() -> Vec<Vec<u8>> {
     let all = captures();
     let lines = all.iter().flat_map(|text| text.lines());
     lines.filter_map(|line| line.strip_prefix("$ ")).map(|line| line.as_bytes().to_vec()).collect()
 }
 
 /// The words of those commands and of what was said to them, and the values in them.
-pub fn words() -> Vec<Vec<u8>> {
+fn words() -> Vec<Vec<u8>> {
     let mut found: Vec<Vec<u8>> = Vec::new();
     for text in captures() {
         for word in text.split_whitespace().filter(|word| word.len() < 200) {
@@ -74,7 +91,7 @@ const GRAMMARS: [&str; 24] = [
 ];
 
 /// Scripts with directives.
-pub fn scripts() -> Vec<Vec<u8>> {
+fn scripts() -> Vec<Vec<u8>> {
     let script = |text: &str| text.as_bytes().to_vec();
     let mut all = vec![
         script(
@@ -91,7 +108,7 @@ pub fn scripts() -> Vec<Vec<u8>> {
 }
 
 /// Configuration files.
-pub fn configs() -> Vec<Vec<u8>> {
+fn configs() -> Vec<Vec<u8>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_to_string(root.join("docs/CONFIG.md")).unwrap();
     let mut all = vec![crate::harness::RECORDED.into(), crate::harness::FOUR.into()];
@@ -105,7 +122,7 @@ fn body(value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 /// What commands ask a controller, and what it answers.
-pub fn calls() -> Vec<Vec<u8>> {
+fn calls() -> Vec<Vec<u8>> {
     use api::{Call, Change, Filter, Reply, Setting, SignalJob, Submission};
     let request = Request { name: "a b".into(), args: vec![vec![0xff]], ..Request::default() };
     let job = Job::new(7, request.clone().into(), 1_795_000_000);
@@ -144,7 +161,7 @@ pub fn calls() -> Vec<Vec<u8>> {
 }
 
 /// What agents, srun and the engine say to each other.
-pub fn orders() -> Vec<Vec<u8>> {
+fn orders() -> Vec<Vec<u8>> {
     let step = StepRequest { job: 1, name: "x".into(), tasks: Some(4), nodes: Some((1, 2)), ..StepRequest::default() };
     let requests = [
         wire::Request::Step(vec![step]),
@@ -163,7 +180,7 @@ pub fn orders() -> Vec<Vec<u8>> {
 }
 
 /// Logs with frames in them.
-pub fn logs() -> Vec<Vec<u8>> {
+fn logs() -> Vec<Vec<u8>> {
     let (mut writer, mut log) = (frame::Writer::new(0x0bad_cafe), Vec::new());
     writer.write(frame::Kind::Output, b"epoch 3: loss 0.12\n", &mut log);
     writer.write(frame::Kind::Error, b"no newline", &mut log);
@@ -178,7 +195,7 @@ pub fn logs() -> Vec<Vec<u8>> {
 }
 
 /// Events of an agent, orders to one, descriptions of jobs.
-pub fn json() -> Vec<Vec<u8>> {
+fn json() -> Vec<Vec<u8>> {
     let job = Job::new(7, Request::default().into(), 1_795_000_000);
     let exit = ExitStatus::exited(1);
     let kinds = [
@@ -196,16 +213,13 @@ pub fn json() -> Vec<Vec<u8>> {
     all
 }
 
-/// The key they are sealed with.
-pub const SEAL: [u8; 32] = [7; 32];
-
 /// Sealed descriptions of jobs, as far as they can be had: the rest is what mutation makes of it.
-pub fn sealed() -> Vec<Vec<u8>> {
+fn sealed() -> Vec<Vec<u8>> {
     vec![b"c2t5c2x1cm0x".repeat(9), b"AAAA".repeat(40), Vec::new()]
 }
 
 /// What SkyPilot answers, as it was recorded.
-pub fn answers() -> Vec<Vec<u8>> {
+fn answers() -> Vec<Vec<u8>> {
     let answers = [
         r#"[{"job_id": 12, "task_id": 0, "job_name": "train-12-3fx2b8z9", "status": "RUNNING", "details": null, "failure_reason": "x", "cluster_name_on_cloud": "a-b"}]"#,
         r#"[{"job_id": null, "status": 7, "details": {"a": [1, 2]}, "failure_reason": ["x"]}]"#,

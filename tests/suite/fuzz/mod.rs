@@ -16,7 +16,9 @@ use nix::sys::{
     time::TimeVal,
 };
 use std::{
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -71,7 +73,7 @@ fn nothing_from_outside_makes_a_parser_panic() {
     let mut slowest = (Duration::ZERO, "", Vec::new());
     let failed: Vec<(&str, Vec<u8>)> = thread::scope(|scope| {
         scope.spawn(|| watch(&over));
-        let corpora: Vec<Vec<Vec<u8>>> = TARGETS.iter().map(|target| (target.corpus)()).collect();
+        let corpora: Vec<Vec<Vec<u8>>> = TARGETS.iter().map(|target| corpus::of(target.name)).collect();
         let (mut dice, mut failed) = (Dice::new(seed), Vec::new());
         'all: loop {
             for (at, target) in TARGETS.iter().enumerate() {
@@ -107,6 +109,21 @@ fn nothing_from_outside_makes_a_parser_panic() {
     ));
     let shown: Vec<_> = failed.iter().map(|(name, input)| (name, String::from_utf8_lossy(input))).collect();
     assert!(failed.is_empty(), "{shown:#?}");
+}
+
+/// What `fuzz/` begins with: a directory for each target, in the one that `SKYSLURM_FUZZ_SEEDS` names.
+#[test]
+fn every_target_has_seeds() {
+    let dir = std::env::var_os("SKYSLURM_FUZZ_SEEDS").map(PathBuf::from);
+    for target in TARGETS {
+        let seeds = corpus::of(target.name);
+        assert!(!seeds.is_empty(), "{}", target.name);
+        let Some(dir) = dir.as_ref().map(|dir| dir.join(target.name)) else { continue };
+        fs::create_dir_all(&dir).unwrap();
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(dir.join(number.to_string()), seed).unwrap();
+        }
+    }
 }
 
 /// What took long once, in fifty minutes of it: it was the machine, and not the parser.

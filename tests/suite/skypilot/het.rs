@@ -36,13 +36,6 @@ fn until_ended(lab: &SkyLab, job: u32, how: &str) {
     lab.until(&format!("sacct -X -n -P -j {job} -o state | sed 's/ by .*//' | paste -sd ' '"), how);
 }
 
-/// Nothing of it is left at the server.
-#[track_caller]
-fn until_nothing_is_left(lab: &SkyLab) {
-    let is_over = |status: &str| super::jobs::is_over(status);
-    lab.until_true("its end at the server", || lab.server().jobs().iter().all(|(.., status)| is_over(status)));
-}
-
 #[test]
 fn a_submission_s_lost_answer_is_looked_up() {
     for fault in [Fault::AnswerLost, Fault::Busy, Fault::InterruptedAfter] {
@@ -104,7 +97,7 @@ fn a_component_that_cannot_start_ends_the_whole_and_says_so() {
     until_ended(&lab, job, "FAILED FAILED");
     let out = at.read("out");
     assert!(out.starts_with("skyslurm: error: SkyPilot could not start the job: component 1: "), "{out}");
-    until_nothing_is_left(&lab);
+    lab.until_all_is_over_there();
     assert_eq!(marks(&lab), 0);
 }
 
@@ -115,7 +108,7 @@ fn what_cannot_be_placed_says_why() {
     let job = at.submit("-n1 -o out : -c 40", "echo ran");
     until_ended(&lab, job, "FAILED FAILED");
     assert!(at.read("out").contains("Catalog does not contain any instances"), "{}", at.read("out"));
-    until_nothing_is_left(&lab);
+    lab.until_all_is_over_there();
 }
 
 #[test]
@@ -130,7 +123,7 @@ fn all_of_it_waits_and_is_cancelled_as_one() {
     assert!(refused.fails(60).contains("individual component"), "{refused:?}");
     at.sh(&format!("scancel {job}")).ok();
     until_ended(&lab, job, "CANCELLED CANCELLED");
-    until_nothing_is_left(&lab);
+    lab.until_all_is_over_there();
     assert_eq!(marks(&lab), 0);
 }
 
@@ -152,7 +145,7 @@ fn a_component_is_cancelled_alone_and_the_first_one_with_all() {
     lab.until_true("its task's end", || ended() == "SUCCEEDED");
     at.sh(&format!("scancel {job}")).ok();
     until_ended(&lab, job, "CANCELLED CANCELLED CANCELLED");
-    until_nothing_is_left(&lab);
+    lab.until_all_is_over_there();
 }
 
 #[test]
@@ -173,7 +166,7 @@ fn nodes_that_are_lost_of_one_component_are_lost_to_all() {
     lab.server().set(|s| s.starting = Duration::ZERO);
     lab.until(&format!("sacct -X -n -P -j {job} -o state | tail -2"), "COMPLETED\nCOMPLETED");
     assert!(at.read("out").ends_with("run 1\n0: here\n1: here\n"), "{}", at.read("out"));
-    until_nothing_is_left(&lab);
+    lab.until_all_is_over_there();
 }
 
 #[test]

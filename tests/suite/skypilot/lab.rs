@@ -75,6 +75,13 @@ impl SkyLab {
         self.server.as_ref().expect("a server of the test's own")
     }
 
+    /// Waits until nothing runs at the test's own server any more.
+    #[track_caller]
+    pub fn until_all_is_over_there(&self) {
+        let is_over = |job: &(_, _, &str)| super::jobs::is_over(job.2);
+        self.until_true("the ends at the server", || self.server().jobs().iter().all(is_over));
+    }
+
     /// Whether the server is a real one.
     pub fn is_real(&self) -> bool {
         self.server.is_none()

@@ -90,7 +90,7 @@ fn in_every_phase(anew: Anew) {
             lab.until(&format!("sacct -X -n -P -j {job} -o state,exitcode | sort -u"), "COMPLETED|0:0");
         }
         ended(&at, job, phase);
-        lab.until_true("its end there", || lab.server().jobs().iter().all(|(.., status)| super::jobs::is_over(status)));
+        lab.until_all_is_over_there();
     }
     assert_eq!(lab.server().jobs().len(), PHASES.len() + 1, "{:?}", lab.server().jobs());
     assert_eq!(lab.server().runs(), PHASES.len() + 1);

@@ -82,12 +82,17 @@ pub fn run(args: Vec<OsString>) -> u8 {
     }
 }
 
-/// The columns: `--format`, `--brief`, `--long`, `SACCT_FORMAT`, or the usual ones.
+/// The columns: those of `--format`, then of `--brief` and `--long`; else `SACCT_FORMAT`, or the usual ones.
 fn columns(options: &Options) -> Result<Vec<Column<Accounting>>, Refusal> {
-    let given: Vec<&str> = options.all("format").collect();
+    let mut given: Vec<&str> = options.all("format").collect();
+    if !given.is_empty() && options.is_set("long") {
+        let words = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
+        return Err(Refusal::fatal(Sacct, words));
+    }
+    given.extend(
+        [("brief", BRIEF), ("long", LONG)].iter().filter(|(name, _)| options.is_set(name)).map(|(_, all)| *all),
+    );
     let text = match given.as_slice() {
-        [] if options.is_set("brief") => BRIEF.to_owned(),
-        [] if options.is_set("long") => LONG.to_owned(),
         [] => ask::env("SACCT_FORMAT").filter(|text| !text.is_empty()).unwrap_or_else(|| DEFAULT.to_owned()),
         given => given.join(","),
     };
@@ -142,7 +147,8 @@ fn listing(
     if let Err(refusal) = check_cluster(Sacct, options.get("clusters"), &cluster.name) {
         return Ok(Err(refusal));
     }
-    if let Some(name) = query.qos.iter().find(|name| !cluster.qos.contains(name)) {
+    let is_qos = |name: &String| name.is_empty() || cluster.qos.iter().any(|qos| qos.eq_ignore_ascii_case(name));
+    if let Some(name) = query.qos.iter().find(|name| !is_qos(name)) {
         let bad = format!("You gave a bad qos '{name}'. Valid QOS's are {}", cluster.qos.join(","));
         let mut refusal = Refusal::error(Sacct, 1, bad);
         refusal.lines.push("sacct: fatal: problem processing qos list".to_owned());

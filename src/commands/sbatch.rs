@@ -69,6 +69,7 @@ fn submit(args: &[OsString]) -> Result<u8, Refusal> {
                 false => Ok(printed),
             }
         }
+        Reply::WouldStart(_) | Reply::Forecast(Ok(_)) if options.is_set("quiet") => Ok(0),
         Reply::WouldStart(would) => {
             terminal::eprint(&format!("sbatch: {would}"));
             Ok(0)

@@ -140,11 +140,6 @@ impl Query {
     pub fn new(parsed: &Parsed, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Refusal> {
         let options = &parsed.options;
         let set = |name| options.is_set(name);
-        if options.source("all") == Some(Source::CommandLine)
-            && options.source("partition") == Some(Source::CommandLine)
-        {
-            return Err(error("Conflicting options, -a and -p, specified. Please choose one or the other."));
-        }
         let iterate = options.get("iterate").map(super::seconds);
         if iterate == Some(None) {
             let given = options.get("iterate").unwrap_or_default();
@@ -158,6 +153,11 @@ impl Query {
             None if set("list-reasons") => Wanted::parse("down,fail,drain").ok(),
             None => None,
         };
+        if options.source("all") == Some(Source::CommandLine)
+            && options.source("partition") == Some(Source::CommandLine)
+        {
+            return Err(error("Conflicting options, -a and -p, specified. Please choose one or the other."));
+        }
         let nodes = match options.get("nodes") {
             Some(text) => {
                 Some(hostlist::expand(text).map_err(|_| error(format!("'{text}' invalid entry for --nodes")))?)
@@ -172,7 +172,7 @@ impl Query {
             responding: set("responding"),
             dead: set("dead"),
             header: !set("noheader"),
-            date: set("long") || set("iterate"),
+            date: !set("noheader") && (set("long") || set("iterate")),
             noconvert: set("noconvert"),
             reservations: set("reservation"),
             partitions: options
@@ -315,14 +315,11 @@ fn format(options: &Options) -> Result<Format, Refusal> {
     let last = by_hand.filter(|s| matches!(s.row.name, "format" | "Format")).last();
     if let Some(setting) = last {
         let text = setting.value.clone().unwrap_or_default();
-        if setting.row.name == "Format" {
-            return Ok(Format::Long(text));
-        }
         if options.is_set("long") {
             let words = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
             return Err(Refusal::fatal(Command::Sinfo, words));
         }
-        return Ok(Format::Short(text));
+        return Ok(if setting.row.name == "Format" { Format::Long(text) } else { Format::Short(text) });
     }
     let summary = options.is_set("summarize");
     let own = summary || options.is_set("Node") || options.is_set("list-reasons");

@@ -117,7 +117,10 @@ fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
     let now = crate::host::clock::now();
     let answer = match dump {
         Some(dump) => query.dump(&jobs, &cluster, now, dump),
-        None => query.render(&jobs, &cluster, now, clock::local).map(|text| print(&text)),
+        None => query.render(&jobs, &cluster, now, clock::local).map(|(text, wrong)| {
+            let code = print(&text);
+            wrong.map_or(code, |refusal| refuse(&refusal))
+        }),
     };
     match answer {
         Ok(code) => {
@@ -148,7 +151,8 @@ enum Table {
 pub struct Query {
     table: Table,
     selection: Selection,
-    sort: Vec<sort::Key>,
+    /// The keys, or the letter that is none: that is told when the header stands.
+    sort: Result<Vec<sort::Key>, char>,
     header: bool,
     date: bool,
     clusters: Option<String>,
@@ -184,7 +188,7 @@ impl Query {
         // `-j` and `-s` take their list as a word of its own, too.
         if options.is_set("jobs") && jobs_text.is_none() {
             jobs_text = operands.next();
-        } else if steps && steps_text.is_none() {
+        } else if steps && steps_text.is_none() && !options.is_set("jobs") {
             steps_text = operands.next();
         }
         if let Some(word) = operands.next() {
@@ -200,27 +204,41 @@ impl Query {
         }
         let table = table(options, steps, start, &mut complaints)?;
         let sort = match options.get("sort") {
-            Some(text) if steps => sort::keys(text),
-            Some(text) => sort::job_keys(text).map_err(|c| error(format!("Invalid sort specification: {c}")))?,
-            None if steps => sort::keys("P,i"),
-            None if start => sort::keys("S"),
-            None => sort::keys("P,t,-p"),
+            Some(text) if steps => Ok(sort::keys(text)),
+            Some(text) => sort::job_keys(text),
+            None if steps => Ok(sort::keys("P,i")),
+            None if start => Ok(sort::keys("S")),
+            None => Ok(sort::keys("P,t,-p")),
         };
+        let me = users.me;
         let unfold = options.is_set("array");
+        // A user whom nobody knows is told of, whatever else is wrong; of that, a state is the first.
+        let mut strangers = Vec::new();
+        let users = match options.is_set("me") {
+            true => Some(vec![users.me]),
+            false => options.get("users").map(|text| uids(text, users, &mut strangers)),
+        };
+        let read = || -> Result<_, Refusal> {
+            let states = options.get("states").map(states).transpose()?;
+            let ids = jobs_text.as_deref().map(job_ids).transpose()?;
+            Ok((states, ids, steps_text.as_deref().map(step_ids).transpose()?))
+        };
+        let (states, ids, steps_of) = read().map_err(|refusal| Refusal {
+            lines: strangers.iter().chain(&refusal.lines).cloned().collect(),
+            ..refusal
+        })?;
+        complaints.extend(strangers);
         let selection = Selection {
-            ids: jobs_text.as_deref().map(job_ids).transpose()?,
-            uids: match options.is_set("me") {
-                true => Some(vec![users.me]),
-                false => options.get("users").map(|text| uids(text, users, &mut complaints)),
-            },
-            not_uid: options.is_set("notme").then_some(users.me),
+            ids,
+            uids: users,
+            not_uid: options.is_set("notme").then_some(me),
             names: list(options.get("name")),
             partitions: list(options.get("partitions")),
             accounts: list(options.get("accounts")),
             qos: list(options.get("qos")),
             nodes: None,
-            states: match options.get("states") {
-                Some(text) => states(text)?,
+            states: match states {
+                Some(states) => states,
                 // Programs are told of all jobs, unless they choose.
                 None if options.is_set("json") || options.is_set("yaml") => States::All,
                 None if start => States::These(vec![JobState::Pending]),
@@ -231,7 +249,7 @@ impl Query {
             unfold,
             unique: options.is_set("array-unique"),
             by_partition: options.is_set("priority"),
-            steps: steps_text.as_deref().map(step_ids).transpose()?,
+            steps: steps_of,
         };
         let bitstr_len = env("SLURM_BITSTR_LEN").and_then(|text| text.trim().parse().ok()).unwrap_or(BITSTR_LEN);
         Ok(Self {
@@ -239,7 +257,7 @@ impl Query {
             selection,
             sort,
             header: !options.is_set("noheader"),
-            date: options.is_set("long") || options.is_set("iterate") || options.is_set("verbose"),
+            date: !options.is_set("noheader") && ["long", "iterate", "verbose"].iter().any(|name| options.is_set(name)),
             clusters: options.get("clusters").map(str::to_owned),
             nodes: options.get("nodelist").map(str::to_owned),
             iterate: iterate.flatten(),
@@ -259,7 +277,7 @@ impl Query {
             Table::Jobs(layout) => layout.shows(&FIELDS),
             Table::Steps(_) => false,
         };
-        shown || self.sort.iter().any(|key| matches!(key.letter, 'S' | 'e'))
+        shown || self.sort.iter().flatten().any(|key| matches!(key.letter, 'S' | 'e'))
     }
 
     fn asks_for_one(&self) -> bool {
@@ -272,6 +290,10 @@ impl Query {
         let selection = &self.selection;
         let states = match &selection.states {
             States::All => Vec::new(),
+            // Steps run, whatever states of jobs are asked for.
+            _ if matches!(self.table, Table::Steps(_)) => {
+                JobState::all().filter(|state| !state.is_finished()).collect()
+            }
             States::Active => JobState::all().filter(|state| !state.is_finished()).collect(),
             States::These(states) => states.clone(),
         };
@@ -323,8 +345,14 @@ impl Query {
         })
     }
 
-    /// The whole output, from what the controller answered.
-    pub fn render(&self, jobs: &[Job], cluster: &Cluster, now: i64, zone: Zone) -> Result<String, Refusal> {
+    /// The whole output, from what the controller answered; and what was wrong when the header stood already.
+    pub fn render(
+        &self,
+        jobs: &[Job],
+        cluster: &Cluster,
+        now: i64,
+        zone: Zone,
+    ) -> Result<(String, Option<Refusal>), Refusal> {
         let selection = self.selection(jobs, cluster)?;
         let context = self.context(cluster, now, zone);
         let mut out = String::with_capacity(128 * (jobs.len() + 2));
@@ -338,19 +366,28 @@ impl Query {
         if self.header && self.clusters.is_some() {
             out.push_str(&format!("CLUSTER: {}\n", cluster.name));
         }
+        let keys = match &self.sort {
+            Ok(keys) => keys.as_slice(),
+            Err(letter) => {
+                if let Table::Jobs(layout) = &self.table {
+                    write(layout, &[], self.header, &mut out);
+                }
+                return Ok((out, Some(error(format!("Invalid sort specification: {letter}")))));
+            }
+        };
         match &self.table {
             Table::Jobs(layout) => {
                 let mut rows = selection.rows(jobs, &context);
-                sort::jobs(&mut rows, &self.sort);
+                sort::jobs(&mut rows, keys);
                 write(layout, &rows, self.header, &mut out);
             }
             Table::Steps(layout) => {
                 let mut rows = selection.step_rows(jobs, &context);
-                sort::steps(&mut rows, &self.sort);
+                sort::steps(&mut rows, keys);
                 write(layout, &rows, self.header, &mut out);
             }
         }
-        Ok(out)
+        Ok((out, None))
     }
 
     fn failed(&self, errno: Errno) -> u8 {
@@ -423,10 +460,11 @@ fn table(options: &Options, steps: bool, start: bool, complaints: &mut Vec<Strin
     })
 }
 
-/// `--jobs`: ids, elements; steps are taken for their jobs. Blanks around an id do not matter.
+/// `--jobs`: ids, elements; steps are taken for their jobs. Blanks before an id do not matter, nor what stands behind one.
 fn job_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
-    let text: String = text.split_whitespace().collect();
-    let ids = JobIdSpec::parse_list(&text).map_err(|bad| error(format!("Invalid job id: {}", bad.0)))?;
+    let words = JobIdSpec::parts(text).filter_map(|word| word.trim_start().split('.').next());
+    let ids: Result<Vec<_>, _> = words.filter(|word| !word.is_empty()).map(JobIdSpec::read).collect();
+    let ids = ids.map_err(|bad| error(format!("Invalid job id: {}", bad.0)))?;
     // Which component is named is not looked at (`het.txt`).
     Ok(ids.into_iter().map(|id| JobIdSpec { het: None, ..id }).collect())
 }

@@ -35,7 +35,10 @@ fn squeue_with(jobs: &[Job], env: &[(&str, &str)], args: &[&str]) -> Said {
         .collect();
     let mut complaints = query.complaints.clone();
     match query.render(&asked, &samples::cluster(), NOW, clock::utc) {
-        Ok(out) => (out, complaints, 0),
+        Ok((out, wrong)) => {
+            complaints.extend(wrong.iter().flat_map(|refusal| refusal.lines.iter().cloned()));
+            (out, complaints, wrong.map_or(0, |refusal| refusal.exit))
+        }
         Err(refusal) => {
             complaints.extend(refusal.lines);
             (String::new(), complaints, refusal.exit)
@@ -87,8 +90,7 @@ Fri Nov 20 13:40:39 2026
     let rows = out(&["-l", "-h", "-n", "range,hog"]);
     assert_eq!(
         rows,
-        "Fri Nov 20 13:40:39 2026
-                90       gpu    range    alice  PENDING       0:00 2-03:05:00      3 (Priority)
+        "                90       gpu    range    alice  PENDING       0:00 2-03:05:00      3 (Priority)
                 82       gpu      hog    alice  RUNNING       0:07   1:00:00      4 node[1-4]
 "
     );
@@ -339,7 +341,7 @@ fn ten_thousand_jobs_are_ten_thousand_lines() {
     let parsed = options::parse(Command::Squeue, &args, &|_| None).unwrap();
     let query = Query::new(&parsed, &|_| None, &USERS).unwrap();
     let cluster = samples::cluster();
-    let text = query.render(&jobs, &cluster, NOW, clock::utc).unwrap();
+    let (text, _) = query.render(&jobs, &cluster, NOW, clock::utc).unwrap();
     assert_eq!(text.lines().count(), 10_001);
 }
 

@@ -21,15 +21,18 @@ fn local_time(time: i64) -> String {
 }
 
 impl Filter {
-    /// Whether a job is one of those asked for; `since` and `until` apart.
+    /// Whether a job is one of those asked for; `since` and `until` apart. Names are looked at in any case: some commands do.
     pub fn takes(&self, job: &Job) -> bool {
         fn any<T>(list: &[T], wanted: impl Fn(&T) -> bool) -> bool {
             list.is_empty() || list.iter().any(wanted)
         }
         any(&self.uids, |uid| *uid == job.request.user.uid)
-            && any(&self.names, |name| *name == job.request.name)
-            && any(&self.accounts, |name| Some(name) == job.request.account.as_ref())
-            && any(&self.partitions, |name| job.partition.split(',').any(|p| p == name))
+            && any(&self.names, |name| name.eq_ignore_ascii_case(&job.request.name))
+            && any(&self.accounts, |name| name.eq_ignore_ascii_case(job.request.account.as_deref().unwrap_or_default()))
+            && any(&self.partitions, |name| {
+                job.partition.eq_ignore_ascii_case(name)
+                    || job.partition.split(',').any(|p| p.eq_ignore_ascii_case(name))
+            })
             && any(&self.states, |state| *state == job.state || Some(*state) == job.flag)
             && self.takes_id(job)
     }

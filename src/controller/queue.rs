@@ -11,7 +11,7 @@ use crate::{
     job::{ArrayRef, Hold, Job, JobId, Placement, Remote},
     slurm::{mail::Occasion, reason::Reason, state::JobState, time::TimeLimit},
 };
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 impl Core {
     /// Looks at a pending job: into the queue if it may start, else out of it with the reason why not.
@@ -172,13 +172,19 @@ impl Core {
             self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
         }
         let mut shortened = schedule.shortened.into_iter().peekable();
+        let mut gone = BTreeSet::new();
         for (at, (id, partition, placement)) in schedule.starts.into_iter().enumerate() {
             let minutes = shortened.next_if(|(of, _)| *of == at).map(|(_, minutes)| minutes);
             self.give_nodes(id, partition, placement, minutes, now);
+            gone.insert(id);
         }
         for (id, partition, count) in schedule.handed {
             self.hand_over(id, &partition, count);
+            gone.insert(id);
         }
+        // Of an array as many run now as may: the others wait for that, not for their turn.
+        gone.retain(|id| self.table.get(*id).is_some_and(|job| elements_left(&self.table, job) == 0));
+        rest.extend(gone.into_iter().map(|id| (id, Reason::JobArrayTaskLimit)));
         // What is left of an array of which no more may run.
         rest.retain(|(id, _)| self.table.get(*id).is_some_and(|job| job.state == JobState::Pending && !job.is_away()));
         rest.into_iter().for_each(|(id, why)| self.set_reason(id, why));

@@ -243,7 +243,20 @@ impl Table {
         match tasks {
             TaskSel::All => self.records_of(spec.job).into_iter().map(|id| (id, None)).collect(),
             TaskSel::One(task) => self.find_element(spec.job, *task).into_iter().collect(),
-            TaskSel::Set(tasks) => tasks.iter().filter_map(|task| self.find_element(spec.job, task)).collect(),
+            TaskSel::Set(tasks) => {
+                let found = tasks.iter().filter_map(|task| self.find_element(spec.job, task));
+                // A part that is named to the last element is meant as a whole: it stays one record.
+                let named = |id| {
+                    let pending = self.get(id).and_then(|job| job.array.as_ref()).map(|array| &array.pending);
+                    pending.is_some_and(|pending| pending.ranges().flatten().all(|task| tasks.contains(task)))
+                };
+                let mut wholes = BTreeMap::new();
+                let mut seen = BTreeSet::new();
+                found
+                    .map(|(id, task)| (id, task.filter(|_| !*wholes.entry(id).or_insert_with(|| named(id)))))
+                    .filter(|one| seen.insert(*one))
+                    .collect()
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The record the controller keeps of a job.
 
-use super::{ExitStatus, Het, Placement, Remote, Request, Step};
+use super::{ExitStatus, Het, Placement, Remote, Request, Step, StepId};
 use crate::slurm::{
     array::{ArraySpec, JobIdSpec},
     dependency::Unmet,
@@ -184,6 +184,16 @@ impl Job {
     /// Whether it is over and its output complete.
     pub fn is_finished(&self) -> bool {
         self.state.is_finished() && self.flag.is_none()
+    }
+
+    /// What it ended with as squeue and scontrol have it: of a job that was ended it is what its script made of that.
+    /// Accounting notes the end before it comes to that.
+    pub fn last_exit(&self) -> ExitStatus {
+        let script = self.steps.iter().find(|step| step.id == StepId::Batch && step.end.is_some());
+        match (self.state, script) {
+            (JobState::Cancelled | JobState::Timeout, Some(script)) => script.exit,
+            _ => self.exit,
+        }
     }
 
     /// Whether it was handed to another system, which decides when it starts.

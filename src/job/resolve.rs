@@ -1,6 +1,8 @@
 //! From options to a request. Values were checked when they were parsed; what is checked here
 //! is what one option says with another, in Slurm's words.
 
+mod together;
+
 use super::{Distribution, Exclusive, ExportEnv, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User};
 use crate::slurm::{
     array::ArraySpec,
@@ -60,7 +62,7 @@ impl Reader<'_> {
     }
 
     fn dependency(&self) -> Result<Option<DependencyList>, Refusal> {
-        let refusal = |_| Refusal::by_controller(self.command, Errno::Dependency.to_string());
+        let refusal = |_| together::by_controller(self.command, self.options, Errno::Dependency);
         self.options.get("dependency").map(str::parse).transpose().map_err(refusal)
     }
 
@@ -123,7 +125,7 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         None => who.directory.clone(),
     };
     let constraint = read.text("constraint").filter(|c| !c.is_empty());
-    Ok(Request {
+    let request = Request {
         kind: super::Kind::Batch,
         name: read.text("job-name").unwrap_or_default(),
         user: who.user,
@@ -216,14 +218,16 @@ pub fn resolve(command: Command, options: &Options, who: Submitter) -> Result<Re
         container_image: read.text("container-image"),
         mail_type: read.text("mail-type"),
         mail_user: read.text("mail-user"),
-        licenses: read.text("licenses"),
+        licenses: read.text("licenses").filter(|list| !list.is_empty()),
         extra: read.text("extra"),
         wait_all_nodes: options.get("wait-all-nodes") == Some("1"),
         kill_on_invalid_dep: options.get("kill-on-invalid-dep").map(|v| v.eq_ignore_ascii_case("yes")),
         no_kill: options.is_set("no-kill"),
         default_account: false,
         default_qos: false,
-    })
+    };
+    together::check(command, options, &request)?;
+    Ok(request)
 }
 
 /// `--array`; `None` where it is not given, or empty.

@@ -21,16 +21,21 @@ pub enum Tells {
     Always,
 }
 
-/// What becomes of a value that is wider than its column. Headers are cut in any case.
+/// What becomes of a value that is wider than its column. Headers are cut, but for those of node lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// It is cut.
     Always,
     /// It is cut, but the mark at its end stays (`*` of the default partition).
     KeepMark(char),
-    /// It is cut in a left-justified column; in a right-justified one it stands out
-    /// (times and node lists of squeue).
+    /// It is cut in a left-justified column; in a right-justified one it stands out (times of squeue, nodes asked for).
     IfLeft,
+    /// It is cut, but in a right-justified column its header is not (names of nodes in sinfo).
+    NotHeader,
+    /// In a right-justified column it stands out, and so does its header (node lists of squeue).
+    Nodes,
+    /// The same as [`Cut::Nodes`], but a reason in its place, which stands in parentheses, is cut.
+    NodesOrReason,
 }
 
 /// A field: one row of a table that `-o` and `-O` share.
@@ -148,7 +153,11 @@ impl<K: Kind> Layout<K> {
     pub fn header(&self, out: &mut String) {
         for column in &self.columns {
             if let Some(field) = column.field {
-                table::cell(out, column.width, column.right, |out| out.push_str(field.header));
+                let stands_out = column.right && matches!(field.cut, Cut::NotHeader | Cut::Nodes | Cut::NodesOrReason);
+                match stands_out {
+                    true => table::uncut_cell(out, column.width, |out| out.push_str(field.header)),
+                    false => table::cell(out, column.width, column.right, |out| out.push_str(field.header)),
+                }
             }
             out.push_str(&column.suffix);
         }
@@ -161,10 +170,13 @@ impl<K: Kind> Layout<K> {
             if let Some(field) = column.field {
                 let (width, right, write) = (column.width, column.right, |out: &mut String| (field.write)(row, out));
                 match field.cut {
-                    Cut::Always => table::cell(out, width, right, write),
+                    Cut::Always | Cut::NotHeader => table::cell(out, width, right, write),
                     Cut::KeepMark(mark) => table::marked_cell(out, width, right, mark, write),
-                    Cut::IfLeft if right => table::uncut_cell(out, width, write),
-                    Cut::IfLeft => table::cell(out, width, right, write),
+                    Cut::IfLeft | Cut::Nodes if right => table::uncut_cell(out, width, write),
+                    Cut::NodesOrReason if right => {
+                        table::cell_cut_if(out, width, |value| value.starts_with('('), write)
+                    }
+                    Cut::IfLeft | Cut::Nodes | Cut::NodesOrReason => table::cell(out, width, right, write),
                 }
             }
             out.push_str(&column.suffix);

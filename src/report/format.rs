@@ -68,11 +68,28 @@ pub fn long(text: &str) -> Vec<Spec<'_>> {
         .map(|written| match written.split_once(':') {
             None => Spec { key: written, width: LONG_WIDTH, right: false, suffix: "", written },
             Some((key, options)) => {
-                let (right, width, suffix) = width(options);
+                let (right, width, suffix) = number(options);
                 Spec { key, width, right, suffix, written }
             }
         })
         .collect()
+}
+
+/// The same for `-O`, where strtol(3) reads the number: blanks and a plus may stand before the digits.
+fn number(text: &str) -> (bool, usize, &str) {
+    let (dot, rest) = match text.strip_prefix('.') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let digits = rest.trim_start();
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    match digits.starts_with(|c: char| c.is_ascii_digit()) {
+        true => {
+            let (_, width, suffix) = width(digits);
+            (dot, width, suffix)
+        }
+        false => (dot, 0, rest),
+    }
 }
 
 /// `[.][digits]` at the start of a text: justification, width, and the rest.
@@ -114,7 +131,7 @@ mod tests {
 
     #[test]
     fn names_have_a_width_or_a_suffix() {
-        let read: Vec<_> = long("JobArrayID:8,Name:.20,State: ,Reason:5x,NodeList,,a:###b###,c:.,d:5:7")
+        let read: Vec<_> = long("JobArrayID:8,Name:.20,State: ,Reason:5x,NodeList,,a:###b###,c:.,d:5:7,e: 9x,f:.+8")
             .iter()
             .map(|s| (s.key, s.width, s.right, s.suffix))
             .collect();
@@ -129,6 +146,8 @@ mod tests {
                 ("a", 0, false, "###b###"),
                 ("c", 0, true, ""),
                 ("d", 5, false, ":7"),
+                ("e", 9, false, "x"),
+                ("f", 8, true, ""),
             ]
         );
     }

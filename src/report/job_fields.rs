@@ -242,14 +242,9 @@ macro_rules! none {
     };
 }
 
-/// A field that is not cut in a right-justified column.
-const fn uncut(
-    letter: char,
-    names: &'static [&'static str],
-    header: &'static str,
-    write: for<'a> fn(&JobRow<'a>, &mut String),
-) -> Field<Jobs> {
-    Field { letter: Some(letter), names, header, cut: Cut::IfLeft, tells: Tells::Never, write }
+/// A field that is cut in some columns only.
+const fn cut(cut: Cut, field: Field<Jobs>) -> Field<Jobs> {
+    Field { cut, ..field }
 }
 
 impl Kind for Jobs {
@@ -290,14 +285,14 @@ const FIELDS: &[Field<Jobs>] = &[
         Some(_) => r.write_tasks(o),
         None => o.push_str("N/A"),
     }),
-    uncut('l', &["timelimit"], "TIME_LIMIT", |r, o| write_limit(r.job.time_limit, o)),
-    uncut('L', &["timeleft"], "TIME_LEFT", write_time_left),
+    cut(Cut::IfLeft, row(Some('l'), &["timelimit"], "TIME_LIMIT", |r, o| write_limit(r.job.time_limit, o))),
+    cut(Cut::IfLeft, row(Some('L'), &["timeleft"], "TIME_LEFT", write_time_left)),
     row(Some('m'), &["minmemory"], "MIN_MEMORY", |r, o| {
         values::write_memory(values::memory(r.job, r.context).0, r.context, o);
     }),
-    uncut('M', &["timeused"], "TIME", |r, o| values::write_elapsed(r.job.elapsed(r.context.clock.now()), o)),
-    row(Some('n'), &["reqnodes"], "REQ_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.nodelist))),
-    uncut('N', &["nodelist"], "NODELIST", |r, o| write_nodes(r.job, o)),
+    cut(Cut::IfLeft, row(Some('M'), &["timeused"], "TIME", |r, o| values::write_elapsed(r.job.elapsed(r.context.clock.now()), o))),
+    cut(Cut::IfLeft, row(Some('n'), &["reqnodes"], "REQ_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.nodelist)))),
+    cut(Cut::Nodes, row(Some('N'), &["nodelist"], "NODELIST", |r, o| write_nodes(r.job, o))),
     row(Some('o'), &["command"], "COMMAND", |r, o| write_command(r.job, o)),
     row(Some('O'), &["contiguous"], "CONTIGUOUS", |r, o| flag(r.job.request.contiguous, o)),
     row(Some('p'), &["priority"], "PRIORITY", |r, o| o.push_str(&share(r.job.priority))),
@@ -305,7 +300,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('q'), &["qos"], "QOS", |r, o| o.push_str(r.job.request.qos.as_deref().unwrap_or("normal"))),
     row(Some('Q'), &["prioritylong"], "PRIORITY", |r, o| number(o, r.job.priority)),
     row(Some('r'), &["reason"], "REASON", |r, o| r.write_reason(o)),
-    uncut('R', &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes),
+    cut(Cut::NodesOrReason, row(Some('R'), &["reasonlist"], "NODELIST(REASON)", write_reason_or_nodes)),
     none!(Some('s'), &["selectjobinfo"], "", ""),
     row(Some('S'), &["starttime"], "START_TIME", |r, o| r.context.clock.write_or(values::start_time(r.job), "N/A", o)),
     row(Some('t'), &["statecompact"], "ST", |r, o| o.push_str(r.job.shown_state().code())),
@@ -319,7 +314,7 @@ const FIELDS: &[Field<Jobs>] = &[
     row(Some('x'), &[], "EXC_NODES", |r, o| o.push_str(&hostlist::compress(&r.job.request.exclude))),
     none!(Some('X'), &["corespec"], "CORE_SPEC", "N/A"),
     row(Some('y'), &["nice"], "NICE", |r, o| number(o, r.job.request.nice)),
-    uncut('Y', &["schednodes"], "SCHEDNODES", |r, o| write_planned(r.job, o)),
+    cut(Cut::Nodes, row(Some('Y'), &["schednodes"], "SCHEDNODES", |r, o| write_planned(r.job, o))),
     row(Some('z'), &["sct"], "S:C:T", |r, o| {
         o.push_str("*:*:");
         or_any(r.job.request.threads_per_core, "*", o);
@@ -348,7 +343,7 @@ const FIELDS: &[Field<Jobs>] = &[
     none!(None, &["delayboot"], "DELAY_BOOT", "0:00"),
     row(None, &["derivedec"], "DERIVED_EC", |r, o| number(o, r.job.derived_exit.0)),
     row(None, &["eligibletime"], "ELIGIBLE_TIME", |r, o| r.context.clock.write_or(r.job.eligible_time, "N/A", o)),
-    row(None, &["exit_code"], "EXIT_CODE", |r, o| number(o, r.job.exit.0)),
+    row(None, &["exit_code"], "EXIT_CODE", |r, o| number(o, r.job.last_exit().0)),
     row(None, &["hetjobid", "packjobid"], "HET_JOB_ID", |r, o| of_het(r, o, |het, o| number(o, het.leader))),
     row(None, &["hetjobidset", "packjobidset"], "HET_JOB_ID_SET", |r, o| of_het(r, o, |het, o| o.push_str(&het.id_set()))),
     row(None, &["hetjoboffset", "packjoboffset"], "HET_JOB_OFFSET", |r, o| of_het(r, o, |het, o| number(o, het.offset))),

@@ -76,6 +76,11 @@ fn allows<T: PartialEq + ?Sized, L: std::borrow::Borrow<T>>(list: &Option<Vec<L>
     list.as_ref().is_none_or(|list| list.iter().any(|item| item.borrow() == value))
 }
 
+/// Jobs, accounts and QOS are named in any case; users, partitions and nodes are not.
+fn names(list: &Option<Vec<String>>, value: &str) -> bool {
+    list.as_ref().is_none_or(|list| list.iter().any(|item| item.eq_ignore_ascii_case(value)))
+}
+
 fn has_reservation(job: &Job, wanted: &[String]) -> bool {
     job.request.reservation.as_ref().is_some_and(|name| wanted.contains(name))
 }
@@ -87,9 +92,9 @@ impl Selection {
         self.states.take(job)
             && allows(&self.uids, &request.user.uid)
             && self.not_uid != Some(request.user.uid)
-            && allows(&self.names, request.name.as_str())
-            && allows(&self.accounts, request.account.as_deref().unwrap_or_default())
-            && allows(&self.qos, request.qos.as_deref().unwrap_or("normal"))
+            && names(&self.names, &request.name)
+            && names(&self.accounts, request.account.as_deref().unwrap_or_default())
+            && names(&self.qos, request.qos.as_deref().unwrap_or("normal"))
             && self.partitions.as_ref().is_none_or(|wanted| in_partition(job, wanted))
             && self.nodes.as_ref().is_none_or(|wanted| on_node(job, wanted))
             && self.licenses.as_ref().is_none_or(|wanted| has_license(job, wanted))
@@ -150,12 +155,20 @@ impl Selection {
 
     /// The lines of the steps that run in these jobs.
     pub fn step_rows<'a>(&self, jobs: &'a [Job], context: &'a Context<'a>) -> Vec<StepRow<'a>> {
-        let names = &self.names;
-        let whole = Selection { names: None, states: States::Active, ..self.clone() };
+        // Of the filters of jobs these count for steps: ids, users, partitions and nodes; a name is the step's.
+        let whole = Selection {
+            names: None,
+            states: States::Active,
+            accounts: None,
+            qos: None,
+            licenses: None,
+            reservations: None,
+            ..self.clone()
+        };
         let rows = whole.rows(jobs, context);
         let mut steps = Vec::new();
         for row in rows {
-            for step in row.job.steps.iter().filter(|step| step.end.is_none() && allows(names, step.name.as_str())) {
+            for step in row.job.steps.iter().filter(|step| step.end.is_none() && names(&self.names, &step.name)) {
                 let wanted = |id: &JobIdSpec| names_step(id, row.job, step.id);
                 if self.steps.as_ref().is_none_or(|ids| ids.iter().any(wanted)) {
                     steps.push(StepRow { step, job: JobRow::new(row.job, context) });

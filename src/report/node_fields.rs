@@ -28,6 +28,11 @@ const fn row(
     Field { letter, names, header, cut: Cut::Always, tells, write }
 }
 
+/// A field whose header is not cut in a right-justified column.
+const fn whole_header(field: Field<Nodes>) -> Field<Nodes> {
+    Field { cut: Cut::NotHeader, ..field }
+}
+
 /// The same word for all.
 macro_rules! word {
     ($letter:expr, $names:expr, $header:literal, $word:literal) => {
@@ -187,9 +192,9 @@ const FIELDS: &[Field<Nodes>] = &[
     }),
     row(Some('m'), &["memory"], "MEMORY", Tells::Exact, |r, o| write_least(r, |n| n.memory, o)),
     word!(Some('M'), &["preemptmode"], "PREEMPT_MODE", "OFF"),
-    row(Some('n'), &["nodehost"], "HOSTNAMES", Tells::Always, |r, o| first(r, host_name, o)),
-    row(Some('N'), &["nodelist"], "NODELIST", Tells::Never, write_nodes),
-    row(Some('o'), &["nodeaddr"], "NODE_ADDR", Tells::Always, |r, o| first(r, |n| &n.address, o)),
+    whole_header(row(Some('n'), &["nodehost"], "HOSTNAMES", Tells::Always, |r, o| first(r, host_name, o))),
+    whole_header(row(Some('N'), &["nodelist"], "NODELIST", Tells::Never, write_nodes)),
+    whole_header(row(Some('o'), &["nodeaddr"], "NODE_ADDR", Tells::Always, |r, o| first(r, |n| &n.address, o))),
     word!(Some('O'), &["cpusload"], "CPU_LOAD", "N/A"),
     row(Some('p'), &["prioritytier"], "PRIO_TIER", Tells::Always, |r, o| number(o, r.partition.priority_tier)),
     Field {

@@ -5,7 +5,7 @@
 
 use super::{
     job_values as jobs,
-    sacct_table::{self, Kind},
+    sacct_table::{self, Cut, Kind},
     sacct_values::{self as values, Context},
     table::number,
 };
@@ -14,6 +14,7 @@ use crate::{
     slurm::{
         array::show_pending,
         hostlist,
+        state::JobState,
         time::{TimeLimit, elapsed_sacct},
     },
 };
@@ -39,6 +40,7 @@ pub type Field = sacct_table::Field<Accounting>;
 impl Kind for Accounting {
     type Row<'a> = Row<'a>;
     const FIELDS: &'static [Field] = FIELDS;
+    const ONE_WIDTH: bool = true;
 }
 
 impl Row<'_> {
@@ -100,6 +102,14 @@ fn of_job(row: &Row, out: &mut String, write: impl Fn(&Job, &mut String)) {
 fn of_step(row: &Row, out: &mut String, write: impl Fn(&Step, &mut String)) {
     if let Some(step) = row.step {
         write(step, out);
+    }
+}
+
+/// Of a job that was ended it is noted before its steps end by that.
+fn derived_exit(job: &Job) -> job::ExitStatus {
+    match job.state {
+        JobState::Cancelled | JobState::Timeout => job::ExitStatus::default(),
+        _ => job.derived_exit,
     }
 }
 
@@ -211,16 +221,26 @@ fn write_minutes(limit: TimeLimit, out: &mut String) {
 type Write = for<'a> fn(&Row<'a>, &mut String);
 
 const fn row(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, header: name, width, listed: true, write }
+    Field { name, header: name, width, cut: Cut::Marked, listed: true, write }
 }
 
 /// A field about something that is not measured or does not exist here.
 const fn none(name: &'static str, width: i32) -> Field {
-    Field { name, header: name, width, listed: true, write: |_, _| {} }
+    Field { name, header: name, width, cut: Cut::Marked, listed: true, write: |_, _| {} }
 }
 
 const fn newer(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, header: name, width, listed: false, write }
+    Field { listed: false, ..row(name, width, write) }
+}
+
+/// A point in time.
+const fn moment(name: &'static str, width: i32, write: Write) -> Field {
+    Field { cut: Cut::Plain, ..row(name, width, write) }
+}
+
+/// A number, or a span of time.
+const fn count(name: &'static str, width: i32, write: Write) -> Field {
+    Field { cut: Cut::Never, ..row(name, width, write) }
 }
 
 /// All fields, in the order in which `--helpformat` lists them; beginnings of names are looked for in it too.
@@ -228,10 +248,10 @@ const fn newer(name: &'static str, width: i32, write: Write) -> Field {
 const FIELDS: &[Field] = &[
     row("Account", 10, |r, o| o.push_str(r.job.request.account.as_deref().unwrap_or_default())),
     none("AdminComment", 15),
-    row("AllocCPUS", 10, |r, o| number(o, values::cpus(r))),
-    row("AllocNodes", 10, |r, o| number(o, allocated_nodes(r))),
+    count("AllocCPUS", 10, |r, o| number(o, values::cpus(r))),
+    count("AllocNodes", 10, |r, o| number(o, allocated_nodes(r))),
     row("AllocTRES", 10, write_allocated),
-    row("AssocID", 7, |_, o| o.push('0')),
+    count("AssocID", 7, |_, o| o.push('0')),
     row("AveCPU", 10, |r, o| of_step(r, o, write_average_cpu)),
     row("AveCPUFreq", 10, |r, o| of_step(r, o, |s, o| { let _ = s; o.push('0') })),
     none("AveDiskRead", 14),
@@ -244,19 +264,19 @@ const FIELDS: &[Field] = &[
     row("Comment", 14, |r, o| of_job(r, o, |j, o| o.push_str(j.request.comment.as_deref().unwrap_or_default()))),
     row("Constraints", 19, |r, o| of_job(r, o, |j, o| o.push_str(j.request.constraint.as_deref().unwrap_or_default()))),
     row("ConsumedEnergy", 14, |_, o| o.push('0')),
-    row("ConsumedEnergyRaw", 17, |_, o| o.push('0')),
+    count("ConsumedEnergyRaw", 17, |_, o| o.push('0')),
     none("Container", 19),
-    row("CPUTime", 10, |r, o| o.push_str(&elapsed_sacct(cpu_seconds(r)))),
-    row("CPUTimeRAW", 10, |r, o| number(o, cpu_seconds(r))),
-    row("DBIndex", 10, |r, o| number(o, r.job.id)),
-    row("DerivedExitCode", 15, |r, o| of_job(r, o, |j, o| o.push_str(&j.derived_exit.pair()))),
-    row("Elapsed", 10, |r, o| o.push_str(&elapsed_sacct(values::elapsed(r)))),
-    row("ElapsedRaw", 10, |r, o| number(o, values::elapsed(r))),
-    row("Eligible", 19, |r, o| time(r, o, r.step.map_or(r.job.eligible_time, |s| Some(s.start)))),
-    row("End", 19, |r, o| time(r, o, r.step.map_or(r.job.end_time, |s| s.end))),
+    count("CPUTime", 10, |r, o| o.push_str(&elapsed_sacct(cpu_seconds(r)))),
+    count("CPUTimeRAW", 10, |r, o| number(o, cpu_seconds(r))),
+    count("DBIndex", 10, |r, o| number(o, r.job.id)),
+    row("DerivedExitCode", 15, |r, o| of_job(r, o, |j, o| o.push_str(&derived_exit(j).pair()))),
+    count("Elapsed", 10, |r, o| o.push_str(&elapsed_sacct(values::elapsed(r)))),
+    count("ElapsedRaw", 10, |r, o| number(o, values::elapsed(r))),
+    moment("Eligible", 19, |r, o| time(r, o, r.step.map_or(r.job.eligible_time, |s| Some(s.start)))),
+    moment("End", 19, |r, o| time(r, o, r.step.map_or(r.job.end_time, |s| s.end))),
     row("ExitCode", 8, |r, o| o.push_str(&r.step.map_or(r.job.exit, |s| s.exit).pair())),
     row("Flags", 19, |r, o| of_job(r, o, |j, o| if j.start_time.is_some() { o.push_str("SchedMain,StartReceived") })),
-    row("GID", 6, |r, o| of_job(r, o, |j, o| number(o, j.request.user.gid))),
+    count("GID", 6, |r, o| of_job(r, o, |j, o| number(o, j.request.user.gid))),
     row("Group", 9, |r, o| of_job(r, o, |j, o| o.push_str(&j.request.user.group))),
     row("JobID", -12, |r, o| r.write_id(o)),
     row("JobIDRaw", -12, |r, o| r.write_raw_id(o)),
@@ -273,7 +293,7 @@ const FIELDS: &[Field] = &[
     none("MaxPagesTask", 14),
     row("MaxRSS", 10, |r, o| write_rss(r, o, |_| true)),
     row("MaxRSSNode", 10, |r, o| of_step(r, o, |s, o| if let ([node], true) = (s.nodes.as_slice(), s.usage.max_rss_kib > 0) { o.push_str(node) })),
-    row("MaxRSSTask", 10, |r, o| of_step(r, o, |s, o| if s.tasks == 1 && s.usage.max_rss_kib > 0 { o.push('0') })),
+    count("MaxRSSTask", 10, |r, o| of_step(r, o, |s, o| if s.tasks == 1 && s.usage.max_rss_kib > 0 { o.push('0') })),
     none("MaxVMSize", 10),
     none("MaxVMSizeNode", 14),
     none("MaxVMSizeTask", 14),
@@ -281,33 +301,33 @@ const FIELDS: &[Field] = &[
     none("MinCPU", 10),
     none("MinCPUNode", 10),
     none("MinCPUTask", 10),
-    row("NCPUS", 10, |r, o| number(o, values::cpus(r))),
-    row("NNodes", 8, |r, o| number(o, nodes(r))),
+    count("NCPUS", 10, |r, o| number(o, values::cpus(r))),
+    count("NNodes", 8, |r, o| number(o, nodes(r))),
     row("NodeList", 15, write_node_list),
-    row("NTasks", 8, |r, o| of_step(r, o, |s, o| number(o, s.tasks))),
+    count("NTasks", 8, |r, o| of_step(r, o, |s, o| number(o, s.tasks))),
     row("Partition", 10, |r, o| of_job(r, o, |j, o| o.push_str(&j.partition))),
-    row("Priority", 10, |r, o| of_job(r, o, |j, o| number(o, j.priority))),
+    count("Priority", 10, |r, o| of_job(r, o, |j, o| number(o, j.priority))),
     row("QOS", 10, |r, o| of_job(r, o, |j, o| o.push_str(j.request.qos.as_deref().unwrap_or("normal")))),
-    row("QOSRAW", 6, |r, o| of_job(r, o, |j, o| { let _ = j; o.push('1') })),
+    count("QOSRAW", 6, |r, o| of_job(r, o, |j, o| { let _ = j; o.push('1') })),
     row("Reason", 22, |r, o| of_job(r, o, |j, o| o.push_str(values::waited_for(j)))),
     row("ReqCPUFreq", 10, write_frequency),
     row("ReqCPUFreqGov", 13, write_frequency),
     row("ReqCPUFreqMax", 13, write_frequency),
     row("ReqCPUFreqMin", 13, write_frequency),
-    row("ReqCPUS", 8, |r, o| number(o, r.step.map_or(r.job.min_cpus, |s| s.cpus))),
+    count("ReqCPUS", 8, |r, o| number(o, r.step.map_or(r.job.min_cpus, |s| s.cpus))),
     row("ReqMem", 10, |r, o| if r.step.is_none() { o.push_str(&values::size(values::requested(r).mem.0, 'M', r.context.units)) }),
-    row("ReqNodes", 8, |r, o| number(o, r.step.map_or(r.job.min_nodes, |s| s.nodes.len() as u32))),
+    count("ReqNodes", 8, |r, o| number(o, r.step.map_or(r.job.min_nodes, |s| s.nodes.len() as u32))),
     row("ReqTRES", 10, |r, o| if r.step.is_none() { o.push_str(&values::tres(&values::requested(r), r.context.units)) }),
     row("Reservation", 20, |r, o| of_job(r, o, |j, o| o.push_str(j.request.reservation.as_deref().unwrap_or_default()))),
     none("ReservationId", 8),
-    row("Reserved", 10, |r, o| of_job(r, o, |_, o| o.push_str(&planned(r, 1)))),
-    row("ResvCPU", 10, |r, o| of_job(r, o, |j, o| o.push_str(&planned(r, j.min_cpus)))),
-    row("ResvCPURAW", 10, |r, o| of_job(r, o, |j, o| number(o, values::planned(j, r.context.clock().now()).unwrap_or(0) * i64::from(j.min_cpus)))),
-    row("Start", 19, write_start),
+    count("Reserved", 10, |r, o| of_job(r, o, |_, o| o.push_str(&planned(r, 1)))),
+    count("ResvCPU", 10, |r, o| of_job(r, o, |j, o| o.push_str(&planned(r, j.min_cpus)))),
+    count("ResvCPURAW", 10, |r, o| of_job(r, o, |j, o| number(o, values::planned(j, r.context.clock().now()).unwrap_or(0) * i64::from(j.min_cpus)))),
+    moment("Start", 19, write_start),
     row("State", 10, values::write_state),
-    row("Submit", 19, |r, o| time(r, o, Some(r.step.map_or(r.job.submit_time, |s| s.start)))),
+    moment("Submit", 19, |r, o| time(r, o, Some(r.step.map_or(r.job.submit_time, |s| s.start)))),
     row("SubmitLine", 20, |r, o| o.push_str(r.step.map_or(&r.job.request.submit_line, |s| &s.command))),
-    row("Suspended", 10, |r, o| o.push_str(&elapsed_sacct(r.job.suspended(r.context.clock().now())))),
+    count("Suspended", 10, |r, o| o.push_str(&elapsed_sacct(r.job.suspended(r.context.clock().now())))),
     none("SystemComment", 15),
     row("SystemCPU", 10, |r, o| o.push_str(&values::cpu_time(values::cpu_used(r).1))),
     row("Timelimit", 10, |r, o| of_job(r, o, |j, o| o.push_str(&j.time_limit.scontrol()))),
@@ -329,11 +349,11 @@ const FIELDS: &[Field] = &[
     none("TRESUsageOutMinNode", 19),
     none("TRESUsageOutMinTask", 19),
     row("TRESUsageOutTot", 15, |r, o| of_step(r, o, |s, o| { let _ = s; o.push_str("energy=0") })),
-    row("UID", 6, |r, o| of_job(r, o, |j, o| number(o, j.request.user.uid))),
+    count("UID", 6, |r, o| of_job(r, o, |j, o| number(o, j.request.user.uid))),
     row("User", 9, |r, o| of_job(r, o, |j, o| o.push_str(&j.request.user.name))),
     row("UserCPU", 10, |r, o| o.push_str(&values::cpu_time(values::cpu_used(r).0))),
     row("WCKey", 10, |r, o| of_job(r, o, |j, o| o.push_str(j.request.wckey.as_deref().unwrap_or_default()))),
-    row("WCKeyID", 10, |r, o| of_job(r, o, |j, o| { let _ = j; o.push('0') })),
+    count("WCKeyID", 10, |r, o| of_job(r, o, |j, o| { let _ = j; o.push('0') })),
     row("WorkDir", 20, |r, o| of_job(r, o, |j, o| o.push_str(&j.request.work_dir))),
     newer("Extra", 14, |r, o| of_job(r, o, |j, o| o.push_str(j.request.extra.as_deref().unwrap_or_default()))),
     newer("FailedNode", 20, |_, _| {}),

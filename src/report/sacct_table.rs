@@ -8,6 +8,19 @@ pub trait Kind: 'static {
     type Row<'a>;
     /// All fields, in the order in which `--helpformat` lists them and beginnings of names are looked for.
     const FIELDS: &'static [Field<Self>];
+    /// Whether a field that is asked for twice has one width: the last that was given.
+    const ONE_WIDTH: bool = false;
+}
+
+/// What becomes of a value that is wider than its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It ends in `+`: texts.
+    Marked,
+    /// It ends where the column does: points in time.
+    Plain,
+    /// It stands out: numbers and spans of time.
+    Never,
 }
 
 /// A field.
@@ -18,6 +31,8 @@ pub struct Field<K: Kind + ?Sized> {
     pub header: &'static str,
     /// Its width; negative: left-justified.
     pub width: i32,
+    /// What becomes of a value that is too wide.
+    pub cut: Cut,
     /// Whether `--helpformat` and `--format=all` know it. Fields that came after 22.05 can be asked for
     /// by name, but what reads all columns of the recorded release by place is not disturbed.
     pub listed: bool,
@@ -76,10 +91,11 @@ impl Layout {
 #[error("Invalid field requested: \"{0}\"")]
 pub struct UnknownField(pub String);
 
-/// Reads `--format`: names or beginnings of names, in any case, each with `%WIDTH` or `%-WIDTH`; `all`.
+/// Reads `--format`: names or beginnings of names, in any case, each with `%WIDTH` or `%-WIDTH`; `all`. It ends before a name
+/// that is empty.
 pub fn columns<K: Kind>(text: &str) -> Result<Vec<Column<K>>, UnknownField> {
     let mut columns = Vec::new();
-    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+    for word in text.split(',').map(str::trim_start).take_while(|word| !word.is_empty()) {
         let (name, width) = match word.split_once('%') {
             Some((name, width)) => (name, Some(number(width))),
             None => (word, None),
@@ -89,16 +105,24 @@ pub fn columns<K: Kind>(text: &str) -> Result<Vec<Column<K>>, UnknownField> {
             continue;
         }
         let field = Field::find(name).ok_or_else(|| UnknownField(name.to_owned()))?;
-        columns.push(Column { field, width: width.unwrap_or(field.width) });
+        let before =
+            columns.iter_mut().filter(|column: &&mut Column<K>| K::ONE_WIDTH && std::ptr::eq(column.field, field));
+        let mut known = None;
+        for column in before {
+            column.width = width.unwrap_or(column.width);
+            known = Some(column.width);
+        }
+        columns.push(Column { field, width: width.or(known).unwrap_or(field.width) });
     }
     Ok(columns)
 }
 
 /// What C's atoi makes of it: `x` is 0.
 pub fn number(text: &str) -> i32 {
+    let text = text.trim_start();
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
-        None => (false, text),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let digits = digits.bytes().take_while(u8::is_ascii_digit);
     let width = digits.fold(0_i32, |n, digit| (n * 10 + i32::from(digit - b'0')).min(MAX_WIDTH));
@@ -107,7 +131,7 @@ pub fn number(text: &str) -> i32 {
 
 /// Appends the header: names, and under columns of a width a line of dashes.
 pub fn header<K: Kind>(columns: &[Column<K>], layout: &Layout, out: &mut String) {
-    line(columns, layout, false, out, |column, out| out.push_str(column.field.header));
+    line(columns, layout, |_| Cut::Plain, out, |column, out| out.push_str(column.field.header));
     if *layout == Layout::Columns {
         for column in columns {
             out.extend(std::iter::repeat_n('-', width(column)));
@@ -119,20 +143,20 @@ pub fn header<K: Kind>(columns: &[Column<K>], layout: &Layout, out: &mut String)
 
 /// Appends a row.
 pub fn row<K: Kind>(columns: &[Column<K>], layout: &Layout, row: &K::Row<'_>, out: &mut String) {
-    line(columns, layout, true, out, |column, out| (column.field.write)(row, out));
+    line(columns, layout, |field| field.cut, out, |column, out| (column.field.write)(row, out));
 }
 
 fn line<K: Kind>(
     columns: &[Column<K>],
     layout: &Layout,
-    mark: bool,
+    cut: fn(&Field<K>) -> Cut,
     out: &mut String,
     value: impl Fn(&Column<K>, &mut String),
 ) {
     for (index, column) in columns.iter().enumerate() {
         match layout {
             Layout::Columns => {
-                cell(out, width(column), column.width < 0, mark, |out| value(column, out));
+                cell(out, width(column), column.width < 0, cut(column.field), |out| value(column, out));
                 out.push(' ');
             }
             Layout::Parsable(delimiter) => {
@@ -152,7 +176,7 @@ fn line<K: Kind>(
 
 /// Appends a header for columns whose names are made, not fixed; widths as in a [`Field`].
 pub fn text_header(widths: &[i32], names: &[String], layout: &Layout, out: &mut String) {
-    texts(widths, names, layout, false, out);
+    texts(widths, names, layout, Cut::Plain, out);
     if *layout == Layout::Columns {
         for width in widths {
             out.extend(std::iter::repeat_n('-', width.unsigned_abs() as usize));
@@ -164,14 +188,14 @@ pub fn text_header(widths: &[i32], names: &[String], layout: &Layout, out: &mut 
 
 /// Appends a line of such columns.
 pub fn text_line(widths: &[i32], values: &[String], layout: &Layout, out: &mut String) {
-    texts(widths, values, layout, true, out);
+    texts(widths, values, layout, Cut::Marked, out);
 }
 
-fn texts(widths: &[i32], values: &[String], layout: &Layout, mark: bool, out: &mut String) {
+fn texts(widths: &[i32], values: &[String], layout: &Layout, cut: Cut, out: &mut String) {
     match layout {
         Layout::Columns => {
             for (width, value) in widths.iter().zip(values) {
-                cell(out, width.unsigned_abs() as usize, *width < 0, mark, |out| out.push_str(value));
+                cell(out, width.unsigned_abs() as usize, *width < 0, cut, |out| out.push_str(value));
                 out.push(' ');
             }
         }
@@ -188,13 +212,17 @@ fn width<K: Kind>(column: &Column<K>) -> usize {
     column.width.unsigned_abs() as usize
 }
 
-/// Fills a value up to its width or cuts it; `mark`: a value that is cut ends in `+`.
-fn cell(out: &mut String, width: usize, left: bool, mark: bool, value: impl FnOnce(&mut String)) {
+/// Fills a value up to its width or cuts it.
+fn cell(out: &mut String, width: usize, left: bool, cut: Cut, value: impl FnOnce(&mut String)) {
     let start = out.len();
     value(out);
     let written = out.get(start..).unwrap_or_default();
     let length = if written.is_ascii() { written.len() } else { written.chars().count() };
     if length > width {
+        if cut == Cut::Never {
+            return;
+        }
+        let mark = cut == Cut::Marked;
         let kept = if mark { width.saturating_sub(1) } else { width };
         let cut = written.char_indices().nth(kept).map_or(out.len(), |(at, _)| start + at);
         out.truncate(cut);

@@ -4,7 +4,7 @@
 
 use super::{
     associations::{self, Association},
-    sacct_table::{self, Kind},
+    sacct_table::{self, Cut, Kind},
     table::number,
 };
 use crate::{
@@ -99,7 +99,7 @@ pub fn default_format(entity: Entity, with_associations: bool) -> &'static str {
 type Write = for<'a> fn(&Row<'a>, &mut String);
 
 const fn row(name: &'static str, header: &'static str, width: i32, write: Write) -> Field {
-    Field { name, header, width, listed: true, write }
+    Field { name, header, width, cut: Cut::Marked, listed: true, write }
 }
 
 /// A limit or a thing that nobody has set.

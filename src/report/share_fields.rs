@@ -3,7 +3,7 @@
 
 use super::{
     associations::{Association, ROOT},
-    sacct_table::{self, Kind},
+    sacct_table::{self, Cut, Kind},
     sacctmgr_fields::all_tres,
     table::number,
 };
@@ -40,7 +40,7 @@ pub fn default_format(long: bool, partition: bool) -> String {
 type Write = for<'a> fn(&Row<'a>, &mut String);
 
 const fn row(name: &'static str, width: i32, write: Write) -> Field {
-    Field { name, header: name, width, listed: true, write }
+    Field { name, header: name, width, cut: Cut::Marked, listed: true, write }
 }
 
 fn account(row: &Row, out: &mut String) {

@@ -35,12 +35,12 @@ pub fn keys(text: &str) -> Vec<Key> {
     keys
 }
 
-/// The keys of `squeue --sort`, or the letter that is none. Slurm looks at the last letter first.
+/// The keys of `squeue --sort`, or the letter that is none (`#` is none here). Slurm looks at the last letter first.
 pub fn job_keys(text: &str) -> Result<Vec<Key>, char> {
-    let keys = keys(text);
-    match keys.iter().rev().find(|k| !k.letter.is_ascii_alphabetic() || NO_JOB_KEYS.contains(k.letter)) {
-        Some(key) => Err(key.letter),
-        None => Ok(keys),
+    let is_none = |letter: &char| !letter.is_ascii_alphabetic() || NO_JOB_KEYS.contains(*letter);
+    match text.chars().rev().filter(|letter| !matches!(letter, ',' | '+' | '-')).find(is_none) {
+        Some(letter) => Err(letter),
+        None => Ok(keys(text)),
     }
 }
 
@@ -205,5 +205,7 @@ mod tests {
         assert_eq!(job_keys("foo"), Err('o'));
         assert_eq!(job_keys("cluster,name"), Err('a'));
         assert_eq!(job_keys("zz").map(|k| k.len()), Ok(2));
+        assert_eq!(job_keys("#P,F,i"), Err('F'));
+        assert_eq!(job_keys("#P,i"), Err('#'));
     }
 }

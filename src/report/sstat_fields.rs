@@ -4,7 +4,7 @@
 //! same for all of them (the average of the tasks, the largest, whose it is, ...), so a field is a resource and a statistic.
 
 use super::{
-    sacct_table::{self, Kind},
+    sacct_table::{self, Cut, Kind},
     sacct_values::Units,
     table::number,
 };
@@ -34,6 +34,7 @@ pub type Field = sacct_table::Field<Running>;
 impl Kind for Running {
     type Row<'a> = Row<'a>;
     const FIELDS: &'static [Field] = FIELDS;
+    const ONE_WIDTH: bool = true;
 }
 
 /// The columns there are when nobody says which.
@@ -208,7 +209,7 @@ fn write_pids(row: &Row, out: &mut String) {
 }
 
 const fn row(name: &'static str, width: i32, write: for<'a> fn(&Row<'a>, &mut String)) -> Field {
-    Field { name, header: name, width, listed: true, write }
+    Field { name, header: name, width, cut: Cut::Marked, listed: true, write }
 }
 
 /// Nothing sets a frequency.
@@ -248,7 +249,7 @@ const FIELDS: &[Field] = &[
     row("MinCPUNode", 10, |r, o| one(r, o, &CPU, Of::MinNode)),
     row("MinCPUTask", 10, |r, o| one(r, o, &CPU, Of::MinTask)),
     row("Nodelist", 20, write_nodes),
-    row("NTasks", 8, |r, o| number(o, r.tasks().count() as u32)),
+    Field { cut: Cut::Never, ..row("NTasks", 8, |r, o| number(o, r.tasks().count() as u32)) },
     row("Pids", 20, write_pids),
     unknown("ReqCPUFreq", 10),
     unknown("ReqCPUFreqMin", 13),

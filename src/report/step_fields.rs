@@ -53,14 +53,9 @@ fn null(_: &StepRow, out: &mut String) {
     out.push_str("(null)");
 }
 
-/// A field that is not cut in a right-justified column.
-const fn uncut(
-    letter: char,
-    names: &'static [&'static str],
-    header: &'static str,
-    write: for<'a> fn(&StepRow<'a>, &mut String),
-) -> Field<Steps> {
-    Field { letter: Some(letter), names, header, cut: Cut::IfLeft, tells: Tells::Never, write }
+/// A field that is cut in some columns only.
+const fn cut(cut: Cut, field: Field<Steps>) -> Field<Steps> {
+    Field { cut, ..field }
 }
 
 impl Kind for Steps {
@@ -75,8 +70,8 @@ const FIELDS: &[Field<Steps>] = &[
     row(Some('i'), &["stepid"], "STEPID", |r, o| r.write_id(o)),
     row(Some('j'), &["stepname"], "NAME", |r, o| o.push_str(&r.step.name)),
     row(Some('l'), &["timelimit"], "TIME_LIMIT", |_, o| o.push_str("UNLIMITED")),
-    uncut('M', &["timeused"], "TIME", |r, o| write_elapsed(r.elapsed(), o)),
-    uncut('N', &["nodes"], "NODELIST", |r, o| o.push_str(&hostlist::compress_sorted(&r.step.nodes))),
+    cut(Cut::IfLeft, row(Some('M'), &["timeused"], "TIME", |r, o| write_elapsed(r.elapsed(), o))),
+    cut(Cut::Nodes, row(Some('N'), &["nodes"], "NODELIST", |r, o| o.push_str(&hostlist::compress_sorted(&r.step.nodes)))),
     row(Some('P'), &["partition"], "PARTITION", |r, o| r.job.write_partition(o)),
     row(Some('S'), &["starttime"], "START_TIME", |r, o| r.job.context.clock.write(r.step.start, o)),
     row(Some('u'), &["username"], "USER", |r, o| o.push_str(&r.job.job.request.user.name)),

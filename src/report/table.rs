@@ -31,6 +31,15 @@ pub fn uncut_cell(out: &mut String, width: usize, value: impl FnOnce(&mut String
     fill(out, start, width, true);
 }
 
+/// The same, right-justified, for a value of which it depends whether it is cut.
+pub fn cell_cut_if(out: &mut String, width: usize, is_cut: fn(&str) -> bool, value: impl FnOnce(&mut String)) {
+    let start = out.len();
+    value(out);
+    if fill(out, start, width, true) && out.get(start..).is_some_and(is_cut) {
+        cut(out, start, width);
+    }
+}
+
 /// Fills the value that begins at `start` up to `width`; whether it is too wide for that.
 fn fill(out: &mut String, start: usize, width: usize, right: bool) -> bool {
     let value = out.get(start..).unwrap_or_default();

@@ -197,18 +197,41 @@ impl JobIdSpec {
 
     /// Reads a list, `12,13_[1,2],14.0`. Commas in brackets do not separate; empty parts are passed over.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, JobIdError> {
+        Self::parts(text).map(str::parse).collect()
+    }
+
+    /// What commas separate that stand in no brackets.
+    pub fn parts(text: &str) -> impl Iterator<Item = &str> {
         let mut inside = false;
-        text.split(move |c: char| {
+        let parts = text.split(move |c: char| {
             match c {
                 '[' => inside = true,
                 ']' => inside = false,
                 _ => {}
             }
             c == ',' && !inside
-        })
-        .filter(|part| !part.is_empty())
-        .map(str::parse)
-        .collect()
+        });
+        parts.filter(|part| !part.is_empty())
+    }
+
+    /// Reads one as squeue and sacct do, who look at no more of it than its numbers: `3x` and `3 4` are 3, `9_1x` is 9_1.
+    pub fn read(text: &str) -> Result<Self, JobIdError> {
+        numbers(text).parse().map_err(|_| JobIdError(text.to_owned()))
+    }
+}
+
+/// An id up to the end of its last number; all of it where another thing than a number stands in the place of one.
+fn numbers(text: &str) -> &str {
+    let mut end = 0;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        end += digits;
+        match rest.as_bytes().get(digits) {
+            _ if digits == 0 => return text,
+            Some(b'_' | b'+' | b'.') => end += 1,
+            _ => return text.get(..end).unwrap_or(text),
+        }
     }
 }
 

@@ -56,7 +56,11 @@ impl Query {
             return Err(Refusal { lines, exit: 1 });
         }
         let options = &parsed.options;
-        let list = |name: &str| split(options.get(name).unwrap_or_default());
+        // A list of nothing is nobody's name.
+        let list = |name: &str| match options.get(name).map(split) {
+            Some(words) if words.is_empty() => vec![String::new()],
+            words => words.unwrap_or_default(),
+        };
         let mut ids = Vec::new();
         for text in options.all("jobs") {
             ids.extend(jobs(text)?);
@@ -65,7 +69,7 @@ impl Query {
         if whole.is_some_and(|word| word != "no") {
             ids.iter_mut().for_each(|id| id.het = None);
         }
-        let nodes = options.get("nodelist").filter(|text| !text.is_empty()).map(hostlist::expand).transpose();
+        let nodes = options.get("nodelist").map(hostlist::expand).transpose();
         let (since, until) = window(options, !ids.is_empty(), now)?;
         Ok(Self {
             uids: users(options, !ids.is_empty())?,
@@ -104,7 +108,9 @@ impl Query {
     /// (held, waiting for another job, over: asked of a real one that had had time), or is over and asked for by how it ended or
     /// as running (sacct.txt).
     pub fn matches(&self, job: &Job) -> bool {
-        let any = |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w == has);
+        // The database looks at no case.
+        let any =
+            |wanted: &[String], has: &str| wanted.is_empty() || wanted.iter().any(|w| w.eq_ignore_ascii_case(has));
         let eligible = job.eligible_time.is_some()
             || !self.ids.is_empty()
             || (job.end_time.is_some()
@@ -158,9 +164,9 @@ impl Query {
         })
     }
 
-    /// Whether the job's own line is shown: not if only steps of it were asked for.
+    /// Whether the job's own line is shown: not if only steps of it were asked for and steps are shown.
     pub fn shows_job(&self, job: &Job) -> bool {
-        self.ids.is_empty() || self.ids.iter().any(|id| id.step.is_none() && is_named(id, job))
+        self.ids.is_empty() || self.allocations || self.ids.iter().any(|id| id.step.is_none() && is_named(id, job))
     }
 
     /// Whether a step is shown.
@@ -197,19 +203,19 @@ pub(super) fn split(text: &str) -> Vec<String> {
 
 /// `--jobs`; an empty list and job 0 ask for nothing special.
 fn jobs(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
-    if text == "0" {
-        return Ok(Vec::new());
-    }
-    JobIdSpec::parse_list(text).map_err(|error| {
+    // Job 0 is nobody's.
+    let parts = JobIdSpec::parts(text).filter(|part| *part != "0");
+    parts.map(JobIdSpec::read).collect::<Result<_, _>>().map_err(|error| {
         let word = error.0;
         let number: String = word.chars().take_while(char::is_ascii_digit).collect();
         let rest = word.get(number.len()..).unwrap_or_default();
         Refusal::fatal(
             Sacct,
             match rest.chars().next() {
-                Some('_') if !number.is_empty() && !rest.contains("].") => {
-                    format!("Bad job array element specified: {number}")
-                }
+                Some('_') if !number.is_empty() && !rest.contains("].") => match word.split_once('.') {
+                    Some((job, _)) if job.parse::<JobIdSpec>().is_ok() => format!("Bad step specified: {job}"),
+                    _ => format!("Bad job array element specified: {number}"),
+                },
                 Some('.') if !number.is_empty() => format!("Bad step specified: {number}"),
                 Some('+') if !number.is_empty() => format!("Bad hetjob offset specified: {number}"),
                 _ => format!("Bad job/step specified: {word}"),
@@ -248,7 +254,7 @@ fn window(options: &Options, by_id: bool, now: DateTime<Local>) -> Result<(i64, 
     let by_state = options.get("state").is_some_and(|text| !text.is_empty());
     let since = start.unwrap_or(match (by_id, by_state) {
         (true, _) => 0,
-        (false, true) => end.unwrap_or(now.timestamp()).min(now.timestamp()),
+        (false, true) => now.timestamp(),
         (false, false) => midnight(now),
     });
     let until = end.unwrap_or(match (by_state, start) {
@@ -298,6 +304,7 @@ mod tests {
             ("-j 12_", "sacct: fatal: Bad job array element specified: 12"),
             ("-j 12_[]", "sacct: fatal: Bad job array element specified: 12"),
             ("-j 12.x", "sacct: fatal: Bad step specified: 12"),
+            ("-j 12_3.x", "sacct: fatal: Bad step specified: 12_3"),
             ("-j 12+x", "sacct: fatal: Bad hetjob offset specified: 12"),
             ("-s bogus", "sacct: fatal: unrecognized job state value 'bogus'"),
             ("-s CA,xx", "sacct: fatal: unrecognized job state value 'xx'"),

@@ -22,10 +22,14 @@ pub struct Chosen {
     pub question: String,
 }
 
-/// What the controller is asked for: it leaves out what certainly does not match.
+/// What the controller is asked for: it leaves out what certainly does not match. Of jobs named by their ids all are needed:
+/// one that is there and does not match is not one that is not there.
 pub fn filter(plan: &Plan) -> Filter {
+    if !plan.ids.is_empty() {
+        let ids = plan.ids.iter().map(|(_, id)| JobIdSpec { step: None, ..id.clone() }).collect();
+        return Filter { ids, ..Filter::default() };
+    }
     Filter {
-        ids: plan.ids.iter().map(|(_, id)| JobIdSpec { step: None, ..id.clone() }).collect(),
         uids: plan.user.iter().map(|u| u.1).collect(),
         names: plan.name.iter().cloned().collect(),
         partitions: plan.partition.iter().cloned().collect(),
@@ -39,18 +43,19 @@ pub fn filter(plan: &Plan) -> Filter {
 pub fn choose(plan: &Plan, jobs: &[Job]) -> (Vec<Chosen>, Vec<String>) {
     let live = || jobs.iter().filter(|job| !job.is_finished());
     if plan.ids.is_empty() {
-        let whole =
-            live().filter(|job| matches(plan, job)).filter_map(|job| chosen(plan, job, &JobIdSpec::job(job.id)));
+        let whole = live().filter(|job| matches(plan, job) && !goes_with_leader(plan, job, jobs));
+        let whole = whole.filter_map(|job| chosen(plan, job, &JobIdSpec::job(job.id)));
         return (whole.collect(), Vec::new());
     }
     let (mut all, mut unknown) = (Vec::new(), Vec::new());
     for (written, id) in &plan.ids {
         let named: Vec<&Job> = live().filter(|job| is_named(id, job)).collect();
-        // With filters a job may be there and not have been sent: only without them it is unknown.
-        if named.is_empty() && !plan.filters() {
+        if named.is_empty() {
             unknown.push(written.clone());
         }
-        all.extend(named.into_iter().filter(|job| matches(plan, job)).filter_map(|job| chosen(plan, job, id)));
+        let of_whole = |job: &Job| id.het.is_none() && id.job != job.id && goes_with_leader(plan, job, jobs);
+        let wanted = named.into_iter().filter(|job| matches(plan, job) && !of_whole(job));
+        all.extend(wanted.filter_map(|job| chosen(plan, job, id)));
     }
     (all, unknown)
 }
@@ -78,19 +83,28 @@ fn is_named(id: &JobIdSpec, job: &Job) -> bool {
 fn matches(plan: &Plan, job: &Job) -> bool {
     let request = &job.request;
     let is = |wanted: &Option<String>, has: Option<&str>| wanted.as_deref().is_none_or(|w| has == Some(w));
+    // Accounts and QOS are named in any case; jobs and partitions are not.
+    let in_any_case =
+        |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|w| w.eq_ignore_ascii_case(has));
     let on_nodes = |nodes: &[String]| {
         job.placement.as_ref().is_some_and(|p| p.names().any(|name| nodes.iter().any(|n| n == name)))
     };
-    is(&plan.account, request.account.as_deref())
+    in_any_case(&plan.account, request.account.as_deref().unwrap_or_default())
         && is(&plan.name, Some(&request.name))
         && (is(&plan.partition, Some(&job.partition))
             || request.partitions.iter().any(|p| Some(p) == plan.partition.as_ref()))
-        && is(&plan.qos, Some(request.qos.as_deref().unwrap_or("normal")))
+        && in_any_case(&plan.qos, request.qos.as_deref().unwrap_or("normal"))
         && is(&plan.wckey, request.wckey.as_deref())
         && is(&plan.reservation, request.reservation.as_deref())
         && plan.state.is_none_or(|state| state == job.state || Some(state) == job.flag)
         && plan.user.as_ref().is_none_or(|user| user.1 == request.user.uid)
         && plan.nodelist.as_ref().is_none_or(|nodes| on_nodes(&nodes.1))
+}
+
+/// Whether a component is signalled with the first one of its heterogeneous job, which stands for all.
+fn goes_with_leader(plan: &Plan, job: &Job, jobs: &[Job]) -> bool {
+    let leads = |other: &&Job| other.id == job.leader_id() && !other.is_finished();
+    !job.leads() && jobs.iter().find(leads).is_some_and(|leader| matches(plan, leader))
 }
 
 /// The part of `job` that `id` names.
@@ -109,18 +123,22 @@ fn chosen(plan: &Plan, job: &Job, id: &JobIdSpec) -> Option<Chosen> {
             }
         }),
     };
+    // A heterogeneous job is its first component's, but for a component that is named itself.
     let (whole, het) = match job.het {
-        Some(het) => (het.leader, Some(het.offset)),
+        // A step of the whole is the first component's part of it.
+        Some(_) if !job.leads() && id.step.is_some() && id.het.is_none() && id.job != job.id => return None,
+        Some(het) if id.het.is_some() || !job.leads() => (het.leader, Some(het.offset)),
+        Some(het) => (het.leader, None),
         None => (job.array_job_id(), None),
     };
-    // The step of a heterogeneous job's id is the first component's part of it.
-    if id.step.is_some() && id.het.is_none() && id.job != job.id && het.is_some() {
-        return None;
-    }
     let exact = JobIdSpec { job: whole, tasks, step: id.step.clone(), het };
+    let own = match id.het {
+        None if job.het.is_some() => job.id.to_string(),
+        _ => job.shown_id(BITSTR_LEN),
+    };
     let shown = match &id.step {
-        Some(step) => format!("{}.{step}", job.shown_id(BITSTR_LEN)),
-        None => job.shown_id(BITSTR_LEN),
+        Some(step) => format!("{own}.{step}"),
+        None => own,
     };
     let kind = if id.step.is_some() { "step_id" } else { "job_id" };
     let question = format!("Cancel {kind}={shown} name={} partition={} [y/n]? ", job.request.name, job.partition);

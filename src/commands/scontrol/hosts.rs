@@ -27,13 +27,14 @@ pub fn list(text: Option<&str>, sorted: bool) -> Said {
         Some(Ok(names)) => names,
         None => text.to_owned(),
     };
-    expanded(&names, |names| {
+    let said = expanded(&names, |names| {
         let short = if sorted { hostlist::compress_sorted(names) } else { hostlist::compress(names) };
         format!("{short}\n")
-    })
+    });
+    Said { exit: u8::from(!said.err.is_empty()), ..said }
 }
 
-/// What `show` makes of the names; a list that cannot be read is told, with exit code 0 (sinfo.txt).
+/// What `show` makes of the names; a list that cannot be read is told, with exit code 0 where names are asked for (sinfo.txt).
 fn expanded(text: &str, show: impl Fn(&[String]) -> String) -> Said {
     let read = if text.is_empty() { Ok(Vec::new()) } else { hostlist::expand(text) };
     match read {
@@ -77,6 +78,7 @@ mod tests {
         assert_eq!(out("node01,node02,node10", false), "node[01-02,10]\n");
         assert_eq!(out("", false), "\n");
         assert_eq!(list(None, false).exit, 1);
+        assert_eq!(list(Some("n[1-3]-ib"), false).exit, 1);
     }
 
     #[test]

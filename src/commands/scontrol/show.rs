@@ -194,8 +194,10 @@ fn load(filter: Filter) -> Result<Result<Loaded, Errno>, AskError> {
 }
 
 fn jobs(words: &Words, id: Option<&str>) -> Result<Said, AskError> {
-    let Ok(wanted) = id.map(str::parse::<JobIdSpec>).transpose() else {
-        return Ok(Said::error(format!("scontrol_print_job error: {}", Errno::InvalidJobId)));
+    let wanted = match id.map(str::parse::<JobIdSpec>).transpose() {
+        // A step is no job.
+        Ok(wanted) if wanted.as_ref().is_none_or(|id| id.step.is_none()) => wanted,
+        _ => return Ok(Said::error(format!("scontrol_print_job error: {}", Errno::InvalidJobId))),
     };
     // Of a component that there is not the whole is there.
     let whole = |id: &JobIdSpec| JobIdSpec { tasks: None, step: None, het: None, ..id.clone() };

@@ -249,7 +249,7 @@ const FIELDS: &[Field<QueueJobs>] = &[
     row("eligible_time", |r| time(r.job.eligible_time)),
     row("end_time", |r| time(values::end_time(r.job))),
     row("excluded_nodes", |r| text(hostlist::compress(&r.job.request.exclude))),
-    row("exit_code", |r| exit(r.job.exit)),
+    row("exit_code", |r| exit(r.job.last_exit())),
     row("extra", |r| or_empty(r.job.request.extra.as_deref())),
     none("failed_node"),
     row("features", |r| or_empty(r.job.request.constraint.as_deref())),

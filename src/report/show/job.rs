@@ -66,7 +66,11 @@ fn state(record: &mut Record, job: &Job, style: Style) {
     record.put("JobState", job.shown_state().name()).put("Reason", reason.replace(' ', "_"));
     record.with("Dependency", |out| values::write_dependency(job, out)).line();
     record.number("Requeue", request.requeue != Requeue::No).number("Restarts", job.restarts);
-    record.number("BatchFlag", request.kind == Kind::Batch).fixed("Reboot=0").put("ExitCode", job.exit.pair()).line();
+    record
+        .number("BatchFlag", request.kind == Kind::Batch)
+        .fixed("Reboot=0")
+        .put("ExitCode", job.last_exit().pair())
+        .line();
     if style.details {
         record.put("DerivedExitCode", job.derived_exit.pair()).line();
     }

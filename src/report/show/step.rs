@@ -3,7 +3,7 @@
 use super::{Record, Style};
 use crate::{
     job::{Job, Step},
-    report::{clock::Clock, job_values::step_tres},
+    report::{clock::Clock, job_values::step_tres, sacct_values::layout},
     slurm::hostlist,
 };
 
@@ -21,7 +21,11 @@ pub fn step(job: &Job, step: &Step, clock: &Clock, style: Style, out: &mut Strin
     record.number("Tasks", step.tasks).put("Name", &step.name).fixed("Network=(null)").line();
     record.put("TRES", if numbered { step_tres(step).to_string() } else { "(null)".to_owned() }).line();
     record.fixed("ResvPorts=(null)").line();
-    record.fixed("CPUFreqReq=Default").line();
+    record.fixed("CPUFreqReq=Default");
+    if numbered {
+        record.put("Dist", layout(step));
+    }
+    record.line();
     // Nobody keeps which process asked for it.
     record.fixed("SrunHost:Pid=(null):0").end();
 }

@@ -11,12 +11,12 @@ use crate::{
         api::{Call, Cluster, Filter, Reply},
         client::{Client, ClientError},
     },
-    job::Job,
+    job::{Depth, Job},
     report::{
         clock::{self, Clock, Zone},
         dump::{QueueJobs, StepRecords},
         field::Layout,
-        job_fields::Jobs,
+        job_fields::{BRIEF, Jobs},
         job_rows::{Selection, States},
         job_values::Context,
         sort,
@@ -159,6 +159,8 @@ pub struct Query {
     noconvert: bool,
     expand: bool,
     verbose: bool,
+    /// `--json`, `--yaml`
+    dumps: bool,
     /// Lines for stderr about what could not be read and does not matter much.
     pub complaints: Vec<String>,
 }
@@ -207,6 +209,7 @@ impl Query {
             None => sort::keys("P,t,-p"),
         };
         let unfold = options.is_set("array");
+        let dumps = options.is_set("json") || options.is_set("yaml");
         let selection = Selection {
             ids: jobs_text.as_deref().map(job_ids).transpose()?,
             uids: match options.is_set("me") {
@@ -222,7 +225,7 @@ impl Query {
             states: match options.get("states") {
                 Some(text) => states(text)?,
                 // Programs are told of all jobs, unless they choose.
-                None if options.is_set("json") || options.is_set("yaml") => States::All,
+                None if dumps => States::All,
                 None if start => States::These(vec![JobState::Pending]),
                 None => States::Active,
             },
@@ -248,6 +251,7 @@ impl Query {
             noconvert: options.is_set("noconvert"),
             expand: options.is_set("expand-patterns"),
             verbose: options.is_set("verbose"),
+            dumps,
             complaints,
         })
     }
@@ -276,9 +280,24 @@ impl Query {
             States::These(states) => states.clone(),
         };
         if let Some(ids) = selection.ids.as_ref().filter(|ids| !ids.is_empty()) {
-            return Filter { ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(), states, ..Filter::default() };
+            let ids = ids.iter().map(|id| JobIdSpec::job(id.job)).collect();
+            return Filter { ids, states, depth: self.depth(), ..Filter::default() };
         }
-        Filter { uids: selection.uids.clone().unwrap_or_default(), states, ..Filter::default() }
+        let uids = selection.uids.clone().unwrap_or_default();
+        Filter { uids, states, depth: self.depth(), ..Filter::default() }
+    }
+
+    /// How much of the jobs is shown, sorted by, or chosen from.
+    fn depth(&self) -> Depth {
+        let by_request = self.selection.licenses.is_some() || self.selection.reservations.is_some();
+        match &self.table {
+            _ if self.dumps => Depth::Whole,
+            Table::Steps(_) => Depth::Whole,
+            Table::Jobs(layout) if layout.shows_only(BRIEF) && sort::is_only_by(&self.sort, BRIEF) && !by_request => {
+                Depth::Brief
+            }
+            Table::Jobs(_) => Depth::WithoutSteps,
+        }
     }
 
     /// What is asked for, now that the cluster is known.

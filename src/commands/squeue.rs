@@ -84,23 +84,27 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 /// Asks once and prints.
 fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
-    let cluster = match client.ask(&Call::Cluster) {
-        Ok(Reply::Cluster(cluster)) => *cluster,
-        Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
+    let filter = query.filter();
+    let (cluster, found) = match client.ask_both(&Call::Cluster, &Call::Jobs(filter.clone())) {
+        Ok((Reply::Cluster(cluster), found)) => (*cluster, found),
+        Ok((Reply::Refused { errno, .. }, _)) => return query.failed(errno),
         Ok(_) => return query.failed(Errno::ConnectFailure),
         Err(error) => return query.unreachable(&error),
     };
-    let mut ask = |filter| match client.ask(&Call::Jobs(filter)) {
-        Ok(Reply::Jobs(jobs)) => Ok(jobs.into_jobs()),
-        Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Ok(Vec::new()),
-        Ok(Reply::Refused { errno, .. }) => Err(query.failed(errno)),
-        Ok(_) => Err(query.failed(Errno::ConnectFailure)),
-        Err(error) => Err(query.unreachable(&error)),
+    let jobs = |reply: Reply| match reply {
+        Reply::Jobs(jobs) => Ok(jobs.into_jobs()),
+        Reply::Refused { errno: Errno::InvalidJobId, .. } if !query.asks_for_one() => Ok(Vec::new()),
+        Reply::Refused { errno, .. } => Err(query.failed(errno)),
+        _ => Err(query.failed(Errno::ConnectFailure)),
     };
-    let filter = query.filter();
-    let found = match ask(filter.clone()) {
+    let found = match jobs(found) {
         // Whether it is over, or there is none.
-        Ok(jobs) if jobs.is_empty() && query.asks_for_one() => ask(Filter { states: Vec::new(), ..filter }),
+        Ok(found) if found.is_empty() && query.asks_for_one() => {
+            match client.ask(&Call::Jobs(Filter { states: Vec::new(), ..filter })) {
+                Ok(reply) => jobs(reply),
+                Err(error) => return query.unreachable(&error),
+            }
+        }
         found => found,
     };
     let mut jobs = match found {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 13;
+pub const PROTOCOL: u16 = 14;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]

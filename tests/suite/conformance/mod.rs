@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 21] = [
+const CAPTURES: [&str; 22] = [
     "env",
     "sbatch",
     "directives",
@@ -35,6 +35,7 @@ const CAPTURES: [&str; 21] = [
     "reservations",
     "nodes",
     "odd",
+    "random",
 ];
 
 /// What came of one capture.

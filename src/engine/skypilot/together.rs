@@ -1,10 +1,7 @@
-//! Heterogeneous jobs: which components can be a job group of SkyPilot's.
+//! Heterogeneous jobs: which components can be one job on SkyPilot, as a job group or, of an allocation, each on a cluster.
 
-use super::{shared::Shared, submit::NO_GROUPS};
-use crate::{
-    config::PartitionConfig,
-    job::{Job, Kind},
-};
+use super::{shared::Shared, submit::NO_GROUPS, vehicle::Means};
+use crate::{config::PartitionConfig, job::Job};
 use std::collections::BTreeSet;
 
 /// Whether these components can be one job.
@@ -12,12 +9,7 @@ use std::collections::BTreeSet;
 /// # Errors
 /// Why not, in words.
 pub fn accepts(shared: &Shared, jobs: &[Job]) -> Result<(), String> {
-    if jobs.iter().any(|job| job.request.kind != Kind::Batch) {
-        return Err(
-            "an allocation on SkyPilot is one cluster, whose nodes are all alike; sbatch takes components".into()
-        );
-    }
-    if !shared.client.may_take_groups() {
+    if jobs.iter().all(|job| Means::of(job) == Means::Managed) && !shared.client.may_take_groups() {
         return Err(NO_GROUPS.into());
     }
     let partitions = jobs.iter().filter_map(|job| job.partition.split(',').find_map(|name| shared.partition(name)));

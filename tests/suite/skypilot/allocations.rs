@@ -16,27 +16,27 @@ fn cluster(lab: &SkyLab) -> (String, &'static str) {
 
 /// Waits until all clusters are gone, with all that ran there.
 #[track_caller]
-fn until_all_are_gone(lab: &SkyLab) {
+pub(super) fn until_all_are_gone(lab: &SkyLab) {
     let gone = || lab.server().clusters().iter().all(|(_, status)| *status == "GONE");
     lab.until_true("the end of all clusters", gone);
 }
 
 /// Waits until the server has a cluster in this state.
 #[track_caller]
-fn until_there_is(lab: &SkyLab, state: &str) {
+pub(super) fn until_there_is(lab: &SkyLab, state: &str) {
     lab.until_true(&format!("a cluster that is {state}"), || {
         lab.server().clusters().iter().any(|(_, status)| *status == state)
     });
 }
 
 /// Starts a line of shell, to go on beside the test; what it says goes to `said`.
-fn begin(lab: &SkyLab, line: &str) -> Child {
+pub(super) fn begin(lab: &SkyLab, line: &str) -> Child {
     let mut command = lab.command("bash");
     command.args(["-c", &format!("exec 2> said; {line}")]).current_dir(lab.work()).env("PWD", lab.work());
     command.spawn().unwrap()
 }
 
-fn cancelled() -> String {
+pub(super) fn cancelled() -> String {
     format!("CANCELLED by {}|0:0", nix::unistd::geteuid())
 }
 

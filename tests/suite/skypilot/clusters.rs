@@ -46,13 +46,16 @@ pub fn launch(shared: &Arc<Shared>, body: &Value, request: &str) -> Result<Value
         return Err(("ResourcesUnavailableError", why));
     }
     shared.with(|s| s.jobs.get_mut(&id).into_iter().for_each(|j| j.status = INIT));
-    pause(shared, request, |s| s.settings.starting)?;
+    pause(shared, request, |s| {
+        let slow = s.settings.starting_of.iter().find(|(begin, _)| name.starts_with(begin.as_str()));
+        slow.map_or(s.settings.starting, |(_, time)| *time)
+    })?;
     begin(shared, id)?;
     Ok(json!({ "job_id": 1, "handle": "gASV" }))
 }
 
 /// Waits as long as the settings say now, unless the launch is ended.
-fn pause(shared: &Arc<Shared>, request: &str, time: fn(&State) -> Duration) -> Result<(), Refusal> {
+fn pause(shared: &Arc<Shared>, request: &str, time: impl Fn(&State) -> Duration) -> Result<(), Refusal> {
     let since = Instant::now();
     shared.wait(|s| match s.requests.get(request) {
         Some(record) if record.result.is_none() && !s.stopping => (since.elapsed() >= time(s)).then_some(Ok(())),
@@ -72,7 +75,8 @@ fn begin(shared: &Arc<Shared>, id: u32) -> Result<(), Refusal> {
         job.runs = 1;
         job.start_at = Some(now());
         let stamp = "2026-11-20-11-37-05-740348".into();
-        let facts = Facts { job: id, task: 0, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
+        // Each has addresses of its own.
+        let facts = Facts { job: id, task: id - 1, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
         (job.task.clone(), job.blob.clone(), job.homes.clone(), facts)
     });
     let failed = |why: String| ("CommandError", why);

@@ -31,6 +31,8 @@ pub struct Settings {
     pub pending: Duration,
     /// then STARTING before its script begins (after a preemption: RECOVERING),
     pub starting: Duration,
+    /// (of clusters whose names begin so, so long)
+    pub starting_of: BTreeMap<String, Duration>,
     /// then STARTING while it runs already;
     pub running_lag: Duration,
     /// how long it is RUNNING after its script has ended,
@@ -71,6 +73,7 @@ impl Default for Settings {
             work_of: BTreeMap::new(),
             pending: short,
             starting: short,
+            starting_of: BTreeMap::new(),
             running_lag: short,
             ended_lag: short,
             teardown: Duration::from_millis(200),

@@ -174,9 +174,7 @@ async fn cancel_others(client: &Client, name: &str, ours: &[u32]) -> Result<(), 
 /// One attempt, after what is known of a former one, and will be of this.
 async fn attempt(shared: &Arc<Shared>, group: &Group, parts: &mut [Part]) -> Result<Stage, Trouble> {
     let client = shared.client.clone().with_patience(Duration::ZERO);
-    for part in parts.iter_mut() {
-        part.sent = found(&client, group, part).await?;
-    }
+    look_up(&client, group, parts).await?;
     if let Some(numbers) = taken(group, parts) {
         shared.poll.note_reach(None);
         return Ok(Stage::Taken(numbers));
@@ -220,42 +218,42 @@ fn taken(group: &Group, parts: &[Part]) -> Option<Arc<Vec<u32>>> {
     Some(Arc::new(first))
 }
 
-/// What is known now of a part that was, or may have been, submitted before.
-async fn found(client: &Client, group: &Group, Part { name, sent }: &Part) -> Result<Sent, Trouble> {
-    if let Sent::As(request) = sent {
-        match client.launched_jobs(request, group.count).await {
+/// Finds out about parts that were, or may have been, submitted before.
+async fn look_up(client: &Client, group: &Group, parts: &mut [Part]) -> Result<(), Trouble> {
+    for part in parts.iter_mut() {
+        let Sent::As(request) = &part.sent else { continue };
+        part.sent = match client.launched_jobs(request, group.count).await {
             // What a server that was restarted does not know any more it may have done before.
-            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => {}
+            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => Sent::Perhaps,
             // Where its end is not to be heard of, its jobs may be seen.
-            Err(Error::Underway { request, why }) => match vehicle::look_up(client, group.means, name).await {
-                Ok(numbers) if numbers.len() as u32 >= group.count => return Ok(Sent::Taken(numbers)),
+            Err(Error::Underway { request, why }) => match vehicle::look_up(client, group.means, &part.name).await {
+                Ok(numbers) if numbers.len() as u32 >= group.count => Sent::Taken(numbers),
                 _ => return Err(Error::Underway { request, why }.into()),
             },
-            answer => return Ok(Sent::Taken(answer?)),
-        }
+            answer => Sent::Taken(answer?),
+        };
     }
-    match sent {
-        Sent::Not | Sent::Taken(_) => Ok(sent.clone()),
-        Sent::Perhaps | Sent::As(_) => Ok(look_up(client, group, name).await?.map_or(Sent::Not, Sent::Taken)),
-    }
-}
-
-/// The numbers of a part that may have been submitted; `None`: it was not.
-async fn look_up(client: &Client, group: &Group, name: &str) -> Result<Option<Vec<u32>>, Trouble> {
     for pause in LOOKS {
-        tokio::time::sleep(pause).await;
-        // Whatever the server says to that, the job may be there: no answer ends it here.
-        let looked = vehicle::look_up(client, group.means, name).await;
-        let numbers = looked.map_err(|error| Trouble::Away(error.to_string()))?;
-        if numbers.len() as u32 >= group.count {
-            return Ok(Some(numbers));
+        let mut doubtful: Vec<&mut Part> = parts.iter_mut().filter(|part| part.sent == Sent::Perhaps).collect();
+        if doubtful.is_empty() {
+            return Ok(());
         }
-        if !numbers.is_empty() {
-            // The server has not put all of an array into its table yet.
-            return Err(Trouble::Away(format!("{} of {} jobs are submitted", numbers.len(), group.count)));
+        tokio::time::sleep(pause).await;
+        for part in &mut doubtful {
+            // Whatever the server says to that, the job may be there: no answer ends it here.
+            let looked = vehicle::look_up(client, group.means, &part.name).await;
+            let numbers = looked.map_err(|error| Trouble::Away(error.to_string()))?;
+            match numbers.len() as u32 {
+                0 => {}
+                all if all >= group.count => part.sent = Sent::Taken(numbers),
+                // The server has not put all of an array into its table yet.
+                some => return Err(Trouble::Away(format!("{some} of {} jobs are submitted", group.count))),
+            }
         }
     }
-    Ok(None)
+    let doubtful = parts.iter_mut().filter(|part| part.sent == Sent::Perhaps);
+    doubtful.for_each(|part| part.sent = Sent::Not);
+    Ok(())
 }
 
 /// What is known of the nodes of a job, or of one component.

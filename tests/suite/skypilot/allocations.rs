@@ -207,12 +207,18 @@ fn a_launch_that_a_restart_of_the_server_ended_is_made_anew() {
 
 #[test]
 fn nodes_that_are_lost_end_it() {
-    for how in ["lost", "killed"] {
+    for how in ["lost", "killed", "forgotten"] {
         let Some(lab) = SkyLab::with_nodes() else { return };
         lab.sh("salloc -Q --no-shell").ok();
         let (name, _) = cluster(&lab);
         match how {
             "lost" => lab.server().lose_cluster(&name),
+            // Nobody who is left knows how it came to be.
+            "forgotten" => {
+                lab.kill_controller();
+                lab.server().forget_requests();
+                lab.server().lose_cluster(&name);
+            }
             _ => lab.server().kill_on_cluster(&name),
         }
         lab.until_accounted(1, "NODE_FAIL|0:0");

@@ -342,6 +342,11 @@ impl Server {
         state.jobs.values().filter_map(|j| Some((j.own_cluster.clone()?, j.status))).collect()
     }
 
+    /// Somebody else cancels what makes a cluster.
+    pub fn cancel_launch(&self, name: &str) {
+        clusters::cancel_launch(&self.shared, name);
+    }
+
     /// Takes a cluster's nodes away, as its cloud would.
     pub fn lose_cluster(&self, name: &str) {
         clusters::lose(&self.shared, name);

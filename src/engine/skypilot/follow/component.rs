@@ -46,7 +46,9 @@ struct Component {
     meet: watch::Receiver<Meet>,
     /// When its nodes are told where to go.
     tell_at: Option<Instant>,
-    /// Its task has failed, or its cluster.
+    /// Its task, or its cluster, was seen to be there.
+    was_there: bool,
+    /// It has failed.
     has_failed: bool,
     /// When it is told that they will never meet, or that nodes are lost.
     over_at: Option<Instant>,
@@ -84,6 +86,7 @@ pub async fn adopted(shared: Arc<Shared>, job: Job, number: u32, mut orders: Unb
         meet: shared.meet(leader),
         tell_at: None,
         over_at: None,
+        was_there: false,
         has_failed: false,
         leader,
         vehicle,
@@ -135,8 +138,10 @@ impl Component {
         let (now, meet) = (Instant::now(), self.meet.borrow_and_update().clone());
         // The tasks of a group the server ends together.
         let is_alone = self.vehicle.stays();
+        let never_was = is_alone && !self.was_there;
         (self.tell_at, self.over_at) = match (&meet, self.has_failed) {
             (Meet::At(_), false) => (Some(now), None),
+            (Meet::At(_) | Meet::Ahead, true) if never_was => (None, Some(now)),
             (Meet::At(_), true) => (None, Some(now + GRACE)),
             (Meet::Ahead, true) if is_alone => (None, Some(now + GRACE)),
             (Meet::Met, true) if is_alone => (None, Some(now + NOTICED)),
@@ -148,6 +153,7 @@ impl Component {
     /// What the server says of it; `true`: nothing is left to be done.
     fn status(&mut self, seen: Seen) -> bool {
         let has_met = *self.meet.borrow() == Meet::Met;
+        self.was_there |= seen.status == Status::Running;
         match seen.status {
             // It is submitted anew with all the others, as a job that has lost its nodes.
             Status::Recovering if has_met => {

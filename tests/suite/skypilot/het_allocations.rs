@@ -308,6 +308,21 @@ fn clusters_that_are_nobody_s_are_taken_down() {
 }
 
 #[test]
+#[ignore = "takes more than half a minute"]
+fn an_agent_that_died_before_the_first_one_was_there_is_not_waited_for() {
+    let Some(lab) = SkyLab::with_nodes() else { return };
+    lab.server().set(|s| _ = s.starting_of.insert("first".into(), AGES));
+    let mut salloc = begin(&lab, &format!("exec salloc {TWO} true"));
+    until_clusters(&lab, &["INIT", "UP"]);
+    lab.server().kill_on_cluster(&clusters(&lab)[1].0);
+    lab.server().set(|s| s.starting_of.clear());
+    until_ended(&lab, "FAILED|1:0 FAILED|1:0");
+    assert_eq!(salloc.wait().unwrap().code(), Some(1));
+    let said = lab.read("said");
+    assert!(said.contains("job 1 FAILED: component 1: the agent ended without a word"), "{said}");
+}
+
+#[test]
 #[ignore = "takes more than a minute"]
 fn a_component_has_a_time_limit_of_its_own() {
     let Some(lab) = SkyLab::with_nodes() else { return };

@@ -46,6 +46,8 @@ struct Component {
     meet: watch::Receiver<Meet>,
     /// When its nodes are told where to go.
     tell_at: Option<Instant>,
+    /// They have been told before.
+    is_told: bool,
     /// Its task, or its cluster, was seen to be there.
     was_there: bool,
     /// It has failed.
@@ -85,6 +87,7 @@ pub async fn adopted(shared: Arc<Shared>, job: Job, number: u32, mut orders: Unb
         first: (!vehicle.stays()).then(|| vehicle.watch_task(&shared, 0)),
         meet: shared.meet(leader),
         tell_at: None,
+        is_told: false,
         over_at: None,
         was_there: false,
         has_failed: false,
@@ -187,7 +190,13 @@ impl Component {
         let client = self.shared.client.clone().with_patience(Duration::ZERO);
         let told = control::invite(&client, &self.shared.spool, &self.vehicle, &meeting).await;
         let again = match told {
-            Ok(()) => HEARD,
+            Ok(()) => {
+                // Who was told and has not come may be dead, which on a cluster of its own nobody else notices.
+                if std::mem::replace(&mut self.is_told, true) && self.vehicle.stays() {
+                    self.watch.hurry();
+                }
+                HEARD
+            }
             Err(error) => {
                 tracing::debug!(job = self.job.id, error, "not told where the first node is");
                 AGAIN

@@ -77,6 +77,7 @@ impl Core {
             (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
             (Hold::Requeued, _) => Some(Reason::RequeuedHeld),
             (Hold::TooOften, _) => Some(Reason::JobHoldMaxRequeue),
+            (Hold::ReservationGone, _) => Some(Reason::ReservationDeleted),
             (Hold::None, _) if !job.dependency.is_empty() => Some(Reason::Dependency),
             (Hold::None, Some(_)) => Some(Reason::BeginTime),
             (Hold::None, None) => self.waits_for_reservation(job, now).or_else(|| self.obstacle(job)),

@@ -6,6 +6,7 @@ use crate::{
         filename::{self, Vars},
         gres::{Gres, GresList, Tres},
         memory::Mebibytes,
+        reason::Reason,
         state::JobState,
         time::elapsed_squeue,
     },
@@ -112,11 +113,12 @@ pub fn write_elapsed(seconds: i64, out: &mut String) {
 
 /// Appends the reason, and what the engine has to say about it.
 pub fn write_reason(job: &Job, out: &mut String) {
-    out.push_str(job.reason.text());
-    if let Some(detail) = &job.detail {
-        out.push_str(", ");
-        out.push_str(detail);
-    }
+    let detail = job.detail.as_deref().unwrap_or_default();
+    // There Slurm has a sentence with the name and nothing before it.
+    let whole = job.reason == Reason::ReservationDeleted && !detail.is_empty();
+    out.push_str(if whole { "" } else { job.reason.text() });
+    out.push_str(if whole || detail.is_empty() { "" } else { ", " });
+    out.push_str(detail);
 }
 
 /// Whether `%R` shows the reason in parentheses instead of the nodes (squeue.txt, fields/squeue.txt).

@@ -301,8 +301,5 @@ pub fn output_path(job: &Job, element: Option<u32>, name: Option<&str>) -> Strin
         job_name: request.name.clone(),
     };
     let file = filename::expand(name.unwrap_or_else(|| usual_output(job)), &vars);
-    match file.starts_with('/') {
-        true => file,
-        false => format!("{}/{file}", request.work_dir.trim_end_matches('/')),
-    }
+    request.in_work_dir(&file)
 }

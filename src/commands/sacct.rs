@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     controller::{api::Filter, client::Client},
-    job::Job,
+    job::{Depth, Job},
     report::{
         clock::{Clock, local},
         dump::{AccountingJobs, StepRow},
         job_values,
-        sacct_fields::{Accounting, Row},
+        sacct_fields::{Accounting, BRIEF, Row},
         sacct_table::{self, Column, Layout},
         sacct_values::{Context, OF_ALL_STEPS, Units},
     },
@@ -33,7 +33,7 @@ use query::Query;
 use std::ffi::OsString;
 
 const DEFAULT: &str = "jobid,jobname,partition,account,alloccpus,state,exitcode";
-const BRIEF: &str = "jobid,state,exitcode";
+const SHORT: &str = "jobid,state,exitcode";
 const LONG: &str = "jobid,jobidraw,jobname,partition,maxvmsize,maxvmsizenode,maxvmsizetask,avevmsize,maxrss,maxrssnode,\
     maxrsstask,averss,maxpages,maxpagesnode,maxpagestask,avepages,mincpu,mincpunode,mincputask,avecpu,ntasks,alloccpus,\
     elapsed,state,exitcode,avecpufreq,reqcpufreqmin,reqcpufreqmax,reqcpufreqgov,reqmem,consumedenergy,maxdiskread,\
@@ -86,7 +86,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 fn columns(options: &Options) -> Result<Vec<Column<Accounting>>, Refusal> {
     let given: Vec<&str> = options.all("format").collect();
     let text = match given.as_slice() {
-        [] if options.is_set("brief") => BRIEF.to_owned(),
+        [] if options.is_set("brief") => SHORT.to_owned(),
         [] if options.is_set("long") => LONG.to_owned(),
         [] => ask::env("SACCT_FORMAT").filter(|text| !text.is_empty()).unwrap_or_else(|| DEFAULT.to_owned()),
         given => given.join(","),
@@ -123,6 +123,19 @@ fn window_in_words(query: &Query) -> String {
     format!("sacct: Jobs Eligible in the time window from {} to {}", word(query.since), word(query.until))
 }
 
+/// How much of the jobs is shown, or chosen from. Without their lines, steps are asked for only where they are in what is shown of
+/// their job.
+fn depth(columns: &[Column<Accounting>], query: &Query) -> Depth {
+    let shows = |names: &[&str]| columns.iter().any(|column| names.contains(&column.name()));
+    let shows_only = |names: &[&str]| columns.iter().all(|column| names.contains(&column.name()));
+    match query.allocations {
+        false => Depth::Whole,
+        true if shows(&OF_ALL_STEPS) => Depth::Whole,
+        true if shows_only(BRIEF) && query.is_brief() => Depth::Brief,
+        true => Depth::WithoutSteps,
+    }
+}
+
 fn listing(
     options: &Options,
     columns: &[Column<Accounting>],
@@ -130,10 +143,8 @@ fn listing(
     dump: Option<&Dump>,
 ) -> Result<Result<u8, Refusal>, AskError> {
     let mut client = Client::connect()?;
-    // Without their lines, steps are asked for only where they are in what is shown of their job.
-    let no_steps =
-        query.allocations && dump.is_none() && !columns.iter().any(|column| OF_ALL_STEPS.contains(&column.name()));
-    let jobs = match ask::accounting(&mut client, Filter { no_steps, ..query.filter() }) {
+    let depth = if dump.is_some() { Depth::Whole } else { depth(columns, query) };
+    let jobs = match ask::accounting(&mut client, Filter { depth, ..query.filter() }) {
         // An id that never was is an empty listing.
         Err(AskError::Refused(Errno::InvalidJobId)) => Vec::new(),
         other => other?,

@@ -11,12 +11,12 @@ use crate::{
         api::{Call, Cluster, Filter, Reply},
         client::{Client, ClientError},
     },
-    job::Job,
+    job::{Depth, Job},
     report::{
         clock::{self, Clock, Zone},
         dump::{QueueJobs, StepRecords},
         field::Layout,
-        job_fields::Jobs,
+        job_fields::{BRIEF, Jobs},
         job_rows::{Selection, States},
         job_values::Context,
         sort,
@@ -73,23 +73,27 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 /// Asks once and prints.
 fn once(client: &mut Client, query: &Query, dump: Option<&Dump>) -> u8 {
-    let cluster = match client.ask(&Call::Cluster) {
-        Ok(Reply::Cluster(cluster)) => *cluster,
-        Ok(Reply::Refused { errno, .. }) => return query.failed(errno),
+    let filter = query.filter();
+    let (cluster, found) = match client.ask_both(&Call::Cluster, &Call::Jobs(filter.clone())) {
+        Ok((Reply::Cluster(cluster), found)) => (*cluster, found),
+        Ok((Reply::Refused { errno, .. }, _)) => return query.failed(errno),
         Ok(_) => return query.failed(Errno::ConnectFailure),
         Err(error) => return query.unreachable(&error),
     };
-    let mut ask = |filter| match client.ask(&Call::Jobs(filter)) {
-        Ok(Reply::Jobs(jobs)) => Ok(jobs.into_jobs()),
-        Ok(Reply::Refused { errno: Errno::InvalidJobId, .. }) if !query.asks_for_one() => Ok(Vec::new()),
-        Ok(Reply::Refused { errno, .. }) => Err(query.failed(errno)),
-        Ok(_) => Err(query.failed(Errno::ConnectFailure)),
-        Err(error) => Err(query.unreachable(&error)),
+    let jobs = |reply: Reply| match reply {
+        Reply::Jobs(jobs) => Ok(jobs.into_jobs()),
+        Reply::Refused { errno: Errno::InvalidJobId, .. } if !query.asks_for_one() => Ok(Vec::new()),
+        Reply::Refused { errno, .. } => Err(query.failed(errno)),
+        _ => Err(query.failed(Errno::ConnectFailure)),
     };
-    let filter = query.filter();
-    let found = match ask(filter.clone()) {
+    let found = match jobs(found) {
         // Whether it is over, or there is none.
-        Ok(jobs) if jobs.is_empty() && query.asks_for_one() => ask(Filter { states: Vec::new(), ..filter }),
+        Ok(found) if found.is_empty() && query.asks_for_one() => {
+            match client.ask(&Call::Jobs(Filter { states: Vec::new(), ..filter })) {
+                Ok(reply) => jobs(reply),
+                Err(error) => return query.unreachable(&error),
+            }
+        }
         found => found,
     };
     let mut jobs = match found {
@@ -148,6 +152,8 @@ pub struct Query {
     noconvert: bool,
     expand: bool,
     verbose: bool,
+    /// `--json`, `--yaml`
+    dumps: bool,
     /// Lines for stderr about what could not be read and does not matter much.
     pub complaints: Vec<String>,
 }
@@ -196,6 +202,7 @@ impl Query {
             None => sort::keys("P,t,-p"),
         };
         let unfold = options.is_set("array");
+        let dumps = options.is_set("json") || options.is_set("yaml");
         let selection = Selection {
             ids: jobs_text.as_deref().map(job_ids).transpose()?,
             uids: match options.is_set("me") {
@@ -211,7 +218,7 @@ impl Query {
             states: match options.get("states") {
                 Some(text) => states(text)?,
                 // Programs are told of all jobs, unless they choose.
-                None if options.is_set("json") || options.is_set("yaml") => States::All,
+                None if dumps => States::All,
                 None if start => States::These(vec![JobState::Pending]),
                 None => States::Active,
             },
@@ -237,6 +244,7 @@ impl Query {
             noconvert: options.is_set("noconvert"),
             expand: options.is_set("expand-patterns"),
             verbose: options.is_set("verbose"),
+            dumps,
             complaints,
         })
     }
@@ -265,9 +273,24 @@ impl Query {
             States::These(states) => states.clone(),
         };
         if let Some(ids) = selection.ids.as_ref().filter(|ids| !ids.is_empty()) {
-            return Filter { ids: ids.iter().map(|id| JobIdSpec::job(id.job)).collect(), states, ..Filter::default() };
+            let ids = ids.iter().map(|id| JobIdSpec::job(id.job)).collect();
+            return Filter { ids, states, depth: self.depth(), ..Filter::default() };
         }
-        Filter { uids: selection.uids.clone().unwrap_or_default(), states, ..Filter::default() }
+        let uids = selection.uids.clone().unwrap_or_default();
+        Filter { uids, states, depth: self.depth(), ..Filter::default() }
+    }
+
+    /// How much of the jobs is shown, sorted by, or chosen from.
+    fn depth(&self) -> Depth {
+        let by_request = self.selection.licenses.is_some() || self.selection.reservations.is_some();
+        match &self.table {
+            _ if self.dumps => Depth::Whole,
+            Table::Steps(_) => Depth::Whole,
+            Table::Jobs(layout) if layout.shows_only(BRIEF) && sort::is_only_by(&self.sort, BRIEF) && !by_request => {
+                Depth::Brief
+            }
+            Table::Jobs(_) => Depth::WithoutSteps,
+        }
     }
 
     /// What is asked for, now that the cluster is known.

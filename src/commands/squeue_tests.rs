@@ -3,6 +3,7 @@
 use super::*;
 use crate::report::samples::{self, NOW};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const USERS: Users = Users {
     me: 2001,
@@ -33,6 +34,7 @@ fn squeue_with(jobs: &[Job], env: &[(&str, &str)], args: &[&str]) -> Said {
         })
         .cloned()
         .collect();
+    let asked = samples::sent(filter.depth, &asked);
     let mut complaints = query.complaints.clone();
     match query.render(&asked, &samples::cluster(), NOW, clock::utc) {
         Ok(out) => (out, complaints, 0),
@@ -325,6 +327,38 @@ fn options_that_exclude_each_other() {
     assert_eq!(squeue(&["-i", "0"]).1, ["squeue: error: --iterate=0", ""]);
     let (_, lines, code) = squeue(&["extra"]);
     assert_eq!((lines[0].as_str(), code), ("squeue: error: Unrecognized option: extra", 1));
+}
+
+/// Jobs come with no more than is shown of them, and with all of that.
+#[test]
+fn what_is_asked_for_is_what_is_shown() {
+    let said = Arc::new(samples::request_that_says_all("said"));
+    let with_all = |job: Job| Job { request: Arc::clone(&said), ..job };
+    let jobs: Vec<Job> = samples::queue().into_iter().map(with_all).collect();
+    let query = |args: &[&str]| {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        Query::new(&options::parse(Command::Squeue, &args, &|_| None).unwrap(), &|_| None, &USERS).unwrap()
+    };
+    for (args, depth) in [
+        (&[][..], Depth::Brief),
+        (&["-l", "-r", "-S", "-S,u"], Depth::Brief),
+        (&["--start", "-t", "all"], Depth::Brief),
+        (&["-o", "%i %Z"], Depth::WithoutSteps),
+        (&["-S", "m"], Depth::WithoutSteps),
+        (&["-L", "x"], Depth::WithoutSteps),
+        (&["-R", "x"], Depth::WithoutSteps),
+        (&["-s"], Depth::Whole),
+        (&["--json"], Depth::Whole),
+    ] {
+        assert_eq!(query(args).filter().depth, depth, "{args:?}");
+    }
+    let brief = samples::sent(Depth::Brief, &jobs);
+    let cluster = samples::cluster();
+    for name in BRIEF {
+        let query = query(&["-t", "all", "-O", name]);
+        let of = |jobs| query.render(jobs, &cluster, NOW, clock::utc).unwrap();
+        assert_eq!(of(&brief), of(&jobs), "{name}");
+    }
 }
 
 #[test]

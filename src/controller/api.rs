@@ -9,7 +9,7 @@ pub use crate::job::Cluster;
 use crate::{
     agent::wire::Target,
     engine::{Planned, Sending},
-    job::{JobId, JobList, Request},
+    job::{Depth, JobId, JobList, Request},
     slurm::{
         array::{ArraySpec, JobIdSpec},
         errno::Errno,
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts every change of the types that go over the socket.
-pub const PROTOCOL: u16 = 13;
+pub const PROTOCOL: u16 = 14;
 
 /// A question or an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,8 +128,8 @@ pub struct Filter {
     pub until: Option<i64>,
     /// Accounting: not the record last made of a requeued job only, but all (`sacct --duplicates`).
     pub duplicates: bool,
-    /// Accounting: the jobs without their steps.
-    pub no_steps: bool,
+    /// How much of them.
+    pub depth: Depth,
 }
 
 /// A job to cancel or to signal.

@@ -98,6 +98,16 @@ impl Client {
         self.answer()
     }
 
+    /// Asks two things at once; from afar, where answers may overtake each other, the second one behind the first answer.
+    pub fn ask_both(&mut self, first: &Call, second: &Call) -> Result<(Reply, Reply), ClientError> {
+        if self.is_far {
+            return Ok((self.ask(first)?, self.ask(second)?));
+        }
+        self.pose(first)?;
+        self.pose(second)?;
+        Ok((self.answer()?, self.answer()?))
+    }
+
     /// Asks one thing, whose answer may take a while.
     pub fn pose(&mut self, call: &Call) -> Result<(), ClientError> {
         let talk = |source| ClientError::Talk { path: self.path.clone(), source };

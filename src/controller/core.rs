@@ -262,12 +262,15 @@ impl Core {
                     return;
                 }
             },
-            Call::Jobs(filter) => return respond(answer, &Reply::Jobs(Box::new(JobList::new(self.jobs(&filter))))),
+            Call::Jobs(filter) => {
+                let list = JobList::to_depth(filter.depth, self.jobs(&filter));
+                return respond(answer, &Reply::Jobs(Box::new(list)));
+            }
             Call::Planned => Reply::Planned(self.planned(now)),
             Call::Accounting(filter) => match self.accounting(&filter) {
                 Ok(jobs) => {
-                    let list = if filter.no_steps { JobList::without_steps } else { JobList::new };
-                    return respond(answer, &Reply::Jobs(Box::new(list(jobs.iter().map(|job| &**job)))));
+                    let list = JobList::to_depth(filter.depth, jobs.iter().map(|job| &**job));
+                    return respond(answer, &Reply::Jobs(Box::new(list)));
                 }
                 Err(error) => refused_by_store(&error),
             },

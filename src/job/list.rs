@@ -21,6 +21,18 @@ pub struct JobList<J = Job, S = Step> {
     steps: Vec<Vec<S>>,
 }
 
+/// How much of jobs is handed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Depth {
+    /// All.
+    #[default]
+    Whole,
+    /// All but their steps.
+    WithoutSteps,
+    /// Their records without steps, and of their requests what [`Request::brief`] is.
+    Brief,
+}
+
 impl<'a> JobList<&'a Job, &'a Step> {
     /// These jobs, in this order.
     pub fn new(jobs: impl IntoIterator<Item = &'a Job>) -> Self {
@@ -31,12 +43,33 @@ impl<'a> JobList<&'a Job, &'a Step> {
 
     /// The same of what has no need of steps.
     pub fn without_steps(jobs: impl IntoIterator<Item = &'a Job>) -> Self {
+        Self::with_requests(jobs, Places::place)
+    }
+
+    /// The same of what needs no more of their requests than [`Request::brief`]; those that are alike then are one.
+    pub fn brief(jobs: impl IntoIterator<Item = &'a Job>) -> Self {
+        Self::with_requests(jobs, Places::place_brief)
+    }
+
+    fn with_requests(
+        jobs: impl IntoIterator<Item = &'a Job>,
+        place: fn(&mut Places<Request>, &Arc<Request>) -> u32,
+    ) -> Self {
         let jobs: Vec<_> = jobs.into_iter().collect();
         let mut requests = Places::default();
         let mut specs = Places::default();
-        let request_of = jobs.iter().map(|job| requests.place(&job.request)).collect();
+        let request_of = jobs.iter().map(|job| place(&mut requests, &job.request)).collect();
         let spec_of = jobs.iter().map(|job| job.array.as_ref().map(|array| specs.place(&array.spec))).collect();
         Self { jobs, requests: requests.all, specs: specs.all, request_of, spec_of, steps: Vec::new() }
+    }
+
+    /// As much of these jobs as was asked for.
+    pub fn to_depth(depth: Depth, jobs: impl IntoIterator<Item = &'a Job>) -> Self {
+        match depth {
+            Depth::Whole => Self::new(jobs),
+            Depth::WithoutSteps => Self::without_steps(jobs),
+            Depth::Brief => Self::brief(jobs),
+        }
     }
 }
 
@@ -75,6 +108,19 @@ impl<T> Places<T> {
         *self.known.entry(Arc::as_ptr(value)).or_insert_with(|| {
             self.all.push(Arc::clone(value));
             self.all.len() as u32 - 1
+        })
+    }
+}
+
+impl Places<Request> {
+    /// Jobs of one script mostly differ in what is not asked for, and stand side by side.
+    fn place_brief(&mut self, request: &Arc<Request>) -> u32 {
+        let Self { all, known } = self;
+        *known.entry(Arc::as_ptr(request)).or_insert_with(|| {
+            if !all.last().is_some_and(|last| request.is_alike(last)) {
+                all.push(Arc::new(request.brief()));
+            }
+            all.len() as u32 - 1
         })
     }
 }

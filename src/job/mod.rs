@@ -23,7 +23,7 @@ mod usage;
 
 pub use exit::ExitStatus;
 pub use het::Het;
-pub use list::{JobList, all, whole};
+pub use list::{Depth, JobList, all, whole};
 pub use needs::{Gpus, Needs, gpus_in};
 pub use node::{Cluster, Kept, Node, NodeState, Partition};
 pub use placement::{GresShare, NodeShare, Placement};

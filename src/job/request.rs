@@ -318,6 +318,30 @@ impl Request {
         self.qos.as_deref().filter(|_| !self.default_qos)
     }
 
+    /// What most listings show of it: who, by what name, where to, and when. Nothing else is said.
+    pub fn brief(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            user: self.user.clone(),
+            account: self.account.clone(),
+            qos: self.qos.clone(),
+            partitions: self.partitions.clone(),
+            begin: self.begin,
+            nice: self.nice,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the other one's [`Self::brief`] is this one's.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.user == other.user
+            && self.account == other.account
+            && self.qos == other.qos
+            && self.partitions == other.partitions
+            && (self.begin, self.nice) == (other.begin, other.nice)
+    }
+
     /// CPUs of one task, where it was said; else 1.
     pub fn cpus_per_task_or_1(&self) -> u32 {
         self.cpus_per_task.unwrap_or(1).max(1)

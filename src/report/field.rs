@@ -144,6 +144,12 @@ impl<K: Kind> Layout<K> {
         fields.flat_map(|field| field.names).any(|name| names.contains(name))
     }
 
+    /// Whether all columns are among these fields, named as for `-O`.
+    pub fn shows_only(&self, names: &[&str]) -> bool {
+        let mut fields = self.columns.iter().filter_map(|column| column.field);
+        fields.all(|field| field.names.iter().any(|name| names.contains(name)))
+    }
+
     /// Appends the header line.
     pub fn header(&self, out: &mut String) {
         for column in &self.columns {

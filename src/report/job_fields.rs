@@ -257,6 +257,49 @@ impl Kind for Jobs {
     const FIELDS: &'static [Field<Self>] = FIELDS;
 }
 
+/// Fields for which a job's record will do, with [`job::Request::brief`] for its request.
+pub const BRIEF: &[&str] = &[
+    "account",
+    "arrayjobid",
+    "arraytaskid",
+    "cluster",
+    "dependency",
+    "derivedec",
+    "eligibletime",
+    "endtime",
+    "exit_code",
+    "groupid",
+    "groupname",
+    "hetjobid",
+    "hetjobidset",
+    "hetjoboffset",
+    "jobarrayid",
+    "jobid",
+    "name",
+    "nice",
+    "nodelist",
+    "numcpus",
+    "numnodes",
+    "partition",
+    "pendingtime",
+    "priority",
+    "prioritylong",
+    "qos",
+    "reason",
+    "reasonlist",
+    "restartcnt",
+    "schednodes",
+    "starttime",
+    "state",
+    "statecompact",
+    "submittime",
+    "timeleft",
+    "timelimit",
+    "timeused",
+    "userid",
+    "username",
+];
+
 #[rustfmt::skip]
 const FIELDS: &[Field<Jobs>] = &[
     row(Some('a'), &["account"], "ACCOUNT", |r, o| or_null(r.job.request.account.as_deref(), o)),

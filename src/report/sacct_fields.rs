@@ -223,6 +223,43 @@ const fn newer(name: &'static str, width: i32, write: Write) -> Field {
     Field { name, header: name, width, listed: false, write }
 }
 
+/// Fields for which, without its steps, a job's record will do, with [`job::Request::brief`] for its request.
+pub const BRIEF: &[&str] = &[
+    "Account",
+    "AllocCPUS",
+    "AllocNodes",
+    "Cluster",
+    "CPUTime",
+    "CPUTimeRAW",
+    "DerivedExitCode",
+    "Elapsed",
+    "ElapsedRaw",
+    "Eligible",
+    "End",
+    "ExitCode",
+    "GID",
+    "Group",
+    "JobID",
+    "JobIDRaw",
+    "JobName",
+    "NCPUS",
+    "NNodes",
+    "NodeList",
+    "Partition",
+    "Priority",
+    "QOS",
+    "ReqCPUS",
+    "ReqNodes",
+    "Start",
+    "State",
+    "Submit",
+    "Suspended",
+    "Timelimit",
+    "TimelimitRaw",
+    "UID",
+    "User",
+];
+
 /// All fields, in the order in which `--helpformat` lists them; beginnings of names are looked for in it too.
 #[rustfmt::skip]
 const FIELDS: &[Field] = &[

@@ -1,9 +1,10 @@
 //! Hand-made jobs and nodes like those of the captures, for tests.
 
 use crate::{
+    host::ipc,
     job::{
-        ArrayRef, Cluster, Exclusive, ExitStatus, GresShare, Job, Kind, Memory, Node, NodeShare, Partition, Placement,
-        Request, Requeue, Step, StepId, TasksPer, Usage, User,
+        ArrayRef, Cluster, Depth, Exclusive, ExitStatus, GresShare, Job, JobList, Kind, Memory, Node, NodeShare,
+        Partition, Placement, Request, Requeue, Step, StepId, TasksPer, Usage, User,
     },
     slurm::{
         array::ArraySpec,
@@ -15,6 +16,7 @@ use crate::{
         time::TimeLimit,
     },
 };
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// 2026-11-20T13:40:39, when `fields/squeue.txt` was recorded.
@@ -74,6 +76,33 @@ pub fn request(name: &str) -> Request {
         submit_host: "localhost".into(),
         ..Request::default()
     }
+}
+
+/// The same where as much is said as can be, so that what looks at it shows.
+pub fn request_that_says_all(name: &str) -> Request {
+    let mut all = serde_json::to_value(request(name)).unwrap();
+    let nothing = serde_json::to_value(Request::default()).unwrap();
+    let gres = json!([{ "name": "gpu", "type_": "h100", "count": 7 }]);
+    let words = [json!("7"), json!(7), json!(["node7"]), json!(true), json!("Node"), json!({ "Minutes": 7 }), gres];
+    for (key, value) in nothing.as_object().unwrap() {
+        if all[key] != *value {
+            continue;
+        }
+        let is_taken = |word: &&Value| {
+            let mut with = nothing.clone();
+            with[key] = (*word).clone();
+            serde_json::from_value::<Request>(with).is_ok_and(|request| request != Request::default())
+        };
+        all[key] = words.iter().find(is_taken).unwrap_or(value).clone();
+    }
+    serde_json::from_value(all).unwrap()
+}
+
+/// Jobs as a command has them that asked for so much of them.
+pub fn sent(depth: Depth, jobs: &[Job]) -> Vec<Job> {
+    let list = JobList::to_depth(depth, jobs);
+    let received: JobList = ipc::parse(&ipc::frame(&list).unwrap()[4..]).unwrap();
+    received.into_jobs()
 }
 
 /// A job that waits, in the partition gpu, with the time limit of a day.

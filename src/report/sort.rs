@@ -1,6 +1,12 @@
 //! The `--sort` texts of squeue and sinfo, and the order they ask for.
 
-use super::{job_fields::JobRow, job_values as values, node_groups::NodeRow, step_fields::StepRow};
+use super::{
+    field::Kind,
+    job_fields::{JobRow, Jobs},
+    job_values as values,
+    node_groups::NodeRow,
+    step_fields::StepRow,
+};
 use crate::{
     job::{Job, StepId},
     slurm::{hostlist::natural, state::JobState},
@@ -42,6 +48,15 @@ pub fn job_keys(text: &str) -> Result<Vec<Key>, char> {
         Some(key) => Err(key.letter),
         None => Ok(keys),
     }
+}
+
+/// Whether all keys are among these fields of jobs, named as for `-O`.
+pub fn is_only_by(keys: &[Key], names: &[&str]) -> bool {
+    let is_known = |key: &Key| {
+        let field = Jobs::FIELDS.iter().find(|field| field.letter == Some(key.letter));
+        field.is_none_or(|field| field.names.iter().any(|name| names.contains(name)))
+    };
+    keys.iter().all(is_known)
 }
 
 /// Sorts lines of jobs; those that are equal stay as they are.

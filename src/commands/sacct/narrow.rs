@@ -78,6 +78,11 @@ impl Narrow {
         })
     }
 
+    /// Whether no more of a job's request is looked at than [`crate::job::Request::brief`].
+    pub fn is_brief(&self) -> bool {
+        self.constraints.is_empty()
+    }
+
     /// Whether a job is one of those asked for.
     pub fn takes(&self, job: &Job) -> bool {
         fn any<T>(list: &[T], is: impl Fn(&T) -> bool) -> bool {

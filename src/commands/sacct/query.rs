@@ -100,6 +100,11 @@ impl Query {
         }
     }
 
+    /// Whether no more of a job's request is looked at than [`crate::job::Request::brief`].
+    pub fn is_brief(&self) -> bool {
+        self.narrow.is_brief()
+    }
+
     /// Whether a job is to be shown. One that was never eligible is not in the accounting, unless it is asked for by its id
     /// (held, waiting for another job, over: asked of a real one that had had time), or is over and asked for by how it ended or
     /// as running (sacct.txt).

@@ -1,11 +1,12 @@
 use super::*;
 use crate::{
-    job::{ArrayRef, ExitStatus, Usage},
+    job::{ArrayRef, Depth, ExitStatus, Usage},
     report::{
         clock::{Clock, utc},
         sacct_table::{self, Layout},
         sacct_values::Units,
         sample_jobs::{self, START},
+        samples,
     },
     slurm::{array::ArraySpec, reason::Reason, state::JobState},
 };
@@ -66,6 +67,19 @@ fn shown(job: &Job, format: &str, layout: &Layout) -> String {
         sacct_table::row(&columns, layout, &Row { job, step, element: None, context: &context }, &mut out);
     }
     out
+}
+
+#[test]
+fn what_is_brief_needs_no_more() {
+    let said = Arc::new(samples::request_that_says_all("said"));
+    for state in [JobState::Pending, JobState::Running, JobState::Cancelled] {
+        let whole = Job { request: Arc::clone(&said), ..sample_jobs::job(112, |_| {}, state) };
+        let brief = samples::sent(Depth::Brief, std::slice::from_ref(&whole)).remove(0);
+        for name in BRIEF {
+            let of = |job| shown(job, name, &Layout::Parsable("|".into()));
+            assert_eq!(of(&brief), of(&whole), "{name}");
+        }
+    }
 }
 
 const DEFAULT: &str = "JobID%-12,JobName,Partition,Account,AllocCPUS,State,ExitCode";

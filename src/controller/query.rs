@@ -30,7 +30,7 @@ impl Filter {
             && any(&self.names, |name| *name == job.request.name)
             && any(&self.accounts, |name| Some(name) == job.request.account.as_ref())
             && any(&self.partitions, |name| job.partition.split(',').any(|p| p == name))
-            && any(&self.states, |state| *state == job.state || Some(*state) == job.flag)
+            && any(&self.states, |state| *state == job.state || *state == job.shown_state())
             && self.takes_id(job)
     }
 

@@ -324,6 +324,14 @@ impl Server {
         self.order(job, Order::Fail(status, reason.into()));
     }
 
+    /// Restarts what leads the jobs. It goes on with those that run, if they are known to; of others it cannot know what their clusters are,
+    /// and recovers them (`force_transit_to_recovering` of SkyPilot's jobs controller).
+    pub fn restart_jobs_controller(&self) {
+        let unsure = |status: &str| ["STARTING", "RECOVERING"].contains(&status);
+        let jobs = self.jobs();
+        jobs.iter().filter(|(.., status)| unsure(status)).for_each(|(id, ..)| self.preempt(*id));
+    }
+
     fn order(&self, job: u32, order: Order) {
         self.shared.with(|s| s.jobs.get_mut(&job).expect("a job of this number").order = Some(order));
         self.shared.wait(|s| s.jobs[&job].order.is_none().then_some(()));

@@ -321,13 +321,14 @@ impl Agent {
     fn start_job(&mut self) {
         if self.elsewhere.is_some() {
             let placements: Vec<_> = self.launch.jobs().map(|job| job.placement.clone().unwrap_or_default()).collect();
+            let own = placements.first().filter(|_| placements.len() > 1).map(|placement| placement.nodes.len());
             for (component, placement) in (0..).zip(placements) {
                 self.note_of(component, EventKind::Placed { placement });
             }
             let (socket, hosts) = (self.layout.socket(0), self.launch.hosts.clone());
             let around = self.elsewhere.as_ref();
             let (public, door) = (around.and_then(|e| e.public.clone()), around.and_then(|e| e.door));
-            self.note(EventKind::Reachable(Reach { socket, hosts, public, door }));
+            self.note(EventKind::Reachable(Reach { socket, hosts, own, public, door }));
         }
         let Some(script) = self.launch.script.clone() else {
             self.note(EventKind::Started { pid: 0 });

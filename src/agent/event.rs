@@ -29,6 +29,9 @@ pub struct Reach {
     pub socket: PathBuf,
     /// Names and addresses of the job's nodes as they know each other, in the order of the placement.
     pub hosts: Vec<Host>,
+    /// How many of these, from the first on, are of the first one's component; `None`: there is no other.
+    #[serde(default)]
+    pub own: Option<usize>,
     /// The first node's address for the world, where its cloud told it one.
     #[serde(default)]
     pub public: Option<String>,

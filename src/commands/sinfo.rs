@@ -260,7 +260,12 @@ impl Query {
         if self.reservations {
             match &cluster.reservations[..] {
                 [] => out.push_str("No reservations in the system\n"),
-                all => out.push_str(&crate::report::show::reservations(all, &context.clock)),
+                all => {
+                    let table = crate::report::show::reservations(all, &context.clock);
+                    let (header, rows) = table.split_once('\n').unwrap_or_default();
+                    out.push_str(if self.header { &table[..=header.len()] } else { "" });
+                    out.push_str(rows);
+                }
             }
             return Ok(out);
         }

@@ -40,19 +40,8 @@ const STEPS: &str = "%.15i %.8j %.9P %.8u %.9M %N";
 const VALID_STATES: &str = "PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,COMPLETING,CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,SIGNALING,SPECIAL_EXIT,STAGE_OUT,STOPPED";
 
 /// States that Slurm knows and no job here is ever in.
-const OTHER_STATES: &[&str] = &[
-    "RESV_DEL_HOLD",
-    "RD",
-    "REQUEUE_FED",
-    "RF",
-    "POWER_UP_NODE",
-    "PO",
-    "EXPEDITING",
-    "EG",
-    "LAUNCH_FAILED",
-    "RECONFIG_FAIL",
-    "UPDATE_DB",
-];
+const OTHER_STATES: &[&str] =
+    &["REQUEUE_FED", "RF", "POWER_UP_NODE", "PO", "EXPEDITING", "EG", "LAUNCH_FAILED", "RECONFIG_FAIL", "UPDATE_DB"];
 
 /// Runs squeue; the exit code.
 pub fn run(args: Vec<OsString>) -> u8 {

@@ -123,7 +123,7 @@ impl Core {
             JobState::Pending => {
                 if job.hold != Hold::None {
                     // One that is on its way back goes out again when it has come.
-                    job.hold = Hold::None;
+                    job.let_go();
                     job.priority = priority(&Request { priority: None, ..(*job.request).clone() }, id);
                     self.save(id);
                     self.look_at(id, now);
@@ -227,7 +227,7 @@ impl Core {
                 Setting::Priority(0) => changed.hold = Hold::User,
                 Setting::Priority(value) => {
                     request.priority = Some(*value);
-                    changed.hold = Hold::None;
+                    changed.let_go();
                 }
                 Setting::Comment(text) => request.comment = Some(text.clone()),
                 Setting::Account(name) => {

@@ -454,6 +454,7 @@ impl Core {
     /// What is due by now: begin times, and the end of `MinJobAge`.
     fn expire(&mut self, now: i64) {
         self.retry = false;
+        self.float_reservations(now);
         if self.reservation_due().is_some_and(|due| due <= now) {
             self.look_at_reservations(now);
         }

@@ -307,10 +307,7 @@ impl Core {
         self.due_at(end.time + age, id);
         self.retire(id);
         self.ended(id);
-        // A reservation that is over goes with the last job that has it.
-        if self.table.get(id).is_some_and(|job| job.request.reservation.is_some()) {
-            self.look_at_reservations(crate::host::clock::now());
-        }
+        self.leave_reservation(id, crate::host::clock::now());
     }
 
     /// Puts a job that has ended back into the queue.

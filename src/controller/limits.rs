@@ -8,12 +8,15 @@ use crate::{
     slurm::{
         errno::Errno,
         license,
-        limit::{Counted, Holder, Limits, Scope},
+        limit::{Counted, Holder, Limits, Resource, Scope},
         reason::Reason,
         state::JobState,
     },
 };
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// Something there is so much of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +28,11 @@ enum Pool {
 }
 
 impl Pool {
+    /// Whether it is of nodes: what several jobs have of one counts once.
+    fn is_of_nodes(&self) -> bool {
+        matches!(self, Pool::Shared(.., Counted::Tres(Resource::Node)))
+    }
+
     /// Why a job waits that finds too little of it.
     fn reason(&self) -> Reason {
         match self {
@@ -83,19 +91,34 @@ fn is_counted(job: &Job) -> bool {
 
 /// What is left for those who wait.
 #[derive(Debug, Default)]
-pub(super) struct Room(HashMap<Pool, u64>);
+pub(super) struct Room {
+    /// What is taken.
+    used: HashMap<Pool, u64>,
+    /// Which nodes of this machine are taken, where nodes are limited.
+    taken: HashMap<Pool, BTreeSet<String>>,
+    /// All nodes of this machine, with the partitions they are in.
+    nodes: Vec<String>,
+    /// The partitions that have none but these.
+    here: Vec<String>,
+}
+
+/// What a job may take.
+#[derive(Debug)]
+pub(super) struct Share {
+    /// So many of it may start now.
+    pub count: u32,
+    /// Why no more.
+    pub why: Option<Reason>,
+    /// On which nodes alone, if not on any; then `why` is why.
+    pub within: Option<BTreeSet<String>>,
+}
 
 impl Room {
     /// Takes what up to `count` of a job, with all its components, need; how many that is enough for, and why for no more.
     ///
     /// # Errors
     /// Why for none.
-    pub(super) fn take(
-        &mut self,
-        config: &Config,
-        whole: &[(&Job, &Needs)],
-        count: u32,
-    ) -> Result<(u32, Option<Reason>), Reason> {
+    pub(super) fn take(&mut self, config: &Config, whole: &[(&Job, &Needs)], count: u32) -> Result<Share, Reason> {
         let mut demanded: Vec<(Pool, u64, u64)> = Vec::new();
         for (pool, each, all) in whole.iter().flat_map(|(job, needs)| demands(config, job, needs)) {
             match demanded.iter_mut().find(|(other, ..)| *other == pool) {
@@ -104,19 +127,43 @@ impl Room {
             }
         }
         let (mut most, mut why) = (u64::from(count), None);
-        for (pool, each, all) in demanded.iter().filter(|(_, each, _)| *each > 0) {
-            let room = (*all).saturating_sub(*self.0.get(pool).unwrap_or(&0)) / each;
+        let mut within: Option<BTreeSet<String>> = None;
+        demanded.retain(|(_, each, _)| *each > 0);
+        for (pool, each, all) in &mut demanded {
+            let room = (*all).saturating_sub(*self.used.get(pool).unwrap_or(&0)) / *each;
             if room == 0 {
-                return Err(pool.reason());
-            }
-            if room < most {
+                // On nodes that count already it takes none.
+                let taken =
+                    self.shared(pool, whole).filter(|taken| taken.len() as u64 >= *each).ok_or(pool.reason())?;
+                within = Some(within.map_or_else(|| taken.clone(), |nodes| &nodes & taken));
+                (*each, why) = (0, Some(pool.reason()));
+            } else if room < most {
                 (most, why) = (room, Some(pool.reason()));
             }
         }
         for (pool, each, _) in demanded {
-            *self.0.entry(pool).or_default() += each * most;
+            *self.used.entry(pool).or_default() += each * most;
         }
-        Ok((u32::try_from(most).unwrap_or(count), why))
+        Ok(Share { count: u32::try_from(most).unwrap_or(count), why, within })
+    }
+
+    /// The nodes that jobs of a pool have, where one more may be among them. What runs elsewhere has its nodes to itself.
+    fn shared(&self, pool: &Pool, whole: &[(&Job, &Needs)]) -> Option<&BTreeSet<String>> {
+        let is_here = |job: &Job| job.partition.split(',').all(|name| self.here.iter().any(|here| here == name));
+        let alone = matches!(whole, [(job, _)] if is_here(job));
+        self.taken.get(pool).filter(|_| alone)
+    }
+
+    /// Needs of a job that may be on some nodes alone.
+    pub(super) fn only(&self, needs: &Needs, within: &BTreeSet<String>) -> Arc<Needs> {
+        let mut only = needs.clone();
+        only.exclude.extend(self.nodes.iter().filter(|name| !within.contains(*name)).cloned());
+        Arc::new(only)
+    }
+
+    /// Whether what has started can make room: a node was counted for each, which they may share.
+    pub(super) fn counts_nodes(&self) -> bool {
+        self.used.keys().any(Pool::is_of_nodes)
     }
 }
 
@@ -131,8 +178,20 @@ impl Core {
         for job in self.table.jobs().filter(|job| is_counted(job)) {
             let Some(needs) = self.table.needs(job.id) else { continue };
             for (pool, each, _) in demands(config, job, needs) {
-                *room.0.entry(pool).or_default() += each;
+                let nodes = job.placement.as_ref().filter(|_| pool.is_of_nodes() && !job.is_away());
+                match nodes {
+                    Some(placement) => room.taken.entry(pool).or_default().extend(placement.names().map(str::to_owned)),
+                    None => *room.used.entry(pool).or_default() += each,
+                }
             }
+        }
+        for (pool, nodes) in &room.taken {
+            *room.used.entry(pool.clone()).or_default() += nodes.len() as u64;
+        }
+        if !room.taken.is_empty() {
+            room.nodes = self.engine.nodes().into_iter().map(|node| node.name).collect();
+            let here = self.engine.partitions().into_iter().filter(|partition| partition.infra == "local");
+            room.here = here.map(|partition| partition.name).collect();
         }
         Some(room)
     }

@@ -22,6 +22,7 @@ mod query;
 mod queue;
 mod recent;
 mod reservation;
+mod reservation_due;
 mod restore;
 mod server;
 mod signal;

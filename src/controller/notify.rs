@@ -203,6 +203,9 @@ impl Core {
             if !mail::wants(&list, occasion) {
                 continue;
             }
+            // All of an array is told of by its own record, which becomes its last element.
+            let own = summary.and(job.array.as_ref()).and_then(|array| self.table.get(array.job_id)).cloned();
+            let job = own.as_ref().unwrap_or(job);
             let Some(program) = mail_program(&self.config) else {
                 tracing::warn!(
                     job = job.id,

@@ -33,7 +33,7 @@ impl Filter {
                 job.partition.eq_ignore_ascii_case(name)
                     || job.partition.split(',').any(|p| p.eq_ignore_ascii_case(name))
             })
-            && any(&self.states, |state| *state == job.state || Some(*state) == job.flag)
+            && any(&self.states, |state| *state == job.state || *state == job.shown_state())
             && self.takes_id(job)
     }
 

@@ -77,6 +77,7 @@ impl Core {
             (Hold::Admin, _) => Some(Reason::JobHeldAdmin),
             (Hold::Requeued, _) => Some(Reason::RequeuedHeld),
             (Hold::TooOften, _) => Some(Reason::JobHoldMaxRequeue),
+            (Hold::ReservationGone, _) => Some(Reason::ReservationDeleted),
             (Hold::None, _) if !job.dependency.is_empty() => Some(Reason::Dependency),
             (Hold::None, Some(_)) => Some(Reason::BeginTime),
             (Hold::None, None) => self.waits_for_reservation(job, now).or_else(|| self.obstacle(job)),
@@ -144,15 +145,16 @@ impl Core {
                 }
                 let others = job.het.into_iter().flat_map(|het| het.ids().skip(1));
                 let others: Vec<_> = others.filter_map(|id| Some((table.get(id)?, table.needs(id)?))).collect();
-                let count = match &mut room {
-                    None => count,
+                let (count, needs) = match &mut room {
+                    None => (count, needs.clone()),
                     Some(room) => {
                         let others = others.iter().map(|(job, needs)| (*job, &***needs));
                         let whole: Vec<_> = std::iter::once((job, &**needs)).chain(others).collect();
                         match room.take(config, &whole, count) {
-                            Ok((count, why)) => {
-                                rest.extend(why.map(|why| (job.id, why)));
-                                count
+                            Ok(share) => {
+                                rest.extend(share.why.map(|why| (job.id, why)));
+                                let only = share.within.map(|within| room.only(needs, &within));
+                                (share.count, only.unwrap_or_else(|| needs.clone()))
                             }
                             Err(reason) => {
                                 limited.push((job.id, reason));
@@ -163,7 +165,7 @@ impl Core {
                 };
                 *depth += 1;
                 let others = others.into_iter().map(|(job, needs)| as_candidate(job, needs, 1)).collect();
-                Some(Candidate { others, ..as_candidate(job, needs, count) })
+                Some(Candidate { others, ..as_candidate(job, &needs, count) })
             });
             self.engine.schedule(&mut queue, now)
         };
@@ -171,6 +173,7 @@ impl Core {
         for (id, reason) in limited.into_iter().chain(schedule.reasons) {
             self.table.components(id).into_iter().for_each(|id| self.set_reason(id, reason));
         }
+        self.reschedule |= !schedule.starts.is_empty() && room.is_some_and(|room| room.counts_nodes());
         let mut shortened = schedule.shortened.into_iter().peekable();
         let mut gone = BTreeSet::new();
         for (at, (id, partition, placement)) in schedule.starts.into_iter().enumerate() {

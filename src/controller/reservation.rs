@@ -4,10 +4,9 @@
 
 use super::{api::Reply, core::Core};
 use crate::{
-    agent::wire::Control,
     engine::Unfit,
-    host::user,
-    job::{Job, JobId, Needs, Partition, Request, Reservation},
+    host::{clock, user},
+    job::{self, Float, Job, JobId, Needs, Partition, Request, Reservation},
     slurm::{
         errno::Errno,
         reason::Reason,
@@ -32,7 +31,7 @@ fn until(start: i64, limit: TimeLimit) -> i64 {
 }
 
 impl Core {
-    fn reservation(&self, name: &str) -> Option<&Reservation> {
+    pub(super) fn reservation(&self, name: &str) -> Option<&Reservation> {
         self.reservations.iter().find(|r| r.name == name)
     }
 
@@ -45,7 +44,8 @@ impl Core {
         if self.reservation(&name).is_some() {
             return Reply::refused(Errno::ReservationDuplicate);
         }
-        let made = self.changed(Reservation { id, name: name.clone(), ..Reservation::default() }, asked, now);
+        let new = Reservation { id, name: name.clone(), purge: job::idle_time(), ..Reservation::default() };
+        let made = self.changed(new, asked, now);
         match made {
             Ok(made) => {
                 self.keep(self.reservations.iter().cloned().chain([made]).collect(), now);
@@ -59,8 +59,15 @@ impl Core {
     pub(super) fn change_reservation(&mut self, asked: Asked, now: i64) -> Reply {
         let found = asked.name.as_deref().and_then(|name| self.reservation(name)).cloned();
         let Some(found) = found else { return Reply::refused(Errno::InvalidReservation) };
-        if asked.start.is_some() && found.start <= now {
+        // Of one that floats Slurm takes the seconds ahead for its start: it has begun long ago.
+        if asked.start.is_some() && (found.start <= now || found.float.is_some()) {
             return Reply::refused(Errno::ReservationStarted);
+        }
+        if asked.raises("TIME_FLOAT") {
+            return Reply::refused(Errno::InvalidTime);
+        }
+        if asked.raises("REPLACE_DOWN") && found.has("SPEC_NODES") {
+            return Reply::refused(Errno::NotSupported);
         }
         let id = found.id;
         let changed = match self.changed(found, asked, now) {
@@ -91,6 +98,9 @@ impl Core {
         let is_new = to.nodes.is_empty();
         let length = to.end - to.start;
         to.start = asked.start.unwrap_or(to.start);
+        if asked.raises("TIME_FLOAT") {
+            to.start = to.start.max(now);
+        }
         to.end = match (asked.end, asked.duration) {
             (Some(end), _) => end,
             (None, Some((sign, duration))) => match sign {
@@ -112,14 +122,24 @@ impl Core {
         if !asked.accounts.iter().flatten().all(|(_, name)| is_known(name)) {
             return Err(Reply::refused(Errno::InvalidAccount));
         }
+        self.change_flags(&mut to, &asked)?;
         reservation::change(&mut to.users, asked.users);
         reservation::change(&mut to.accounts, asked.accounts);
-        reservation::change(&mut to.flags, asked.flags);
+        if let Some(float) = to.float.as_mut().filter(|_| asked.duration.is_some()) {
+            float.lasts = Some(to.end - to.start);
+        }
+        if to.has("TIME_FLOAT") && to.float.is_none() {
+            if to.repeat().is_some() {
+                return Err(Reply::refused(Errno::NotSupported));
+            }
+            let lasts = asked.end.is_none().then_some(to.end - to.start);
+            to.float = Some(Float { ahead: to.start - now, lasts });
+        }
         if to.users.is_empty() && to.accounts.is_empty() {
             return Err(Reply::refused(Errno::ReservationEmpty));
         }
         let partitions: Vec<Partition> = self.engine.partitions().into_iter().filter(|p| p.infra == "local").collect();
-        let partition = match &asked.partition {
+        let partition = match asked.partition.as_ref().or(to.partition.as_ref()) {
             Some(name) => {
                 Some(partitions.iter().find(|p| &p.name == name).ok_or(Reply::refused(Errno::InvalidPartition))?)
             }
@@ -129,6 +149,7 @@ impl Core {
         let is_ours = |name: &str| partitions.iter().any(|p| p.nodes.iter().any(|n| n == name));
         let ours: Vec<&str> = here.iter().map(|n| n.name.as_str()).filter(|name| is_ours(name)).collect();
         let nodes: Option<Vec<String>> = match (asked.nodes, asked.node_count) {
+            (Some(names), _) if names == ["ALL"] && to.has("PART_NODES") => partition.map(|p| p.nodes.clone()),
             (Some(names), _) if names == ["ALL"] => Some(ours.iter().map(|name| (*name).to_owned()).collect()),
             (Some(names), _) => Some(names),
             (None, Some(count)) if count as usize <= to.nodes.len() && count > 0 => {
@@ -167,15 +188,43 @@ impl Core {
         Ok(to)
     }
 
+    /// Its flags as asked: one that it has stays until it is taken away.
+    fn change_flags(&self, to: &mut Reservation, asked: &Asked) -> Result<(), Reply> {
+        let (is_new, names_nodes) = (to.nodes.is_empty(), asked.nodes.is_some());
+        if is_new && names_nodes && asked.raises("REPLACE_DOWN") {
+            return Err(Reply::refused(Errno::InvalidNodeName));
+        }
+        let partition = asked.partition.as_ref().or(to.partition.as_ref().filter(|_| !is_new));
+        if asked.raises("PART_NODES") {
+            partition.ok_or(Reply::refused(Errno::InvalidPartition))?;
+            asked.nodes.as_ref().filter(|_| asked.wants_all_nodes()).ok_or(Reply::refused(Errno::InvalidNodeName))?;
+        }
+        let raised = |name: &str| (Sign::Add, name.to_owned());
+        let mut flags: reservation::Changes = asked.flags.clone().unwrap_or_default();
+        // All nodes of a partition are what the partition has.
+        let of_partition = asked.wants_all_nodes() && is_new && partition.is_some();
+        flags.extend(of_partition.then(|| raised("PART_NODES")));
+        flags.extend(names_nodes.then(|| raised("SPEC_NODES")));
+        flags.extend((asked.wants_all_nodes() && !of_partition).then(|| raised("ALL_NODES")));
+        for (sign, _) in flags.iter_mut().filter(|(sign, _)| *sign == Sign::Set) {
+            *sign = Sign::Add;
+        }
+        if flags.iter().any(|(sign, flag)| *sign == Sign::Remove && flag == "PURGE_COMP") {
+            to.purge = job::idle_time();
+        }
+        to.purge = asked.purge.map_or(to.purge, |purge| i64::try_from(purge).unwrap_or(i64::MAX));
+        reservation::change(&mut to.flags, Some(flags).filter(|flags| !flags.is_empty()));
+        reservation::sort_flags(&mut to.flags);
+        Ok(())
+    }
+
     /// Whether others, or jobs that run, have its nodes then.
     fn conflict(&self, wanted: &Reservation) -> Result<(), Reply> {
         let is_its = |name: &str| wanted.nodes.iter().any(|n| n == name);
         let aside = |r: &Reservation| r.has("MAINT") || r.has("OVERLAP");
+        let zone = clock::local().timezone();
         let overlaps = |r: &&Reservation| {
-            r.id != wanted.id
-                && !aside(r)
-                && r.overlaps(wanted.start, wanted.end)
-                && r.nodes.iter().any(|name| is_its(name))
+            r.id != wanted.id && !aside(r) && r.nodes.iter().any(|name| is_its(name)) && r.meets(wanted, &zone)
         };
         if !aside(wanted) && self.reservations.iter().any(|r| overlaps(&r)) {
             return Err(Reply::refused(Errno::ReservationOverlap));
@@ -199,42 +248,6 @@ impl Core {
         self.look_at_reservations(now);
     }
 
-    /// When the next of them begins or ends.
-    pub(super) fn reservation_due(&self) -> Option<i64> {
-        let seen = self.reservations_seen;
-        self.reservations.iter().flat_map(|r| [r.start, r.end]).filter(|at| *at > seen).min()
-    }
-
-    /// Looks at those whose job's reservation begins, ends or was changed.
-    pub(super) fn look_at_reservations(&mut self, now: i64) {
-        self.reservations_seen = now;
-        self.reschedule = true;
-        let with: Vec<JobId> =
-            self.table.jobs().filter(|j| !j.is_finished() && j.request.reservation.is_some()).map(|j| j.id).collect();
-        for id in with {
-            let Some(job) = self.table.get(id) else { continue };
-            let over = |name: &String| self.reservation(name).is_some_and(|r| r.end <= now);
-            let (uid, is_over) = (job.request.user.uid, job.request.reservation.as_ref().is_some_and(over));
-            match job.state {
-                JobState::Pending => self.look_at(id, now),
-                // `ResvOverRun` is none.
-                _ if is_over && job.leads() => {
-                    self.engine.control(id, Control::Terminate { uid, state: JobState::Timeout });
-                }
-                _ => {}
-            }
-        }
-        // One that is over goes when nobody has it any more.
-        let is_used = |r: &Reservation| {
-            self.table.jobs().any(|j| !j.is_finished() && j.request.reservation.as_ref() == Some(&r.name))
-        };
-        let left: Vec<Reservation> = self.reservations.iter().filter(|r| r.end > now || is_used(r)).cloned().collect();
-        if left.len() < self.reservations.len() {
-            self.reservations = left;
-            self.reservations_changed = true;
-        }
-    }
-
     /// Whether a job may have the reservation it asks for, at some time.
     ///
     /// # Errors
@@ -243,10 +256,14 @@ impl Core {
         let Some(name) = &request.reservation else { return Ok(()) };
         let unfit = |errno| Unfit { errno, before: None };
         let found = self.reservation(name).ok_or(unfit(Errno::InvalidReservation))?;
-        if !found.admits(&request.user.name, request.account.as_deref()) {
+        // One that floats is never there.
+        if found.float.is_some() || !found.admits(&request.user.name, request.account.as_deref()) {
             return Err(unfit(Errno::ReservationAccess));
         }
         let unavailable = unfit(Errno::NodeConfigurationUnavailable);
+        if found.is_anywhere() {
+            return Ok(());
+        }
         if request.nodelist.iter().any(|name| !found.nodes.contains(name)) {
             return Err(Unfit { before: Some("Problem using reservation".into()), ..unavailable });
         }
@@ -259,9 +276,9 @@ impl Core {
     /// Whether the reservation that a job asks for keeps it from starting now.
     pub(super) fn waits_for_reservation(&self, job: &Job, now: i64) -> Option<Reason> {
         match self.reservation(job.request.reservation.as_ref()?) {
-            Some(reservation) if reservation.is_active(now) => None,
-            Some(reservation) if now < reservation.start => Some(Reason::Reservation),
-            _ => Some(Reason::ReservationDeleted),
+            Some(reservation) if reservation.is_active(now) || reservation.is_loose() => None,
+            Some(_) => Some(Reason::Reservation),
+            None => Some(Reason::ReservationDeleted),
         }
     }
 
@@ -295,7 +312,11 @@ impl Core {
         let own = job.request.reservation.as_ref();
         let ends = until(now, job.request.time_min.unwrap_or(job.time_limit));
         let mut closed: BTreeSet<String> = BTreeSet::new();
-        for other in self.reservations.iter().filter(|r| own != Some(&r.name) && r.overlaps(now, ends)) {
+        let (user, account) = (&job.request.user.name, job.request.account.as_deref());
+        // Slurm has a job either on the nodes of one that draws, as if it had asked for it, or on others.
+        let draws = |r: &Reservation| own.is_none() && r.has("MAGNETIC") && r.is_active(now) && r.admits(user, account);
+        let others = |r: &&Reservation| own != Some(&r.name) && r.overlaps(now, ends) && !draws(r);
+        for other in self.reservations.iter().filter(others) {
             closed.extend(other.nodes.iter().cloned());
         }
         if let Some(own) = own.and_then(|name| self.reservation(name)) {
@@ -303,7 +324,7 @@ impl Core {
                 closed.clear();
             }
             let names = self.engine.nodes().into_iter().map(|node| node.name);
-            closed.extend(names.filter(|name| !own.nodes.contains(name)));
+            closed.extend(names.filter(|name| !own.is_anywhere() && !own.nodes.contains(name)));
         }
         if closed.is_empty() {
             return None;

@@ -52,6 +52,7 @@ impl Core {
                 let (waits, is_away) = (job.state == JobState::Pending, job.is_away());
                 match job.request.kind {
                     Kind::Batch => {}
+                    Kind::Interactive if waits && !job.leads() => {} // who wants it wants the whole
                     Kind::Interactive if waits => self.await_owner(id, self.since),
                     // Of one elsewhere it is told again, once its agent is reached again.
                     _ if is_away => {}

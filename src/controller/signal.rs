@@ -3,7 +3,7 @@
 use super::{api::SignalJob, core::Core};
 use crate::{
     agent::wire::{Control, Target},
-    job::{Hold, JobId, StepId},
+    job::{JobId, StepId},
     slurm::{errno::Errno, state::JobState},
 };
 
@@ -116,7 +116,7 @@ impl Core {
     fn leave_alone(&mut self, id: JobId, state: JobState, by: Option<u32>, now: i64) {
         let Some(job) = self.table.get_mut(id) else { return };
         job.state = state;
-        job.hold = Hold::None;
+        job.let_go();
         job.cancelled_by = by;
         job.start_time = Some(now);
         job.end_time = Some(now);

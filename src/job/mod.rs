@@ -32,7 +32,7 @@ pub use remote::Remote;
 pub use request::{
     Distribution, Exclusive, ExportEnv, Kind, Limit, Memory, OpenMode, Request, Requeue, TasksPer, User,
 };
-pub use reservation::Reservation;
+pub use reservation::{Float, Reservation, idle_time};
 pub use resolve::Submitter;
 pub use shape::{MadeNode, Shape};
 pub use step::{Step, StepId, Usage};

@@ -86,13 +86,21 @@ pub fn environment(
         ("SLURM_JOB_GID", request.user.gid.to_string()),
         ("SLURM_JOB_WORK_DIR", request.work_dir.clone()),
         ("SLURM_JOB_RESTART_COUNT", job.restarts.to_string()),
-        ("SLURM_JOB_STDIN", request.input.clone().unwrap_or_else(|| "/dev/null".to_owned())),
+        (
+            "SLURM_JOB_STDIN",
+            request.input.as_ref().map_or_else(|| "/dev/null".into(), |file| request.in_work_dir(file)),
+        ),
     ];
+    // As they were asked for, patterns and all; nothing of what was not.
+    for (name, file) in [("SLURM_JOB_STDOUT", &request.output), ("SLURM_JOB_STDERR", &request.error)] {
+        all.extend(file.as_ref().map(|file| (name, request.in_work_dir(file))));
+    }
     all.extend(request.account.clone().map(|account| ("SLURM_JOB_ACCOUNT", account)));
-    all.extend(request.dependency_text.clone().map(|text| ("SLURM_JOB_DEPENDENCY", text)));
     if let Some(ArrayRef { job_id, task_id, spec, .. }) = &job.array {
         all.push(("SLURM_ARRAY_JOB_ID", job_id.to_string()));
-        all.extend(task_id.map(|task| ("SLURM_ARRAY_TASK_ID", task.to_string())));
+        // All of an array is told of by its last element.
+        let task = if summary.is_some() { Some(spec.max()) } else { *task_id };
+        all.extend(task.map(|task| ("SLURM_ARRAY_TASK_ID", task.to_string())));
         all.push(("SLURM_ARRAY_TASK_COUNT", spec.count().to_string()));
         all.push(("SLURM_ARRAY_TASK_MAX", spec.max().to_string()));
         all.push(("SLURM_ARRAY_TASK_MIN", spec.min().to_string()));

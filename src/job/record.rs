@@ -29,6 +29,8 @@ pub enum Hold {
     Requeued,
     /// It has lost its nodes too often (`max_batch_requeue`).
     TooOften,
+    /// Its reservation is over and gone.
+    ReservationGone,
 }
 
 /// A job's place in a job array.
@@ -176,9 +178,19 @@ impl Job {
         }
     }
 
+    /// Nothing keeps it any more from being looked at.
+    pub fn let_go(&mut self) {
+        if std::mem::take(&mut self.hold) == Hold::ReservationGone {
+            self.detail = None;
+        }
+    }
+
     /// The state to show: the flag if one is raised.
     pub fn shown_state(&self) -> JobState {
-        self.flag.unwrap_or(self.state)
+        match self.flag {
+            None if self.hold == Hold::ReservationGone => JobState::ResvDelHold,
+            flag => flag.unwrap_or(self.state),
+        }
     }
 
     /// Whether it is over and its output complete.

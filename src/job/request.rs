@@ -346,6 +346,14 @@ impl Request {
     pub fn cpus_per_task_or_1(&self) -> u32 {
         self.cpus_per_task.unwrap_or(1).max(1)
     }
+
+    /// The path of a file that may be named from the job's work directory.
+    pub fn in_work_dir(&self, file: &str) -> String {
+        match file.starts_with('/') {
+            true => file.to_owned(),
+            false => format!("{}/{file}", self.work_dir.trim_end_matches('/')),
+        }
+    }
 }
 
 /// Byte strings as they are, so that arguments that are no text survive the wire and the store.

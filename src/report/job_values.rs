@@ -6,6 +6,7 @@ use crate::{
         filename::{self, Vars},
         gres::{Gres, GresList, Tres},
         memory::Mebibytes,
+        reason::Reason,
         state::JobState,
         time::elapsed_squeue,
     },
@@ -112,11 +113,12 @@ pub fn write_elapsed(seconds: i64, out: &mut String) {
 
 /// Appends the reason, and what the engine has to say about it.
 pub fn write_reason(job: &Job, out: &mut String) {
-    out.push_str(job.reason.text());
-    if let Some(detail) = &job.detail {
-        out.push_str(", ");
-        out.push_str(detail);
-    }
+    let detail = job.detail.as_deref().unwrap_or_default();
+    // There Slurm has a sentence with the name and nothing before it.
+    let whole = job.reason == Reason::ReservationDeleted && !detail.is_empty();
+    out.push_str(if whole { "" } else { job.reason.text() });
+    out.push_str(if whole || detail.is_empty() { "" } else { ", " });
+    out.push_str(detail);
 }
 
 /// Whether `%R` shows the reason in parentheses instead of the nodes (squeue.txt, fields/squeue.txt).
@@ -299,8 +301,5 @@ pub fn output_path(job: &Job, element: Option<u32>, name: Option<&str>) -> Strin
         job_name: request.name.clone(),
     };
     let file = filename::expand(name.unwrap_or_else(|| usual_output(job)), &vars);
-    match file.starts_with('/') {
-        true => file,
-        false => format!("{}/{file}", request.work_dir.trim_end_matches('/')),
-    }
+    request.in_work_dir(&file)
 }

@@ -307,7 +307,7 @@ fn resolve<Tz: TimeZone>(
 
 /// The local time in seconds since the epoch. A time that happens twice is the first; one that is
 /// left out when clocks go forward is that much later.
-fn epoch<Tz: TimeZone>(local: NaiveDateTime, zone: &Tz) -> Option<i64> {
+pub(super) fn epoch<Tz: TimeZone>(local: NaiveDateTime, zone: &Tz) -> Option<i64> {
     match zone.from_local_datetime(&local) {
         MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => Some(time.timestamp()),
         MappedLocalTime::None => {

@@ -54,6 +54,31 @@ pub fn of_each_task(list: &str) -> bool {
     asked(list).iter().any(|word| word == ARRAY_TASKS)
 }
 
+/// The order in which a list is shown.
+const SHOWN: [&str; 11] = [
+    ARRAY_TASKS,
+    "INVALID_DEPEND",
+    "BEGIN",
+    "END",
+    "FAIL",
+    "REQUEUE",
+    "STAGE_OUT",
+    "TIME_LIMIT_50",
+    "TIME_LIMIT_80",
+    "TIME_LIMIT_90",
+    "TIME_LIMIT",
+];
+
+/// The words of `ALL`.
+const ALL: [&str; 6] = ["INVALID_DEPEND", "BEGIN", "END", "FAIL", "REQUEUE", "STAGE_OUT"];
+
+/// A list as `scontrol show job` has it: one by one, in its order; nothing of a list that asks for nothing.
+pub fn shown(list: &str) -> String {
+    let asked = asked(list);
+    let has = |word: &&str| asked.iter().any(|asked| asked == word || asked == "ALL" && ALL.contains(word));
+    SHOWN.into_iter().filter(has).collect::<Vec<_>>().join(",")
+}
+
 fn asked(list: &str) -> Vec<String> {
     let words: Vec<String> = list.split(',').map(str::to_ascii_uppercase).collect();
     let from = words.iter().rposition(|word| word == "NONE").map_or(0, |at| at + 1);
@@ -86,6 +111,8 @@ mod tests {
         assert!(wants("end,time_limit_80", Occasion::TimeLimit(80)) && !wants("END", Occasion::Fail));
         assert!(!wants("ALL,NONE", Occasion::Begin) && wants("NONE,BEGIN", Occasion::Begin));
         assert!(of_each_task("END,array_tasks") && !of_each_task("ALL"));
+        assert_eq!(shown("ALL,ARRAY_TASKS"), "ARRAY_TASKS,INVALID_DEPEND,BEGIN,END,FAIL,REQUEUE,STAGE_OUT");
+        assert_eq!(shown("time_limit_50,requeue,BEGIN,BOGUS"), "BEGIN,REQUEUE,TIME_LIMIT_50");
         assert_eq!(Occasion::TimeLimit(80).words(), "Reached 80% of time limit");
     }
 }

@@ -54,6 +54,8 @@ pub enum JobState {
     StageOut,
     /// Flag: stopped with its CPUs kept.
     Stopped,
+    /// Flag: held, for its reservation is gone.
+    ResvDelHold,
 }
 
 /// Every state with its long and short name, in the order of slurm.h.
@@ -73,6 +75,7 @@ const NAMES: &[(JobState, &str, &str)] = &[
     (JobState::Completing, "COMPLETING", "CG"),
     (JobState::Configuring, "CONFIGURING", "CF"),
     (JobState::Resizing, "RESIZING", "RS"),
+    (JobState::ResvDelHold, "RESV_DEL_HOLD", "RD"),
     (JobState::Requeued, "REQUEUED", "RQ"),
     (JobState::RequeueHold, "REQUEUE_HOLD", "RH"),
     (JobState::Revoked, "REVOKED", "RV"),

@@ -63,32 +63,39 @@ impl FromStr for TimeLimit {
         if unlimited.iter().any(|word| word.eq_ignore_ascii_case(text)) {
             return Ok(Self::Unlimited);
         }
-        let seconds = match text.split_once('-') {
-            // `1-` is a day: Slurm reads the missing hours as none.
-            Some((days, "")) => number(days)?.checked_mul(DAY as u64),
-            Some((days, clock)) => {
-                let clock = match fields(clock)?.as_slice() {
-                    [h] => sum(&[(*h, HOUR)]),
-                    [h, m] => sum(&[(*h, HOUR), (*m, MINUTE)]),
-                    [h, m, s] => sum(&[(*h, HOUR), (*m, MINUTE), (*s, 1)]),
-                    _ => return Err(TimeError),
-                };
-                let days = number(days)?.checked_mul(DAY as u64);
-                days.zip(clock).and_then(|(days, clock)| days.checked_add(clock))
-            }
-            None => match fields(text)?.as_slice() {
-                [m] => sum(&[(*m, MINUTE)]),
-                [m, s] => sum(&[(*m, MINUTE), (*s, 1)]),
-                [h, m, s] => sum(&[(*h, HOUR), (*m, MINUTE), (*s, 1)]),
-                _ => return Err(TimeError),
-            },
-        };
-        let minutes = seconds.map_or(u64::MAX, |seconds| seconds.div_ceil(60));
+        let minutes = seconds(text)?.map_or(u64::MAX, |seconds| seconds.div_ceil(60));
         match u32::try_from(minutes) {
             Ok(minutes) if minutes > 0 && u64::from(minutes) < MOST_MINUTES => Ok(Self::Minutes(minutes)),
             _ => Ok(Self::Unlimited),
         }
     }
+}
+
+/// The seconds of a time as limits are written, `30`, `1:30`, `2-12:00`; `None`: more than can be counted.
+///
+/// # Errors
+/// If it is none.
+pub fn seconds(text: &str) -> Result<Option<u64>, TimeError> {
+    Ok(match text.split_once('-') {
+        // `1-` is a day: Slurm reads the missing hours as none.
+        Some((days, "")) => number(days)?.checked_mul(DAY as u64),
+        Some((days, clock)) => {
+            let clock = match fields(clock)?.as_slice() {
+                [h] => sum(&[(*h, HOUR)]),
+                [h, m] => sum(&[(*h, HOUR), (*m, MINUTE)]),
+                [h, m, s] => sum(&[(*h, HOUR), (*m, MINUTE), (*s, 1)]),
+                _ => return Err(TimeError),
+            };
+            let days = number(days)?.checked_mul(DAY as u64);
+            days.zip(clock).and_then(|(days, clock)| days.checked_add(clock))
+        }
+        None => match fields(text)?.as_slice() {
+            [m] => sum(&[(*m, MINUTE)]),
+            [m, s] => sum(&[(*m, MINUTE), (*s, 1)]),
+            [h, m, s] => sum(&[(*h, HOUR), (*m, MINUTE), (*s, 1)]),
+            _ => return Err(TimeError),
+        },
+    })
 }
 
 /// The numbers between the colons.

@@ -88,6 +88,58 @@ fn a_reservation_begins_ends_and_is_changed() {
     lab.until_state(long, "COMPLETED");
 }
 
+/// An hour later, by a clock of the test's own.
+#[test]
+fn a_reservation_comes_again() {
+    let (lab, me) = (Lab::new(FOUR), user_name());
+    lab.set_clock(0);
+    let create = |words: &str| lab.sh(&format!("scontrol create reservation user={me} {words}")).ok().to_owned();
+    create("reservationname=again starttime=now duration=10 nodes=node1 flags=hourly");
+    create("reservationname=once starttime=now duration=10 nodes=node2");
+    create("reservationname=free starttime=now duration=10 nodes=node3 flags=no_hold_jobs_after");
+    create("reservationname=idle starttime=now duration=60 nodes=node4 flags=purge_comp=5");
+    let runs = |name: &str| {
+        lab.submit(&format!("--reservation={name} -J {name} -o runs-{name} -t 120 --wrap 'echo up; sleep 3600'"))
+    };
+    let waits = |name: &str| {
+        lab.submit(&format!("--reservation={name} -J {name} -o waits-{name} -t 5 --exclusive --wrap 'echo up'"))
+    };
+    let running = ["again", "once", "free"].map(runs);
+    ["again", "once", "free"].iter().for_each(|name| drop(lab.until_file(&format!("runs-{name}"), "up")));
+    let [again, once, free] = ["again", "once", "free"].map(waits);
+    let start =
+        |name: &str| lab.sh(&format!("sinfo -h -T | grep ^{name} | tr -s ' ' | cut -d' ' -f2,3")).ok().to_owned();
+    let first = start("again");
+    assert!(first.starts_with("ACTIVE "), "{first}");
+
+    // At its end what runs in it ends. What waits for one that comes again waits on.
+    lab.set_clock(11 * 60);
+    for id in running {
+        lab.until(&format!("squeue > /dev/null; sacct -n -X -P -j {id} -o state"), "TIMEOUT");
+    }
+    let second = start("again");
+    assert!(second.starts_with("INACTIVE ") && second[9..] != first[7..], "{second}");
+    let shown = |id: u32| format!("squeue -h -j {id} -o '%t %T %r %v'");
+    assert_eq!(lab.sh(&shown(again)).ok(), "PD PENDING Reservation again\n");
+    lab.until(&shown(once), "RD RESV_DEL_HOLD Reservation once was deleted (null)");
+    assert_eq!(
+        lab.sh(&format!("squeue -h -t rd -o %i; sacct -n -X -P -j {once} -o state")).ok(),
+        format!("{once}\nPENDING\n")
+    );
+    lab.until_file("waits-free", "up");
+    lab.until_state(free, "COMPLETED");
+    // Nobody used it.
+    assert_eq!(lab.sh("sinfo -h -T | cut -d' ' -f1").ok(), "again\n");
+
+    lab.kill_controller();
+    assert_eq!(lab.sh(&shown(once)).ok(), "RD RESV_DEL_HOLD Reservation once was deleted (null)\n");
+    lab.sh(&format!("scontrol release {once}")).ok();
+    lab.until_state(once, "COMPLETED");
+    lab.set_clock(61 * 60);
+    lab.until_state(again, "COMPLETED");
+    assert_eq!(start("again").replace("INACTIVE", "ACTIVE"), second.replace("INACTIVE", "ACTIVE"));
+}
+
 #[test]
 fn what_cannot_be_reserved_is_refused_as_slurm_does() {
     let (lab, me) = (Lab::new(FOUR), user_name());

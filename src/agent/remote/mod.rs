@@ -19,6 +19,6 @@ mod surroundings;
 mod workdir;
 
 pub(super) use inbox::Inbox;
-pub use payload::{COMPONENT, Delivery, KEY, MEETING, Payload, PayloadError, VARIABLE, door_key, inbox};
+pub use payload::{COMPONENT, Delivery, KEY, MEETING, Payload, PayloadError, VARIABLE, door_key, inbox, secret};
 pub use plain::MODULES;
 pub(super) use start::{Litter, run, run_plain};

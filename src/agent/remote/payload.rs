@@ -31,6 +31,12 @@ pub fn door_key(key: &[u8; 32], name: &str, rank: u32) -> [u8; 32] {
     Sha256::new().chain_update(b"skyslurm door").chain_update(key).chain_update(job).finalize().into()
 }
 
+/// What the agents of the job that is called `name` there know each other by; of one with components, all of them, whichever
+/// controller has sent them. `key` as above.
+pub fn secret(key: &[u8; 32], name: &str) -> [u8; 32] {
+    Sha256::new().chain_update(b"skyslurm secret").chain_update(key).chain_update(name).finalize().into()
+}
+
 /// The file beside the program that holds the key: 32 bytes.
 pub const KEY: &str = "key";
 
@@ -54,7 +60,7 @@ pub struct Payload {
     pub environment: Vec<u8>,
     /// `SLURM_CLUSTER_NAME`
     pub cluster: String,
-    /// What its agents know each other by; made for this submission.
+    /// What its agents know each other by: [`secret`].
     pub secret: [u8; 32],
     /// Seconds from TERM to KILL (`KillWait`).
     pub kill_wait: u32,

@@ -268,6 +268,11 @@ fn gone(state: JobState, detail: Option<String>) -> News {
     News::Gone { state, reason, exit: ExitStatus::default(), detail }
 }
 
+/// Not by us.
+fn cancelled_there() -> News {
+    gone(JobState::Cancelled, Some("cancelled in SkyPilot".into()))
+}
+
 impl Follow {
     fn deadline(&self) -> Instant {
         let ending = self.ending.map(|(_, at)| at).filter(|_| !self.is_cancelled);
@@ -423,13 +428,8 @@ impl Follow {
         let why = seen.detail.unwrap_or_default();
         let news = match seen.status {
             // The queue has it again, under another name.
-            Status::Lost => News::NeverStarted,
-            Status::Cancelled => News::Gone {
-                state: JobState::Cancelled,
-                reason: Reason::None,
-                exit: ExitStatus::default(),
-                detail: Some("cancelled in SkyPilot".into()),
-            },
+            Status::Lost if !self.is_placed => News::NeverStarted,
+            Status::Cancelled => cancelled_there(),
             _ if self.is_placed => gone(JobState::NodeFail, Some(why)),
             _ => return self.never_began(why),
         };

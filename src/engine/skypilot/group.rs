@@ -58,6 +58,18 @@ impl Group {
         }
     }
 
+    /// The names of what it is there: one, or a cluster for each component of an allocation.
+    pub fn names(&self) -> Vec<String> {
+        let clusters = |member: &Start| {
+            let jobs = std::iter::once(&member.job).chain(&member.others);
+            jobs.filter_map(|job| Some(job.remote.as_ref()?.name.clone())).collect()
+        };
+        match (self.means, lock(&self.members).first()) {
+            (Means::Cluster, Some(member)) => clusters(member),
+            _ => vec![self.name.clone()],
+        }
+    }
+
     /// Adds a job; whether all are there now.
     pub fn add(&self, start: Start) -> bool {
         let mut members = lock(&self.members);
@@ -155,6 +167,19 @@ mod tests {
         // It was not, as it turned out.
         group.set(Stage::Gathering);
         assert_eq!(ranks(&group), [0], "what was noted meanwhile counts");
+    }
+
+    #[test]
+    fn an_allocation_is_a_cluster_for_each_component() {
+        let other = member(0).job;
+        let remote = |name: &str| Some(Remote { name: name.into(), ..Remote::default() });
+        let whole = Start { others: vec![Job { remote: remote("b"), ..other }], ..member(0) };
+        for (means, names) in [(Means::Managed, vec!["a"]), (Means::Cluster, vec!["a", "b"])] {
+            let group = Group::new("a".into(), means, 1, false);
+            assert_eq!(group.names(), ["a"]);
+            group.add(whole.clone());
+            assert_eq!(group.names(), names);
+        }
     }
 
     #[test]

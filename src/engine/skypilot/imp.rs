@@ -361,12 +361,17 @@ impl Engine for SkyPilot {
         if let Some(remote) = &job.remote {
             self.shared.let_go(&remote.name);
         }
+        let number = job.remote.as_ref().and_then(|r| r.id);
         if !job.leads() {
-            return; // it ends there with the first component
+            // The cluster of one is its own; a task of a group ends with the first component's.
+            if let Some(vehicle) = number.map(|number| Vehicle::of(job, number)).filter(Vehicle::stays) {
+                tokio::spawn(vehicle.see_off(Arc::clone(&self.shared), true));
+            }
+            return;
         }
         self.shared.forget_meet(job.id);
         // One that is still followed was ended here and goes on there.
-        let number = job.remote.as_ref().and_then(|r| r.id).filter(|_| !handed.orders.is_closed());
+        let number = number.filter(|_| !handed.orders.is_closed());
         if let Some(number) = number {
             let (shared, vehicle) = (Arc::clone(&self.shared), Vehicle::of(job, number));
             tokio::spawn(async move { vehicle.surely_end(&shared.client).await });

@@ -78,6 +78,13 @@ impl Inventory {
         self.known().partitions.iter().find(|p| p.name == name).cloned()
     }
 
+    /// Whether the server has exactly one context or Slurm cluster of this kind of infra (`kubernetes`), as far as is known.
+    pub fn has_one_of(&self, kind: &str) -> bool {
+        let known = self.known();
+        let of_kind = |infra: &&String| infra.split_once('/').is_some_and(|(its, _)| its.eq_ignore_ascii_case(kind));
+        known.enabled.iter().flatten().filter(of_kind).count() == 1
+    }
+
     /// The partitions as sinfo shows them.
     pub fn partitions(&self) -> Vec<Partition> {
         let known = self.known();

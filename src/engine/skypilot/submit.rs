@@ -1,7 +1,8 @@
 //! Submitting jobs: what goes up, and that it goes up once.
 //!
-//! Jobs that share a name (the elements of an array that are handed over together) are one request with one task. By
-//! the name, which is on disk before, a job that may have been submitted is looked up before it is submitted again.
+//! Jobs that share a name (the elements of an array that are handed over together) are one request with one task; an allocation
+//! with components is a request for each. By the name, which is on disk before, what may have been submitted is looked up
+//! before it is submitted again.
 
 use super::{
     bring::bring,
@@ -13,7 +14,7 @@ use super::{
     vehicle::{self, Means, Seen},
 };
 use crate::{
-    agent::remote::{Delivery, Payload},
+    agent::remote::{self, Delivery, Payload},
     config::PartitionConfig,
     engine::{News, Start},
     job::{Job, Needs, Shape},
@@ -87,16 +88,29 @@ enum Sent {
     Perhaps,
     /// It has: it works on this request, or has done so.
     As(String),
+    /// It has taken it, under these numbers.
+    Taken(Vec<u32>),
+}
+
+/// What a group is there, or one of several: its name, and what is known of former attempts at it.
+struct Part {
+    name: String,
+    sent: Sent,
 }
 
 /// Submits the group, however long it takes.
 pub async fn run(shared: Arc<Shared>, group: Arc<Group>) {
     let mut pause = Duration::from_secs(1);
-    let mut sent = if group.again { Sent::Perhaps } else { Sent::Not };
+    let sent = if group.again { Sent::Perhaps } else { Sent::Not };
+    let mut parts: Vec<Part> = group.names().into_iter().map(|name| Part { name, sent: sent.clone() }).collect();
     let mut is_doubtful = false;
     loop {
-        is_doubtful |= sent != Sent::Not;
-        let (reason, why) = match attempt(&shared, &group, &mut sent).await {
+        is_doubtful |= parts.iter().any(|part| part.sent != Sent::Not);
+        let (reason, why) = match attempt(&shared, &group, &mut parts).await {
+            Ok(Stage::Failed(why)) | Err(Trouble::Final(why)) => {
+                give_up(&shared.client, &group, parts);
+                return group.set(Stage::Failed(why));
+            }
             Ok(stage) => {
                 group.set(stage.clone());
                 return match stage {
@@ -106,7 +120,6 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>) {
                     _ => {}
                 };
             }
-            Err(Trouble::Final(why)) => return group.set(Stage::Failed(why)),
             Err(Trouble::Away(why)) => {
                 shared.poll.note_reach(Some(why.clone()));
                 (Reason::PartitionDown, why)
@@ -118,12 +131,20 @@ pub async fn run(shared: Arc<Shared>, group: Arc<Group>) {
         group.each(|job| {
             shared.tell(job.id, News::Waits { reason, detail: Some(why.clone()), configuring: false });
         });
-        if sent == Sent::Not {
+        if parts.iter().all(|part| part.sent == Sent::Not) {
             // Until the next attempt a job may still be taken out.
             group.set(Stage::Gathering);
         }
         shared.client.pause(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Ends the clusters of an allocation that will never have all of them.
+fn give_up(client: &Client, group: &Group, parts: Vec<Part>) {
+    for part in parts.into_iter().filter(|part| group.means == Means::Cluster && part.sent != Sent::Not) {
+        let client = client.clone();
+        tokio::spawn(async move { vehicle::clear(&client, part.name).await });
     }
 }
 
@@ -151,30 +172,12 @@ async fn cancel_others(client: &Client, name: &str, ours: &[u32]) -> Result<(), 
 }
 
 /// One attempt, after what is known of a former one, and will be of this.
-async fn attempt(shared: &Arc<Shared>, group: &Group, sent: &mut Sent) -> Result<Stage, Trouble> {
+async fn attempt(shared: &Arc<Shared>, group: &Group, parts: &mut [Part]) -> Result<Stage, Trouble> {
     let client = shared.client.clone().with_patience(Duration::ZERO);
-    let taken = |mut numbers: Vec<u32>| {
+    look_up(&client, group, parts).await?;
+    if let Some(numbers) = taken(group, parts) {
         shared.poll.note_reach(None);
-        numbers.truncate(group.count as usize); // more were submitted twice
-        Ok(Stage::Taken(Arc::new(numbers)))
-    };
-    if let Sent::As(request) = sent {
-        match client.launched_jobs(request, group.count).await {
-            // What a server that was restarted does not know any more it may have done before.
-            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => *sent = Sent::Perhaps,
-            // Where its end is not to be heard of, its jobs may be seen.
-            Err(Error::Underway { request, why }) => match vehicle::look_up(&client, group).await {
-                Ok(numbers) if numbers.len() as u32 >= group.count => return taken(numbers),
-                _ => return Err(Error::Underway { request, why }.into()),
-            },
-            answer => return taken(answer?),
-        }
-    }
-    if *sent == Sent::Perhaps {
-        if let Some(numbers) = look_up(&client, group).await? {
-            return taken(numbers);
-        }
-        *sent = Sent::Not;
+        return Ok(Stage::Taken(numbers));
     }
     let members = group.close();
     let partition = members.first().and_then(|m| shared.partition(&m.job.partition));
@@ -183,36 +186,74 @@ async fn attempt(shared: &Arc<Shared>, group: &Group, sent: &mut Sent) -> Result
         return Ok(Stage::Apart);
     }
     let Some(first) = members.first() else { return Ok(Stage::Failed("withdrawn".into())) };
-    if !first.others.is_empty() && !client.takes_groups().await? {
+    let is_group = !first.others.is_empty() && group.means == Means::Managed;
+    if is_group && !client.takes_groups().await? {
         return Err(Trouble::Final(NO_GROUPS.into()));
     }
-    let (task, blob) = prepare(shared, group, first, &members).await?;
+    let (tasks, blob) = prepare(shared, group, first, &members).await?;
     group.files_are_done();
-    let launch = Launch { task: &task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
-    let answer = vehicle::submit(&client, group, &launch).await;
-    *sent = match &answer {
-        Err(Error::Underway { request, .. }) => Sent::As(request.clone()),
-        Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => Sent::Perhaps,
-        _ => Sent::Not,
-    };
-    taken(answer?)
+    for (part, task) in parts.iter_mut().zip(&tasks).filter(|(part, _)| part.sent == Sent::Not) {
+        let launch = Launch { task, pool: pool.as_deref(), count: group.count, blob: Some(&blob) };
+        let answer = vehicle::submit(&client, group.means, &part.name, &launch).await;
+        part.sent = match &answer {
+            Ok(numbers) => Sent::Taken(numbers.clone()),
+            Err(Error::Underway { request, .. }) => Sent::As(request.clone()),
+            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => Sent::Perhaps,
+            Err(_) => Sent::Not,
+        };
+        answer?;
+    }
+    shared.poll.note_reach(None);
+    taken(group, parts).map(Stage::Taken).ok_or_else(|| Trouble::here("not all of it was sent"))
 }
 
-/// The numbers of a group that may have been submitted; `None`: it was not.
-async fn look_up(client: &Client, group: &Group) -> Result<Option<Vec<u32>>, Trouble> {
+/// The numbers of a group of which the server has taken all parts; an allocation's first cluster's stands for all.
+fn taken(group: &Group, parts: &[Part]) -> Option<Arc<Vec<u32>>> {
+    let numbers = |part: &Part| match &part.sent {
+        Sent::Taken(numbers) => Some(numbers.clone()),
+        _ => None,
+    };
+    let mut first = parts.iter().map(numbers).collect::<Option<Vec<_>>>()?.into_iter().next()?;
+    first.truncate(group.count as usize); // more were submitted twice
+    Some(Arc::new(first))
+}
+
+/// Finds out about parts that were, or may have been, submitted before.
+async fn look_up(client: &Client, group: &Group, parts: &mut [Part]) -> Result<(), Trouble> {
+    for part in parts.iter_mut() {
+        let Sent::As(request) = &part.sent else { continue };
+        part.sent = match client.launched_jobs(request, group.count).await {
+            // What a server that was restarted does not know any more it may have done before.
+            Err(Error::MayHaveHappened(_) | Error::Nonsense(_)) => Sent::Perhaps,
+            // Where its end is not to be heard of, its jobs may be seen.
+            Err(Error::Underway { request, why }) => match vehicle::look_up(client, group.means, &part.name).await {
+                Ok(numbers) if numbers.len() as u32 >= group.count => Sent::Taken(numbers),
+                _ => return Err(Error::Underway { request, why }.into()),
+            },
+            answer => Sent::Taken(answer?),
+        };
+    }
     for pause in LOOKS {
-        tokio::time::sleep(pause).await;
-        // Whatever the server says to that, the job may be there: no answer ends it here.
-        let numbers = vehicle::look_up(client, group).await.map_err(|error| Trouble::Away(error.to_string()))?;
-        if numbers.len() as u32 >= group.count {
-            return Ok(Some(numbers));
+        let mut doubtful: Vec<&mut Part> = parts.iter_mut().filter(|part| part.sent == Sent::Perhaps).collect();
+        if doubtful.is_empty() {
+            return Ok(());
         }
-        if !numbers.is_empty() {
-            // The server has not put all of an array into its table yet.
-            return Err(Trouble::Away(format!("{} of {} jobs are submitted", numbers.len(), group.count)));
+        tokio::time::sleep(pause).await;
+        for part in &mut doubtful {
+            // Whatever the server says to that, the job may be there: no answer ends it here.
+            let looked = vehicle::look_up(client, group.means, &part.name).await;
+            let numbers = looked.map_err(|error| Trouble::Away(error.to_string()))?;
+            match numbers.len() as u32 {
+                0 => {}
+                all if all >= group.count => part.sent = Sent::Taken(numbers),
+                // The server has not put all of an array into its table yet.
+                some => return Err(Trouble::Away(format!("{some} of {} jobs are submitted", group.count))),
+            }
         }
     }
-    Ok(None)
+    let doubtful = parts.iter_mut().filter(|part| part.sent == Sent::Perhaps);
+    doubtful.for_each(|part| part.sent = Sent::Not);
+    Ok(())
 }
 
 /// What is known of the nodes of a job, or of one component.
@@ -236,13 +277,13 @@ impl Nodes {
     }
 }
 
-/// The task of a group, or the tasks of a heterogeneous job, and the blob with the files, which the server has then.
+/// What is to be submitted of each part, and the blob with the files, which the server has then.
 async fn prepare(
     shared: &Arc<Shared>,
     group: &Group,
     first: &Start,
     members: &[Start],
-) -> Result<(String, String), Trouble> {
+) -> Result<(Vec<String>, String), Trouble> {
     let jobs: Vec<&Job> = std::iter::once(&first.job).chain(&first.others).collect();
     let mut nodes = Vec::new();
     for job in &jobs {
@@ -265,7 +306,7 @@ async fn prepare(
         script,
         environment,
         cluster: shared.cluster.clone(),
-        secret: super::names::random().map_err(Trouble::here)?,
+        secret: remote::secret(&shared.key, &group.name),
         kill_wait: shared.kill_wait,
         over_time_limit: shared.over_time_limit,
         modules: shared.settings.modules.iter().map(|(n, c)| (n.clone(), c.clone())).collect(),
@@ -288,11 +329,11 @@ async fn prepare(
         tasks.push(task);
     }
     let blob = bring(shared, workdir.map(PathBuf::from), large.map(|bytes| (file, bytes))).await?;
-    let text = match tasks.as_slice() {
-        [task] => task.submission(),
-        tasks => Task::group(&group.name, tasks),
+    let texts = match tasks.as_slice() {
+        tasks @ [_, _, ..] if group.means == Means::Managed => vec![Task::group(&group.name, tasks)],
+        tasks => tasks.iter().map(Task::submission).collect(),
     };
-    Ok((text, blob))
+    Ok((texts, blob))
 }
 
 /// The elements by rank; none for a job that is no array.

@@ -4,7 +4,7 @@ use super::{
     tree::{Field, Records},
     value::*,
 };
-use crate::{job::Reservation, report::show, slurm::hostlist};
+use crate::{job::Reservation, slurm::hostlist};
 
 /// Reservations.
 pub struct ReservationRecords;
@@ -23,9 +23,6 @@ const fn none(path: &'static str) -> Field<ReservationRecords> {
     row(path, |_| text(""))
 }
 
-/// How long one that nobody uses stays: what Slurm says of one that was made without `PURGE_COMP`, in seconds.
-const PURGE: i64 = 300;
-
 #[rustfmt::skip]
 const FIELDS: &[Field<ReservationRecords>] = &[
     row("accounts", |r| text(r.accounts.join(","))),
@@ -34,7 +31,7 @@ const FIELDS: &[Field<ReservationRecords>] = &[
     row("core_specializations", |_| NONE),
     row("end_time", |r| number(r.end)),
     none("features"),
-    row("flags", |r| words(show::reservation_flags(r))),
+    row("flags", |r| words(r.flags.clone())),
     none("groups"),
     none("licenses"),
     row("max_start_delay", |_| int(0)),
@@ -42,7 +39,7 @@ const FIELDS: &[Field<ReservationRecords>] = &[
     row("node_count", |r| int(r.nodes.len())),
     row("node_list", |r| text(hostlist::compress(&r.nodes))),
     row("partition", |r| or_empty(r.partition.as_deref())),
-    row("purge_completed/time", |_| number(PURGE)),
+    row("purge_completed/time", |r| number(r.purge)),
     row("start_time", |r| number(r.start)),
     row("watts", |_| Value::Map(Vec::new())),
     row("tres", |r| text(format!("cpu={}", r.cpus))),

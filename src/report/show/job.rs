@@ -8,7 +8,7 @@ use crate::{
         table::number,
     },
     slurm::{
-        array::show_pending, count::NodeCount, gres::Gres, hostlist, memory::Mebibytes, state::JobState,
+        array::show_pending, count::NodeCount, gres::Gres, hostlist, mail, memory::Mebibytes, state::JobState,
         time::elapsed_sacct,
     },
 };
@@ -240,21 +240,13 @@ fn extras(record: &mut Record, job: &Job) {
     }
     if let Some(mail) = &request.mail_type {
         let user = request.mail_user.as_deref().unwrap_or(&request.user.name);
-        record.put("MailUser", user).put("MailType", mail_types(mail)).line();
+        record.put("MailUser", user).put("MailType", mail::shown(mail)).line();
     }
     if let Some(kill) = request.kill_on_invalid_dep {
         record.put("KillOInInvalidDependent", if kill { "Yes" } else { "No" }).line();
     }
     if request.spread_job {
         record.put("SpreadJob", "Yes").line();
-    }
-}
-
-/// `ALL` and its kin written out, as Slurm keeps them.
-fn mail_types(text: &str) -> String {
-    match text.to_ascii_uppercase().as_str() {
-        "ALL" => "INVALID_DEPEND,BEGIN,END,FAIL,REQUEUE,STAGE_OUT".to_owned(),
-        other => other.to_owned(),
     }
 }
 

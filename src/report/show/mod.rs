@@ -16,7 +16,7 @@ pub use job::job;
 pub use license::license;
 pub use node::node;
 pub use partition::partition;
-pub use reservation::{flags as reservation_flags, reservation, table as reservations};
+pub use reservation::{reservation, table as reservations};
 pub use step::step;
 
 /// How records are printed.

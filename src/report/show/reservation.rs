@@ -24,10 +24,13 @@ fn or_null(list: &[String]) -> String {
     if list.is_empty() { "(null)".into() } else { list.join(",") }
 }
 
-/// Its flags; Slurm raises one for nodes that were named.
-pub fn flags(reservation: &Reservation) -> Vec<String> {
-    let named = reservation.partition.is_none().then(|| "SPEC_NODES".to_owned());
-    reservation.flags.iter().cloned().chain(named).collect()
+/// Its flags, that of its end with its time.
+fn flags(reservation: &Reservation) -> String {
+    let shown = |flag: &String| match flag.as_str() {
+        "PURGE_COMP" => format!("PURGE_COMP={}", duration(reservation.purge)),
+        flag => flag.to_owned(),
+    };
+    reservation.flags.iter().map(shown).collect::<Vec<_>>().join(",")
 }
 
 /// Appends the record of one.
@@ -39,7 +42,7 @@ pub fn reservation(reservation: &Reservation, clock: &Clock, style: Style, out: 
     record.put("Nodes", hostlist::compress(&reservation.nodes)).put("NodeCnt", reservation.nodes.len().to_string());
     record.put("CoreCnt", reservation.cpus.to_string()).fixed("Features=(null)");
     record.put("PartitionName", reservation.partition.as_deref().unwrap_or("(null)"));
-    record.put("Flags", flags(reservation).join(",")).line();
+    record.put("Flags", flags(reservation)).line();
     record.put("TRES", format!("cpu={}", reservation.cpus)).line();
     record.put("Users", or_null(&reservation.users)).fixed("Groups=(null)");
     record.put("Accounts", or_null(&reservation.accounts)).fixed("Licenses=(null)");

@@ -13,7 +13,7 @@ use crate::harness::{Lab, RECORDED, say};
 use capture::{Entry, Printed};
 use std::{env, fmt::Write, fs, thread};
 
-const CAPTURES: [&str; 22] = [
+const CAPTURES: [&str; 23] = [
     "env",
     "sbatch",
     "directives",
@@ -28,6 +28,7 @@ const CAPTURES: [&str; 22] = [
     "extra",
     "enforced",
     "limits",
+    "mail",
     "dependency",
     "het",
     "components",
@@ -114,6 +115,10 @@ fn replay(name: &str) -> Report {
     let text = fs::read_to_string(known::directory().join(format!("{name}.txt"))).unwrap();
     let exceptions = known::exceptions();
     let lab = Lab::new(&config(name));
+    if name == "mail" {
+        let program = format!("mail_program = \"{}\"\n", lab.work().join("mailprog").display());
+        fs::write(lab.config(), config(name) + &program).unwrap();
+    }
     lab.file("ok.sh", "#!/bin/bash\necho ok\n");
     let mut report = Report::default();
     let entries = capture::parse(&text);

@@ -16,27 +16,27 @@ fn cluster(lab: &SkyLab) -> (String, &'static str) {
 
 /// Waits until all clusters are gone, with all that ran there.
 #[track_caller]
-fn until_all_are_gone(lab: &SkyLab) {
+pub(super) fn until_all_are_gone(lab: &SkyLab) {
     let gone = || lab.server().clusters().iter().all(|(_, status)| *status == "GONE");
     lab.until_true("the end of all clusters", gone);
 }
 
 /// Waits until the server has a cluster in this state.
 #[track_caller]
-fn until_there_is(lab: &SkyLab, state: &str) {
+pub(super) fn until_there_is(lab: &SkyLab, state: &str) {
     lab.until_true(&format!("a cluster that is {state}"), || {
         lab.server().clusters().iter().any(|(_, status)| *status == state)
     });
 }
 
 /// Starts a line of shell, to go on beside the test; what it says goes to `said`.
-fn begin(lab: &SkyLab, line: &str) -> Child {
+pub(super) fn begin(lab: &SkyLab, line: &str) -> Child {
     let mut command = lab.command("bash");
     command.args(["-c", &format!("exec 2> said; {line}")]).current_dir(lab.work()).env("PWD", lab.work());
     command.spawn().unwrap()
 }
 
-fn cancelled() -> String {
+pub(super) fn cancelled() -> String {
     format!("CANCELLED by {}|0:0", nix::unistd::geteuid())
 }
 
@@ -207,12 +207,18 @@ fn a_launch_that_a_restart_of_the_server_ended_is_made_anew() {
 
 #[test]
 fn nodes_that_are_lost_end_it() {
-    for how in ["lost", "killed"] {
+    for how in ["lost", "killed", "forgotten"] {
         let Some(lab) = SkyLab::with_nodes() else { return };
         lab.sh("salloc -Q --no-shell").ok();
         let (name, _) = cluster(&lab);
         match how {
             "lost" => lab.server().lose_cluster(&name),
+            // Nobody who is left knows how it came to be.
+            "forgotten" => {
+                lab.kill_controller();
+                lab.server().forget_requests();
+                lab.server().lose_cluster(&name);
+            }
             _ => lab.server().kill_on_cluster(&name),
         }
         lab.until_accounted(1, "NODE_FAIL|0:0");

@@ -353,6 +353,10 @@ fn row(job: &Job, fields: Option<&Vec<Value>>) -> Value {
     for name in ALWAYS_NULL.split_whitespace() {
         row[name] = Value::Null;
     }
+    // Its cluster is known before it is said to run.
+    if job.status == "STARTING" && job.runs > 0 {
+        row["cluster_name_on_cloud"] = json!(job.cluster());
+    }
     let Some(fields) = fields else { return row };
     // `task_id` is there, and null unless it was asked for.
     let mut few = Map::from_iter([("job_id".to_owned(), json!(job.number)), ("task_id".into(), Value::Null)]);

@@ -39,20 +39,26 @@ pub fn launch(shared: &Arc<Shared>, body: &Value, request: &str) -> Result<Value
             id
         })
     });
-    pause(shared, request, |s| s.settings.pending)?;
+    pause(shared, request, |s| s.settings.pending).inspect_err(|_| {
+        // Cancelled before it was begun.
+        shared.with(|s| s.jobs.get_mut(&id).filter(|j| j.status == QUEUED).into_iter().for_each(|j| j.status = GONE));
+    })?;
     let why = shared.with(|s| s.settings.unsatisfiable.clone().or_else(|| api::misfit(&s.jobs[&id].task)));
     if let Some(why) = why {
         shared.with(|s| s.jobs.get_mut(&id).into_iter().for_each(|j| j.status = GONE));
         return Err(("ResourcesUnavailableError", why));
     }
     shared.with(|s| s.jobs.get_mut(&id).into_iter().for_each(|j| j.status = INIT));
-    pause(shared, request, |s| s.settings.starting)?;
+    pause(shared, request, |s| {
+        let slow = s.settings.starting_of.iter().find(|(begin, _)| name.starts_with(begin.as_str()));
+        slow.map_or(s.settings.starting, |(_, time)| *time)
+    })?;
     begin(shared, id)?;
     Ok(json!({ "job_id": 1, "handle": "gASV" }))
 }
 
 /// Waits as long as the settings say now, unless the launch is ended.
-fn pause(shared: &Arc<Shared>, request: &str, time: fn(&State) -> Duration) -> Result<(), Refusal> {
+fn pause(shared: &Arc<Shared>, request: &str, time: impl Fn(&State) -> Duration) -> Result<(), Refusal> {
     let since = Instant::now();
     shared.wait(|s| match s.requests.get(request) {
         Some(record) if record.result.is_none() && !s.stopping => (since.elapsed() >= time(s)).then_some(Ok(())),
@@ -72,7 +78,9 @@ fn begin(shared: &Arc<Shared>, id: u32) -> Result<(), Refusal> {
         job.runs = 1;
         job.start_at = Some(now());
         let stamp = "2026-11-20-11-37-05-740348".into();
-        let facts = Facts { job: id, task: 0, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
+        // Each has addresses of its own.
+        let facts =
+            Facts { job: id, task: id - 1, is_managed: false, rank: 0, count: 1, stamp, user: job.user.clone() };
         (job.task.clone(), job.blob.clone(), job.homes.clone(), facts)
     });
     let failed = |why: String| ("CommandError", why);
@@ -197,6 +205,13 @@ pub fn cancel_requests(shared: &Arc<Shared>, body: &Value, _: &str) -> Result<Va
         left.filter(|j| ended.contains(&j.cluster())).for_each(|j| j.status = GONE);
     });
     Ok(json!(wanted))
+}
+
+/// The same for the launches of a cluster.
+pub fn cancel_launch(shared: &Arc<Shared>, name: &str) {
+    let of_cluster = |(_, record): &(&String, &Record)| record.cluster == name && record.name == "sky.launch";
+    let ids: Vec<String> = shared.lock().requests.iter().filter(of_cluster).map(|(id, _)| id.clone()).collect();
+    let _ = cancel_requests(shared, &json!({ "request_ids": ids }), "");
 }
 
 /// A request that goes on is cancelled.

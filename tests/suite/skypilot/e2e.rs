@@ -4,6 +4,7 @@
 use super::lab::SkyLab;
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     process::Stdio,
     sync::Mutex,
@@ -38,13 +39,13 @@ macro_rules! bodies {
 
 bodies! {
     output_is_exact two_nodes array exit_codes cancel requeue stderr_apart large_output work_directory environment
-    a_signal_reaches_a_trap queries inside into_a_running_job het allocation without_a_shell
+    a_signal_reaches_a_trap queries inside into_a_running_job het allocation het_allocation without_a_shell
 }
 
 /// A server of the test's own that a body can run before, if there is one here.
 fn fake_for(body: &str) -> Option<SkyLab> {
     match body {
-        "allocation" | "without_a_shell" => SkyLab::with_nodes(),
+        "allocation" | "het_allocation" | "without_a_shell" => SkyLab::with_nodes(),
         _ => Some(SkyLab::fake()),
     }
 }
@@ -502,6 +503,25 @@ fn allocation(lab: &SkyLab) -> Check<'_> {
         at.lab.until_accounted(job, "FAILED|5:0");
         let steps = at.sh(&format!("sacct -n -P -j {job} -o jobid,state,exitcode")).stdout;
         assert_eq!(steps, format!("{job}|FAILED|5:0\n{job}.0|COMPLETED|0:0\n{job}.1|FAILED|5:0\n"));
+    })
+}
+
+fn het_allocation(lab: &SkyLab) -> Check<'_> {
+    let at = lab.place("het-allocation");
+    at.file("data", "there\n");
+    Box::new(move || {
+        let work = "echo $SLURM_JOB_ID; squeue -h -S i -j $SLURM_JOB_ID -o \"%i %t %D\"; srun -l --het-group=0,1 cat data | sort; \
+                    srun -l echo a : -n1 bash -c \"echo b; exit 5\"";
+        let out = at.sh(&format!("salloc -n1 : -n2 bash -c '{work}'"));
+        let job = out.stdout.lines().next().unwrap_or_default();
+        let told = format!("{job}\n{job}+0 R 1\n{job}+1 R 1\n0: there\n1: there\n2: there\n");
+        let said = out.stdout.strip_prefix(&told).map(|rest| rest.split_inclusive('\n').collect::<BTreeSet<_>>());
+        assert_eq!((out.code, said), (5, Some(BTreeSet::from(["0: a\n", "1: b\n"]))), "{out:?}");
+        at.lab.until_accounted(job, "FAILED|5:0\nFAILED|5:0");
+        let steps = at.sh(&format!("sacct -n -P -j {job} -o jobid,state,exitcode | grep '[.]'")).stdout;
+        let of =
+            |component: u32, second: &str| format!("{job}+{component}.0|COMPLETED|0:0\n{job}+{component}.1|{second}\n");
+        assert_eq!(steps, of(0, "COMPLETED|0:0") + &of(1, "FAILED|5:0"));
     })
 }
 

@@ -335,6 +335,31 @@ fn states_go_from_waiting_to_the_end() {
     lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
 }
 
+/// Into the file of its errors, in the form of Slurm: what is said here is read there.
+#[test]
+fn a_message_comes_into_the_output() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let job = at.submit("-o out -e err", "echo up; until [ -e end ]; do sleep 0.05; done");
+    at.until_file("out", "up\n");
+    assert_eq!(at.sh(&format!("scontrol notify {job} 'two  blanks' are kept")).ok(), "");
+    at.until_file("err", "two  blanks are kept\n");
+    // From inside the job as well.
+    let own = at.submit("-o own", "scontrol notify $SLURM_JOB_ID to myself; until [ -e end ]; do sleep 0.05; done");
+    at.until_file("own", "to myself\n");
+    assert_eq!(
+        (at.read("err").as_str(), at.read("out").as_str()),
+        ("slurmstepd: error: two  blanks are kept\n", "up\n")
+    );
+    lab.sh(&format!("scancel {job} {own}")).ok();
+    assert_eq!(lab.sh("scontrol notify 999 x").fails(1), "job notify failure: Invalid job id specified\n");
+    lab.until_accounted(job, &format!("CANCELLED by {}|0:0", nix::unistd::geteuid()));
+    assert_eq!(
+        at.sh(&format!("scontrol notify {job} late")).fails(1),
+        "job notify failure: Job/step already completing or completed\n"
+    );
+}
+
 #[test]
 fn questions_are_answered_at_once_by_a_slow_server_too() {
     let lab = SkyLab::fake();

@@ -172,6 +172,7 @@ fn nodes_that_are_lost_of_one_component_are_lost_to_all() {
 #[test]
 fn what_cannot_be_one_job_is_refused() {
     let more = "[[node]]\nname = \"n1\"\ncpus = 4\nmemory = \"1G\"\n[[partition]]\nname = \"here\"\nnodes = \"n1\"\n[[partition]]\nname = \"far\"\ninfra = \"aws/us-east-1\"\n\
+                [[partition]]\nname = \"wide\"\ninfra = \"aws\"\n\
                 [[partition]]\nname = \"pool\"\npool = \"p\"";
     let lab = SkyLab::fake_with("", more);
     let at = lab.place("w");
@@ -179,8 +180,8 @@ fn what_cannot_be_one_job_is_refused() {
         ("sbatch -n1 : -p here --wrap true", "partitions sky and here do not reach each other"),
         ("sbatch -n1 : -p far --wrap true", "partitions sky and far do not reach each other"),
         ("sbatch -p pool -n1 : -p pool --wrap true", "the workers of pool p take one job each"),
-        ("salloc -n1 : -n1 true", "an allocation on SkyPilot is one cluster"),
-        ("srun -n1 true : -n1 true", "an allocation on SkyPilot is one cluster"),
+        ("salloc -n1 : -p far true", "partitions sky and far do not reach each other"),
+        ("srun -p wide -n1 true : -p wide true", "partition wide is on aws; name one region or context for it"),
     ] {
         let out = at.sh(line);
         assert!(out.fails(1).contains(words) && out.stderr.contains("Requested operation not supported"), "{out:?}");

@@ -22,6 +22,7 @@ mod e2e;
 mod faults;
 mod gone_wrong;
 mod het;
+mod het_allocations;
 mod lab;
 mod options;
 mod own;

@@ -111,6 +111,61 @@ fn a_server_of_another_release() {
     in_every_phase(Anew::IsNewer);
 }
 
+/// Not the API server, but what leads the managed jobs is started again: it knows of those that run, and recovers the others.
+#[test]
+fn a_restart_of_the_jobs_controller() {
+    let lab = SkyLab::fake();
+    let at = lab.place("w");
+    let script = format!(
+        "echo run ${{SLURM_RESTART_COUNT:-first}}; until [ -e {}/go ]; do sleep 0.05; done; echo done",
+        lab.home().display()
+    );
+    let submit = |name: &str| at.submit(&format!("-J {name} --open-mode=append -o {name}"), &script);
+    let known = submit("known");
+    lab.until(&format!("squeue -h -j {known} -o %t"), "R");
+    at.until_file("known", "run first\n");
+    // It runs, and the server does not know it yet.
+    lab.server().set(|s| s.running_lag = AGES);
+    let begun = submit("begun");
+    at.until_file("begun", "run first\n");
+    lab.server().set(|s| s.starting = AGES);
+    let waiting = submit("waiting");
+    let status = |at: usize| lab.server().jobs().get(at).map_or("", |(.., status)| *status);
+    lab.until_true("its start", || status(2) == "STARTING");
+    assert_eq!((status(0), status(1)), ("RUNNING", "STARTING"));
+
+    lab.server().restart_jobs_controller();
+    // What had not begun is still to begin; what had is back in the queue, as after a loss of its nodes.
+    lab.until_true("what the jobs controller makes of it", || status(2) == "RECOVERING");
+    lab.until(&format!("scontrol show job {begun} | grep -o 'Restarts=1'"), "Restarts=1");
+    let shown = |job: u32| {
+        lab.sh(&format!("squeue -h -j {job} -o %T; scontrol show job {job} | grep -o 'Restarts=.'"))
+            .ok()
+            .replace('\n', " ")
+    };
+    assert_eq!(
+        [known, begun, waiting].map(shown),
+        ["RUNNING Restarts=0 ", "PENDING Restarts=1 ", "PENDING Restarts=0 "]
+    );
+
+    lab.server().set(|s| (s.running_lag, s.starting) = (Duration::ZERO, Duration::ZERO));
+    fs::write(lab.home().join("go"), "").unwrap();
+    let ends = |job: u32| format!("sacct -D -X -n -P -j {job} -o state,exitcode");
+    lab.until(&ends(known), "COMPLETED|0:0");
+    lab.until(&ends(waiting), "COMPLETED|0:0");
+    lab.until(&format!("{} | tail -n 1", ends(begun)), "COMPLETED|0:0");
+    assert_eq!(lab.sh(&ends(begun)).ok(), "REQUEUED|0:0\nCOMPLETED|0:0\n");
+    assert_eq!(at.read("known"), "run first\ndone\n");
+    assert_eq!(at.read("waiting"), "run first\ndone\n");
+    assert!(
+        at.read("begun").starts_with("run first\n") && at.read("begun").ends_with("run 1\ndone\n"),
+        "{}",
+        at.read("begun")
+    );
+    assert_eq!(lab.server().requests("/jobs/launch").len(), 4);
+    lab.until_all_is_over_there();
+}
+
 /// Its database is lost: what ran is lost with its nodes, what had not begun begins again; nobody waits for either for ever.
 #[test]
 fn a_server_that_has_lost_its_database() {

@@ -31,6 +31,8 @@ pub struct Settings {
     pub pending: Duration,
     /// then STARTING before its script begins (after a preemption: RECOVERING),
     pub starting: Duration,
+    /// (of clusters whose names begin so, so long)
+    pub starting_of: BTreeMap<String, Duration>,
     /// then STARTING while it runs already;
     pub running_lag: Duration,
     /// how long it is RUNNING after its script has ended,
@@ -71,6 +73,7 @@ impl Default for Settings {
             work_of: BTreeMap::new(),
             pending: short,
             starting: short,
+            starting_of: BTreeMap::new(),
             running_lag: short,
             ended_lag: short,
             teardown: Duration::from_millis(200),
@@ -321,6 +324,14 @@ impl Server {
         self.order(job, Order::Fail(status, reason.into()));
     }
 
+    /// Restarts what leads the jobs. It goes on with those that run, if they are known to; of others it cannot know what their clusters are,
+    /// and recovers them (`force_transit_to_recovering` of SkyPilot's jobs controller).
+    pub fn restart_jobs_controller(&self) {
+        let unsure = |status: &str| ["STARTING", "RECOVERING"].contains(&status);
+        let jobs = self.jobs();
+        jobs.iter().filter(|(.., status)| unsure(status)).for_each(|(id, ..)| self.preempt(*id));
+    }
+
     fn order(&self, job: u32, order: Order) {
         self.shared.with(|s| s.jobs.get_mut(&job).expect("a job of this number").order = Some(order));
         self.shared.wait(|s| s.jobs[&job].order.is_none().then_some(()));
@@ -337,6 +348,11 @@ impl Server {
     pub fn clusters(&self) -> Vec<(String, &'static str)> {
         let state = self.shared.lock();
         state.jobs.values().filter_map(|j| Some((j.own_cluster.clone()?, j.status))).collect()
+    }
+
+    /// Somebody else cancels what makes a cluster.
+    pub fn cancel_launch(&self, name: &str) {
+        clusters::cancel_launch(&self.shared, name);
     }
 
     /// Takes a cluster's nodes away, as its cloud would.

@@ -10,7 +10,6 @@ pub use seen::{Seen, Status};
 
 use super::{
     client::{Client, Error, Launch, LogOf, Rows},
-    group::Group,
     names,
     shared::Shared,
 };
@@ -57,7 +56,7 @@ pub struct Vehicle {
     pub name: String,
     /// The managed job's number, or the job's in the cluster's queue.
     pub number: u32,
-    /// Which task of how many it is, where it is one of a group.
+    /// Which task of how many it is, where it is one of a job group.
     part: Option<(u32, u32)>,
 }
 
@@ -74,21 +73,20 @@ impl Watch {
     }
 }
 
-/// Has the server take on the jobs of `group`, whose task this is; their numbers.
+/// Has the server take on what is called `name`, whose task this is; its numbers.
 ///
 /// # Errors
 /// [`Error::MayHaveHappened`] when the answer was lost: [`look_up`] tells.
-pub async fn submit(client: &Client, group: &Group, launch: &Launch<'_>) -> Result<Vec<u32>, Error> {
-    match group.means {
+pub async fn submit(client: &Client, means: Means, name: &str, launch: &Launch<'_>) -> Result<Vec<u32>, Error> {
+    match means {
         Means::Managed => client.launch(launch).await,
-        Means::Cluster => client.launch_cluster(&group.name, launch.task, launch.blob).await.map(|()| vec![FIRST]),
+        Means::Cluster => client.launch_cluster(name, launch.task, launch.blob).await.map(|()| vec![FIRST]),
     }
 }
 
-/// The numbers of those of `group` that the server has, ascending.
-pub async fn look_up(client: &Client, group: &Group) -> Result<Vec<u32>, Error> {
-    let name = group.name.as_str();
-    let mut numbers = match group.means {
+/// The numbers of what the server has that is called `name`, ascending.
+pub async fn look_up(client: &Client, means: Means, name: &str) -> Result<Vec<u32>, Error> {
+    let mut numbers = match means {
         Means::Managed => {
             let rows = client.queue(Rows::Named(name)).await?;
             rows.iter().filter(|r| r.job_name == name).map(|r| r.job_id).collect()
@@ -106,7 +104,9 @@ impl Vehicle {
     /// What carries `job`, which the server has under `number`.
     pub fn of(job: &Job, number: u32) -> Self {
         let name = job.remote.as_ref().map(|r| r.name.clone()).unwrap_or_default();
-        Self { means: Means::of(job), name, number, part: job.het.map(|het| (het.offset, het.size)) }
+        let means = Means::of(job);
+        let group = job.het.filter(|_| means == Means::Managed);
+        Self { means, name, number, part: group.map(|het| (het.offset, het.size)) }
     }
 
     /// The name of its cluster.

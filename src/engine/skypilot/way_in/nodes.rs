@@ -77,12 +77,16 @@ pub fn needs_gate(access: &Access) -> Option<String> {
     }
 }
 
-/// The hosts of a job's cluster; none where there is no way to it. The first is the first node.
+/// The hosts of a job, as far as they are reached through `cluster`; none where there is no way to it. The first is the first node.
 pub fn nodes(job: JobId, cluster: &str, access: &Access, reach: &Reach) -> Vec<Node> {
     let Some(way) = way(&access.cloud) else { return Vec::new() };
-    let count = reach.hosts.len().max(1);
+    let count = match way {
+        // The server knows the first component's cluster by this name, and no way to the others from there.
+        Way::Each(_) => reach.own.unwrap_or(reach.hosts.len()),
+        _ => reach.hosts.len(),
+    };
     let mut nodes = Vec::new();
-    for index in 0..count {
+    for index in 0..count.max(1) {
         let alias = if index == 0 { cluster.to_owned() } else { format!("{cluster}-{index}") };
         let known = reach.hosts.get(index).cloned().unwrap_or_default();
         let mut names = vec![alias.clone()];
@@ -184,6 +188,16 @@ mod tests {
         c-1,b sky@10.0.0.1:22 Command("jump %h %p")
         "#);
         assert_eq!(seen(&access("RunPod"), &["a"]), [""; 0]);
+    }
+
+    #[test]
+    fn those_of_other_components() {
+        let names = |cloud: &str| -> Vec<String> {
+            let reach = Reach { own: Some(1), ..reach(&["a", "b"]) };
+            nodes(7, "c", &access(cloud), &reach).into_iter().filter_map(|node| node.names.last().cloned()).collect()
+        };
+        assert_eq!(names("Slurm"), ["a"]);
+        assert_eq!((names("Kubernetes"), names("AWS")), (vec!["a".into(), "b".into()], vec!["a".into(), "b".into()]));
     }
 
     #[test]

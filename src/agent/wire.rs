@@ -57,7 +57,12 @@ pub enum Request {
     /// Somebody keeps a connection open that says nothing: while it stands, so does the way from an allocation's client.
     Witness,
     /// sstat asks what running steps use. Answer: their [`StepUsage`], within a good second.
-    Usage(Steps),
+    Usage {
+        /// What they have of which component of a heterogeneous job; 0: of any other job.
+        component: u32,
+        /// Which.
+        steps: Steps,
+    },
 }
 
 /// Which steps are meant.
@@ -102,9 +107,9 @@ pub fn control(socket: &Path, control: &Control) -> io::Result<Answer> {
 ///
 /// # Errors
 /// When the agent ends, or does not answer within ten seconds.
-pub fn usage(mut stream: UnixStream, steps: Steps) -> io::Result<Vec<StepUsage>> {
+pub fn usage(mut stream: UnixStream, component: u32, steps: Steps) -> io::Result<Vec<StepUsage>> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    ipc::send(&mut stream, &Request::Usage(steps))?;
+    ipc::send(&mut stream, &Request::Usage { component, steps })?;
     ipc::receive(&mut stream)
 }
 

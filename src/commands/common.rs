@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::slurm::options::{self, Command, Parsed, Refusal};
+use crate::slurm::{
+    array::JobIdSpec,
+    options::{self, Command, Parsed, Refusal},
+};
 
 /// What `--help`, `--usage` or `--version` print, if one of them was given.
 pub(crate) fn asked_for(parsed: &Parsed, command: Command) -> Option<String> {
@@ -48,4 +51,26 @@ pub(crate) fn check_cluster(command: Command, names: Option<&str>, cluster: &str
             format!("'{name}' can't be reached now, or it is an invalid entry for --cluster.  Use 'sacctmgr list clusters' to see available clusters."),
         )),
     }
+}
+
+/// `--jobs` of sacct and sstat; an empty list and job 0, which is nobody's, ask for nothing special (random.txt).
+pub(crate) fn job_ids(command: Command, text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
+    let parts = JobIdSpec::parts(text).filter(|part| *part != "0");
+    parts.map(JobIdSpec::read).collect::<Result<_, _>>().map_err(|error| {
+        let word = error.0;
+        let number: String = word.chars().take_while(char::is_ascii_digit).collect();
+        let rest = word.get(number.len()..).unwrap_or_default();
+        Refusal::fatal(
+            command,
+            match rest.chars().next() {
+                Some('_') if !number.is_empty() && !rest.contains("].") => match word.split_once('.') {
+                    Some((job, _)) if job.parse::<JobIdSpec>().is_ok() => format!("Bad step specified: {job}"),
+                    _ => format!("Bad job array element specified: {number}"),
+                },
+                Some('.') if !number.is_empty() => format!("Bad step specified: {number}"),
+                Some('+') if !number.is_empty() => format!("Bad hetjob offset specified: {number}"),
+                _ => format!("Bad job/step specified: {word}"),
+            },
+        )
+    })
 }

@@ -1,5 +1,7 @@
 //! squeue: the jobs and steps in the queue.
 
+mod words;
+
 use crate::{
     commands::{
         ask::{self, AskError},
@@ -35,13 +37,6 @@ const DEFAULT: &str = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
 const LONG: &str = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
 const START: &str = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
 const STEPS: &str = "%.15i %.8j %.9P %.8u %.9M %N";
-
-/// The states squeue lists when one is wrong (squeue.txt).
-const VALID_STATES: &str = "PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,COMPLETING,CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,SIGNALING,SPECIAL_EXIT,STAGE_OUT,STOPPED";
-
-/// States that Slurm knows and no job here is ever in.
-const OTHER_STATES: &[&str] =
-    &["REQUEUE_FED", "RF", "POWER_UP_NODE", "PO", "EXPEDITING", "EG", "LAUNCH_FAILED", "RECONFIG_FAIL", "UPDATE_DB"];
 
 /// Runs squeue; the exit code.
 pub fn run(args: Vec<OsString>) -> u8 {
@@ -211,12 +206,12 @@ impl Query {
         let mut strangers = Vec::new();
         let users = match options.is_set("me") {
             true => Some(vec![users.me]),
-            false => options.get("users").map(|text| uids(text, users, &mut strangers)),
+            false => options.get("users").map(|text| words::uids(text, users, &mut strangers)),
         };
         let read = || -> Result<_, Refusal> {
-            let states = options.get("states").map(states).transpose()?;
-            let ids = jobs_text.as_deref().map(job_ids).transpose()?;
-            Ok((states, ids, steps_text.as_deref().map(step_ids).transpose()?))
+            let states = options.get("states").map(words::states).transpose()?;
+            let ids = jobs_text.as_deref().map(words::job_ids).transpose()?;
+            Ok((states, ids, steps_text.as_deref().map(words::step_ids).transpose()?))
         };
         let (states, ids, steps_of) = read().map_err(|refusal| Refusal {
             lines: strangers.iter().chain(&refusal.lines).cloned().collect(),
@@ -324,7 +319,7 @@ impl Query {
         super::check_cluster(Command::Squeue, self.clusters.as_deref(), &cluster.name)?;
         let mut selection = self.selection.clone();
         if let Some(text) = &self.nodes {
-            selection.nodes = Some(node_names(text, cluster)?);
+            selection.nodes = Some(words::node_names(text, cluster)?);
         }
         Ok(selection)
     }
@@ -471,77 +466,6 @@ fn table(options: &Options, steps: bool, start: bool, complaints: &mut Vec<Strin
         complaints.extend(unknown.map(|key| format!("squeue: error: Invalid job format specification: {key}")));
         Table::Jobs(layout)
     })
-}
-
-/// `--jobs`: ids, elements; steps are taken for their jobs. Blanks before an id do not matter, nor what stands behind one.
-fn job_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
-    let words = JobIdSpec::parts(text).filter_map(|word| word.trim_start().split('.').next());
-    let ids: Result<Vec<_>, _> = words.filter(|word| !word.is_empty()).map(JobIdSpec::read).collect();
-    let ids = ids.map_err(|bad| error(format!("Invalid job id: {}", bad.0)))?;
-    // Which component is named is not looked at (`het.txt`).
-    Ok(ids.into_iter().map(|id| JobIdSpec { het: None, ..id }).collect())
-}
-
-/// `--steps=LIST`: a step must be named (squeue.txt).
-fn step_ids(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
-    let bad = |word: &str| {
-        let shown = if word.contains('.') { word.to_owned() } else { format!("{word}.??") };
-        error(format!("Invalid job_step id: {shown}"))
-    };
-    let words = text.split(',').filter(|word| !word.is_empty());
-    words
-        .map(|word| match word.parse::<JobIdSpec>() {
-            Ok(id) if id.step.is_some() => Ok(id),
-            _ => Err(bad(word)),
-        })
-        .collect()
-}
-
-/// `--users`: names and ids; one that nobody has is told and passed over.
-fn uids(text: &str, users: &Users, complaints: &mut Vec<String>) -> Vec<u32> {
-    let mut uids = Vec::new();
-    for word in text.split(',').filter(|word| !word.is_empty()) {
-        let known = (users.by_name)(word).or_else(|| word.parse().ok().filter(|uid| (users.by_uid)(*uid)));
-        match known {
-            Some(uid) => uids.push(uid),
-            None => complaints.extend([format!("squeue: error: Invalid user: {word}"), String::new()]),
-        }
-    }
-    uids
-}
-
-/// `--states`
-fn states(text: &str) -> Result<States, Refusal> {
-    if text.eq_ignore_ascii_case("all") {
-        return Ok(States::All);
-    }
-    let mut states = Vec::new();
-    for word in text.split(',').filter(|word| !word.is_empty()) {
-        match JobState::parse(word) {
-            Some(state) => states.push(state),
-            None if OTHER_STATES.iter().any(|other| other.eq_ignore_ascii_case(word)) => {}
-            None => {
-                let mut refusal = error(format!("Invalid job state specified: {word}"));
-                refusal.lines.push(format!("squeue: error: Valid job states include: {VALID_STATES}"));
-                refusal.lines.push(String::new());
-                return Err(refusal);
-            }
-        }
-    }
-    Ok(States::These(states))
-}
-
-/// `--nodelist`: node names or host names, which must exist.
-fn node_names(text: &str, cluster: &Cluster) -> Result<Vec<String>, Refusal> {
-    let names = crate::slurm::hostlist::expand(text).map_err(|_| error(format!("Invalid node name {text}")))?;
-    names
-        .into_iter()
-        .map(|name| {
-            let found =
-                cluster.nodes.iter().find(|n| n.name == name).or_else(|| cluster.nodes.iter().find(|n| n.host == name));
-            found.map(|node| node.name.clone()).ok_or_else(|| error(format!("Invalid node name {name}")))
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn states_are_chosen_and_refused() {
     assert_eq!(lines[0], "squeue: error: Invalid job state specified: bogus");
     assert_eq!(
         (lines[1].as_str(), lines[2].as_str(), code),
-        (format!("squeue: error: Valid job states include: {VALID_STATES}").as_str(), "", 1)
+        (format!("squeue: error: Valid job states include: {}", words::VALID_STATES).as_str(), "", 1)
     );
     let finished = squeue_with(&samples::recorded(), &[], &["-t", "CA,F", "-h", "-S", "i", "-o", "%i"]);
     assert_eq!(finished.0, "830\n835\n836\n");

@@ -2,14 +2,12 @@
 
 use super::{
     ask::{self, Said},
-    common::asked_for,
+    common::{asked_for, job_ids},
     srun::find::{self, NotThere},
     terminal::{print, refuse},
 };
 use crate::{
     agent::wire::{self, Steps},
-    controller::{api::Filter, client::Client},
-    host::directory,
     job::{JobId, StepId, StepUsage},
     report::{
         sacct_table::{self, Column, Layout},
@@ -43,7 +41,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     };
     // More operands than the first are not looked at.
     let operand = parsed.operands.first().map(|word| word.to_string_lossy().into_owned());
-    let wanted = wanted(options.all("jobs").chain(operand.as_deref()));
+    let wanted = match wanted(options.all("jobs").chain(operand.as_deref())) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return refuse(&refusal),
+    };
     if wanted.is_empty() {
         return Said::error("sstat: error: You didn't give me any jobs to stat.").print();
     }
@@ -65,50 +66,35 @@ fn columns(options: &Options) -> Result<Vec<Column<Running>>, Refusal> {
     sacct_table::columns(&given.join(",")).map_err(|error| Refusal::error(Sstat, 1, error.to_string()))
 }
 
-/// What was asked for: `12`, `12_3.batch`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Wanted {
-    /// The job, as it was written.
-    job: String,
-    /// One of its steps.
-    step: Option<StepId>,
-}
-
 /// Each job or step once.
-fn wanted<'a>(lists: impl Iterator<Item = &'a str>) -> Vec<Wanted> {
-    let mut found: Vec<Wanted> = Vec::new();
-    for word in lists.flat_map(|list| list.split(',')).map(str::trim).filter(|word| !word.is_empty()) {
-        let (job, step) = match word.split_once('.') {
-            Some((job, step)) => (job, Some(self::step(step))),
-            None => (word, None),
-        };
-        let one = Wanted { job: job.to_owned(), step };
-        if !found.contains(&one) {
-            found.push(one);
+///
+/// # Errors
+/// What is none, in Slurm's words.
+fn wanted<'a>(lists: impl Iterator<Item = &'a str>) -> Result<Vec<JobIdSpec>, Refusal> {
+    let mut found: Vec<JobIdSpec> = Vec::new();
+    for list in lists {
+        for one in job_ids(Sstat, list)? {
+            // The component that is named with a job makes no difference.
+            let one = JobIdSpec { het: None, ..one };
+            if !found.contains(&one) {
+                found.push(one);
+            }
         }
     }
-    found
+    Ok(found)
 }
 
-/// Anything that is no name is read as atoi(3) reads it.
 fn step(text: &str) -> StepId {
     let named = [StepId::Batch, StepId::Extern, StepId::Interactive];
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number = || text.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0);
     let name = named.into_iter().find(|id| id.to_string().eq_ignore_ascii_case(text));
-    name.unwrap_or_else(|| StepId::Number(number()))
+    name.unwrap_or_else(|| StepId::Number(text.parse().unwrap_or(u32::MAX)))
 }
 
 /// The job of an id. An element of an array has one that only the controller knows; what there is not has 0.
-fn job_id(text: &str) -> JobId {
-    match text.parse::<JobIdSpec>() {
-        Ok(spec) if spec.tasks.is_none() => spec.job,
-        Ok(spec) => {
-            let filter = Filter { ids: vec![spec], ..Filter::default() };
-            let jobs = Client::running(&directory::state()).map(|mut client| ask::jobs(&mut client, filter));
-            jobs.and_then(Result::ok).and_then(|jobs| jobs.first().map(|job| job.id)).unwrap_or(0)
-        }
-        Err(_) => 0,
+fn job_id(spec: &JobIdSpec) -> JobId {
+    match spec.tasks {
+        None => spec.job,
+        Some(_) => find::look_up(JobIdSpec { step: None, ..spec.clone() }).map_or(0, |job| job.id),
     }
 }
 
@@ -121,20 +107,21 @@ struct Listing<'a> {
 
 impl Listing<'_> {
     /// Adds what was asked for, or why there is nothing to be told of it.
-    fn add(&mut self, wanted: &Wanted) {
-        let job = job_id(&wanted.job);
-        let steps = match wanted.step {
-            Some(id) => Steps::One(id),
+    fn add(&mut self, wanted: &JobIdSpec) {
+        let job = job_id(wanted);
+        let steps = match &wanted.step {
+            Some(text) => Steps::One(step(text)),
             None if self.options.is_set("allsteps") => Steps::All,
             None => Steps::Lowest,
         };
-        let asked = find::connect(Sstat, job).and_then(|agent| wire::usage(agent, steps).map_err(|_| NotThere::Gone));
+        let ask = |(agent, component)| wire::usage(agent, component, steps).map_err(|_| NotThere::Gone);
+        let asked = find::connect_to_component(Sstat, job).and_then(ask);
         let found = match asked {
             Ok(found) => found,
-            Err(why) => return self.said.err.extend(complaint(job, steps, why)),
+            Err(why) => return self.said.err.push(complaint(job, steps, &why)),
         };
-        if found.is_empty() && steps == Steps::Lowest {
-            self.said.err.extend(complaint(job, steps, NotThere::Pending));
+        if found.is_empty() {
+            self.said.err.push(complaint(job, steps, &NotThere::Pending));
         }
         found.iter().for_each(|step| self.rows(job, step));
     }
@@ -153,19 +140,15 @@ impl Listing<'_> {
     }
 }
 
-/// What is said of a job of which nothing can be told. Of a numbered step that is not there sstat says nothing.
-fn complaint(job: JobId, steps: Steps, why: NotThere) -> Option<String> {
-    let text = match (&why, steps) {
+/// What is said of a job of which nothing can be told.
+fn complaint(job: JobId, steps: Steps, why: &NotThere) -> String {
+    let text = match (why, steps) {
         (NotThere::Away(_) | NotThere::Broken, _) => format!("couldn't get steps for job {job}: {why}"),
-        (NotThere::Pending, Steps::Lowest) => format!("No steps running for job {job}"),
-        (NotThere::Gone, Steps::Lowest | Steps::All) => format!("couldn't get steps for job {job}"),
-        (NotThere::Gone, Steps::One(StepId::Batch | StepId::Extern | StepId::Interactive)) => {
-            format!("couldn't get info for job {job}")
-        }
-        (NotThere::Pending | NotThere::NotLeader, _)
-        | (NotThere::Gone, Steps::One(StepId::Number(_) | StepId::Component(..))) => return None,
+        (NotThere::Gone | NotThere::NotLeader, _) => format!("couldn't get steps for job {job}"),
+        (NotThere::Pending, Steps::One(step)) => format!("StepId={job}.{step} not found running."),
+        (NotThere::Pending, Steps::Lowest | Steps::All) => format!("No steps running for job {job}"),
     };
-    Some(format!("sstat: error: {text}"))
+    format!("sstat: error: {text}")
 }
 
 #[cfg(test)]
@@ -175,25 +158,26 @@ mod tests {
 
     #[test]
     fn jobs_and_steps_are_read_once_each() {
-        let of = |list: &[&str]| {
-            let read = wanted(list.iter().copied()).into_iter();
-            read.map(|w| (w.job, w.step.map(|id| id.to_string()).unwrap_or_default())).collect::<Vec<_>>()
+        let of = |list: &[&str]| match wanted(list.iter().copied()) {
+            Ok(read) => read.iter().map(|w| format!("{} {:?}", w.job, w.step.as_deref().map(step))).collect(),
+            Err(refusal) => refusal.lines.join("\n"),
         };
-        let pair = |job: &str, step: &str| (job.to_owned(), step.to_owned());
-        assert_eq!(
-            of(&["12,12.0, 12_3.BATCH", "12,,7.extern"]),
-            [pair("12", ""), pair("12", "0"), pair("12_3", "batch"), pair("7", "extern")]
-        );
-        assert_eq!(of(&["12.x", "12.7y", ","]), [pair("12", "0"), pair("12", "7")]);
+        assert_eq!(of(&["12,12.0", "12,,7.extern,12+1"]), "12 None12 Some(Number(0))7 Some(Extern)");
+        assert_eq!(of(&["12x,12.7y"]), "12 None12 Some(Number(7))");
+        assert_eq!(of(&["12_.0"]), "sstat: fatal: Bad job array element specified: 12");
+        assert_eq!(of(&["x"]), "sstat: fatal: Bad job/step specified: x");
+        assert_eq!(of(&["12.batchx"]), "sstat: fatal: Bad step specified: 12");
     }
 
+    /// Asked of a real one.
     #[test]
     fn complaints_are_slurms() {
-        let of = |steps, why| complaint(9, steps, why).unwrap_or_default();
-        assert_eq!(of(Steps::Lowest, NotThere::Gone), "sstat: error: couldn't get steps for job 9");
-        assert_eq!(of(Steps::One(StepId::Batch), NotThere::Gone), "sstat: error: couldn't get info for job 9");
+        let of = |steps, why| complaint(9, steps, &why);
+        for steps in [Steps::Lowest, Steps::All, Steps::One(StepId::Batch)] {
+            assert_eq!(of(steps, NotThere::Gone), "sstat: error: couldn't get steps for job 9");
+        }
         assert_eq!(of(Steps::Lowest, NotThere::Pending), "sstat: error: No steps running for job 9");
-        assert_eq!(of(Steps::One(StepId::Number(1)), NotThere::Gone) + &of(Steps::All, NotThere::Pending), "");
+        assert_eq!(of(Steps::One(StepId::Number(4)), NotThere::Pending), "sstat: error: StepId=9.4 not found running.");
         assert!(of(Steps::All, NotThere::Away("no".into())).ends_with("no connection leads to the job's nodes: no"));
     }
 
@@ -201,7 +185,9 @@ mod tests {
         #[test]
         fn any_list_is_read(text in "\\PC{0,30}", odd in "[0-9_.,batch ]{0,20}") {
             for list in [text, odd] {
-                prop_assert!(wanted(std::iter::once(list.as_str())).len() <= list.split(',').count());
+                if let Ok(read) = wanted(std::iter::once(list.as_str())) {
+                    prop_assert!(read.len() <= list.split(',').count());
+                }
             }
         }
     }

@@ -165,7 +165,7 @@ fn salloc_may_be_told_to_wait_and_to_warn() {
     let lab = Lab::new(ONE);
     for option in ["--hold", "--begin=now+1hour"] {
         let line = format!(
-            "salloc {option} true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; squeue -h -o %r; kill $p; wait $p"
+            "salloc {option} true 2> said & p=$!; until grep -qs queued said; do sleep 0.02; done; squeue -h -o %r; kill $p; wait $p"
         );
         let out = lab.sh(&line);
         let reason = if option == "--hold" { "JobHeldUser\n" } else { "BeginTime\n" };
@@ -179,7 +179,7 @@ fn salloc_may_be_told_to_wait_and_to_warn() {
 #[test]
 fn nodes_are_waited_for() {
     let lab = busy();
-    let out = lab.sh("(until grep -q queued said; do sleep 0.02; done; scancel -n hog) 2> /dev/null & srun hostname 2> said; r=$?; wait; cat said >&2; exit $r");
+    let out = lab.sh("(until grep -qs queued said; do sleep 0.02; done; scancel -n hog) 2> /dev/null & srun hostname 2> said; r=$?; wait; cat said >&2; exit $r");
     assert_eq!((out.code, out.stdout.as_str()), (0, "solo\n"));
     assert_eq!(out.stderr, "srun: job 2 queued and waiting for resources\nsrun: job 2 has been allocated resources\n");
     lab.sh("sbatch -Q -J hog --exclusive -o /dev/null --wrap 'sleep 3600'").ok();
@@ -221,7 +221,7 @@ fn a_signal_ends_the_wait() {
         ),
     ] {
         let line = format!(
-            "rm -f said; touch said; {command} true 2>> said & p=$!; until grep -q queued said; do sleep 0.02; done; kill -{signal} $p; wait $p; rc=$?; cat said >&2; exit $rc"
+            "rm -f said; touch said; {command} true 2>> said & p=$!; until grep -qs queued said; do sleep 0.02; done; kill -{signal} $p; wait $p; rc=$?; cat said >&2; exit $rc"
         );
         assert_eq!(lab.sh(&line).fails(1), said);
     }
@@ -232,12 +232,12 @@ fn a_signal_ends_the_wait() {
 #[test]
 fn scancel_ends_the_wait() {
     let lab = busy();
-    let line = "srun -J pend true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; scancel -n pend; wait $p; r=$?; cat said >&2; exit $r";
+    let line = "srun -J pend true 2> said & p=$!; until grep -qs queued said; do sleep 0.02; done; scancel -n pend; wait $p; r=$?; cat said >&2; exit $r";
     assert_eq!(
         lab.sh(line).fails(1),
         "srun: job 2 queued and waiting for resources\nsrun: Job has been cancelled\nsrun: error: Unable to allocate resources: Job/step already completing or completed\n"
     );
-    let line = "salloc -J pend true 2> said & p=$!; until grep -q queued said; do sleep 0.02; done; scancel -n pend; wait $p; r=$?; cat said >&2; exit $r";
+    let line = "salloc -J pend true 2> said & p=$!; until grep -qs queued said; do sleep 0.02; done; scancel -n pend; wait $p; r=$?; cat said >&2; exit $r";
     assert_eq!(
         lab.sh(line).fails(1),
         "salloc: Pending job allocation 3\nsalloc: job 3 queued and waiting for resources\nsalloc: Job has been cancelled\nsalloc: Job allocation 3 has been revoked.\nsalloc: error: Job submit/allocate failed: Job/step already completing or completed\n"

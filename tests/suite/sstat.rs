@@ -44,7 +44,7 @@ fn a_step_is_the_sum_of_its_tasks_on_all_nodes() {
         format!("JobID|NTasks|Nodelist|\n{id}.batch|1|node1|\n{id}.0|2|node[1-2]|\n")
     );
     assert_eq!(
-        lab.sh(&format!("sstat -P -n -o jobid,maxrssnode -j {id}.batch,{id}.0,{id}.0,{id}.7")).ok(),
+        lab.sh(&format!("sstat -P -n -o jobid,maxrssnode -j {id}.batch,{id}.0,{id}.0")).ok(),
         format!("{id}.batch|node1\n{id}.0|node2\n")
     );
 
@@ -66,10 +66,10 @@ fn what_there_is_not_is_said_as_slurm_says_it() {
     let header = "JobID|NTasks\n";
     for (words, out, err, code) in [
         ("-j 999999".to_owned(), header.to_owned(), "sstat: error: couldn't get steps for job 999999\n".to_owned(), 0),
-        ("-j 999999.batch".into(), header.into(), "sstat: error: couldn't get info for job 999999\n".into(), 0),
-        ("-j x".into(), header.into(), "sstat: error: couldn't get steps for job 0\n".into(), 0),
+        ("-j 999999.batch".into(), header.into(), "sstat: error: couldn't get steps for job 999999\n".into(), 0),
+        ("-j x".into(), String::new(), "sstat: fatal: Bad job/step specified: x\n".into(), 1),
         (format!("-j {id}"), header.into(), format!("sstat: error: No steps running for job {id}\n"), 0),
-        (format!("-j {id}.4"), header.into(), String::new(), 0),
+        (format!("-j {id}.4"), header.into(), format!("sstat: error: StepId={id}.4 not found running.\n"), 0),
         (format!("-a -j {id}_3"), format!("{header}{id}.batch|1\n"), String::new(), 0),
         (String::new(), String::new(), "sstat: error: You didn't give me any jobs to stat.\n".into(), 1),
         ("-j 1 -o nosuch".into(), String::new(), "sstat: error: Invalid field requested: \"nosuch\"\n".into(), 1),
@@ -98,4 +98,39 @@ fn a_step_can_ask_from_any_node() {
             && ["0: 1.1|", "0: 1.batch|1\n", "1: 1.1|", "1: 1.batch|1\n"].iter().all(|line| said.contains(line)),
         "{said}"
     );
+}
+
+/// Asked of a real one: a component has its part of a step under its own id; one that is named with the job makes no difference.
+#[test]
+fn each_component_has_its_part_of_a_step() {
+    let lab = Lab::new(FOUR);
+    lab.sh("mkfifo fifo").ok();
+    lab.file(
+        "het.sh",
+        "#!/bin/bash\nsrun --het-group=0,1 bash -c 'touch up.$SLURM_PROCID; read line < fifo' &\n\
+         srun --het-group=1 -n1 --overlap bash -c 'touch up.more; read line < fifo' &\nwait\n",
+    );
+    let id = lab.submit("-n1 -o out : -N2 -n2 het.sh");
+    for name in ["0", "1", "2", "more"] {
+        lab.until_true("all tasks", || lab.work().join(format!("up.{name}")).exists());
+    }
+    let (more, nodes) = (id + 1, lab.sh(&format!("squeue -h -j {} -o %N", id + 1)).ok().trim_end().to_owned());
+    let whole = format!("{id}.0|1|node1\n");
+    let of_more = lab.sh(&format!("squeue -h -s -j {more} -o %i")).ok().to_owned();
+    assert!(of_more.contains(&format!("{more}.0")) && of_more.contains(&format!("{more}.1")), "{of_more}");
+    for (words, out, err) in [
+        (format!("{id}"), whole.clone(), String::new()),
+        (format!("{id}.0"), whole.clone(), String::new()),
+        (format!("{id}+1.0"), whole.clone(), String::new()),
+        (format!("-a {id}+1"), format!("{id}.batch|1|node1\n{whole}"), String::new()),
+        (format!("{id}.1"), String::new(), format!("sstat: error: StepId={id}.1 not found running.\n")),
+        (format!("{more}"), format!("{more}.0|2|{nodes}\n"), String::new()),
+        (format!("{more}.batch"), String::new(), format!("sstat: error: StepId={more}.batch not found running.\n")),
+    ] {
+        let said = lab.sh(&format!("sstat -n -P -o jobid,ntasks,nodelist {words}"));
+        assert_eq!((said.stdout, said.stderr, said.code), (out, err, 0), "{words}");
+    }
+    let all = lab.sh(&format!("sstat -n -P -a -o jobid,ntasks {more}")).ok().to_owned();
+    assert_eq!(all, format!("{more}.0|2\n{more}.1|1\n"));
+    lab.sh(&format!("scancel {id}")).ok();
 }

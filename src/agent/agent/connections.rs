@@ -246,7 +246,7 @@ impl Agent {
             Request::Ask => self.set_role(id, Role::Asker),
             Request::Step(requests) => self.on_step_request(id, requests),
             Request::Attach { job, step, input } => self.on_attach(id, job, step, input),
-            Request::Usage(steps) => self.on_usage(id, steps),
+            Request::Usage { component, steps } => self.on_usage(id, component, steps),
             Request::Broadcast(file) => self.on_broadcast(id, *file),
             Request::Receiver { id: file, index } => {
                 self.set_role(id, Role::ReceiverOf { id: file, index });

@@ -103,6 +103,12 @@ struct Running {
 }
 
 impl Running {
+    /// The parts that a component has of it, by their places.
+    fn parts_of(&self, component: u32) -> impl Iterator<Item = usize> {
+        let groups = self.groups.iter().filter(move |group| group.is_of(Some(component)));
+        groups.flat_map(|group| group.parts.clone())
+    }
+
     /// The group a part is of.
     fn group_of(&mut self, part: usize) -> Option<&mut Group> {
         self.groups.iter_mut().find(|group| group.parts.contains(&part))

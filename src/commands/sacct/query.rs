@@ -2,7 +2,7 @@
 
 use super::narrow::Narrow;
 use crate::{
-    commands::who,
+    commands::{common::job_ids, who},
     controller::api::Filter,
     job::{Job, StepId},
     slurm::{
@@ -63,7 +63,7 @@ impl Query {
         };
         let mut ids = Vec::new();
         for text in options.all("jobs") {
-            ids.extend(jobs(text)?);
+            ids.extend(job_ids(Sacct, text)?);
         }
         let whole = options.is_set("whole-hetjob").then(|| options.get("whole-hetjob").unwrap_or("yes"));
         if whole.is_some_and(|word| word != "no") {
@@ -204,29 +204,6 @@ fn is_named(id: &JobIdSpec, job: &Job) -> bool {
 
 pub(super) fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// `--jobs`; an empty list and job 0 ask for nothing special.
-fn jobs(text: &str) -> Result<Vec<JobIdSpec>, Refusal> {
-    // Job 0 is nobody's.
-    let parts = JobIdSpec::parts(text).filter(|part| *part != "0");
-    parts.map(JobIdSpec::read).collect::<Result<_, _>>().map_err(|error| {
-        let word = error.0;
-        let number: String = word.chars().take_while(char::is_ascii_digit).collect();
-        let rest = word.get(number.len()..).unwrap_or_default();
-        Refusal::fatal(
-            Sacct,
-            match rest.chars().next() {
-                Some('_') if !number.is_empty() && !rest.contains("].") => match word.split_once('.') {
-                    Some((job, _)) if job.parse::<JobIdSpec>().is_ok() => format!("Bad step specified: {job}"),
-                    _ => format!("Bad job array element specified: {number}"),
-                },
-                Some('.') if !number.is_empty() => format!("Bad step specified: {number}"),
-                Some('+') if !number.is_empty() => format!("Bad hetjob offset specified: {number}"),
-                _ => format!("Bad job/step specified: {word}"),
-            },
-        )
-    })
 }
 
 /// `--state`
@@ -393,7 +370,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_ids_are_read_or_refused(text in "\\PC{0,20}", odd in "[0-9_.+,x\\[\\]-]{0,16}") {
-            let _ = (jobs(&text), jobs(&odd), states(&text));
+            let _ = (job_ids(Sacct, &text), job_ids(Sacct, &odd), states(&text));
         }
     }
 }

@@ -100,10 +100,8 @@ pub fn listpids(words: &Words) -> Result<Said, AskError> {
     let mut out = "PID      JOBID    STEPID   LOCALID GLOBALID\n".to_owned();
     let header = out.len();
     for id in running {
-        let Ok(steps) = find::connect(Command::Scontrol, id)
-            .map_err(drop)
-            .and_then(|agent| wire::usage(agent, Steps::All).map_err(drop))
-        else {
+        let asked = find::connect_to_component(Command::Scontrol, id).map_err(drop);
+        let Ok(steps) = asked.and_then(|(agent, which)| wire::usage(agent, which, Steps::All).map_err(drop)) else {
             continue;
         };
         for one in steps.iter().filter(|one| step.is_empty() || one.id.to_string() == step) {

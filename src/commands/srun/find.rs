@@ -9,7 +9,7 @@ use crate::{
         client::{Client, ClientError},
     },
     host::{directory, ipc},
-    job::{JobId, Kind},
+    job::{Depth, Job, JobId, Kind},
     slurm::{
         array::JobIdSpec,
         hostlist,
@@ -90,6 +90,27 @@ pub(in crate::commands) fn connect(command: Command, id: JobId) -> Result<UnixSt
             return Err(why);
         }
         std::thread::sleep(pause);
+    }
+}
+
+/// The agent that knows of a component of a heterogeneous job, which is that of the first one, and which component it is; of
+/// any other job its own, and 0.
+pub(in crate::commands) fn connect_to_component(command: Command, id: JobId) -> Result<(UnixStream, u32), NotThere> {
+    match connect(command, id) {
+        Err(NotThere::NotLeader) => {
+            let het = look_up(JobIdSpec::job(id)).and_then(|job| job.het).ok_or(NotThere::Gone)?;
+            Ok((connect(command, het.leader)?, het.offset))
+        }
+        found => found.map(|stream| (stream, 0)),
+    }
+}
+
+/// The job of an id, as far as a controller that runs has it.
+pub(in crate::commands) fn look_up(id: JobIdSpec) -> Option<Job> {
+    let filter = Filter { ids: vec![id], depth: Depth::Brief, ..Filter::default() };
+    match Client::running(&directory::state())?.ask(&Call::Jobs(filter)).ok()? {
+        Reply::Jobs(jobs) => jobs.into_jobs().into_iter().next(),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     job::{NodeUsage, StepId, StepUsage, TaskUsage},
 };
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -23,22 +23,19 @@ type Part = (u32, usize);
 pub(super) struct Gathering {
     until: Instant,
     steps: Vec<StepUsage>,
-    /// Whose answers are missing.
-    due: BTreeSet<Part>,
+    /// Whose answers are missing, and which of the step's nodes here they are about.
+    due: BTreeMap<Part, usize>,
 }
 
 impl Gathering {
-    fn new(steps: Vec<StepUsage>, due: BTreeSet<Part>) -> Self {
+    fn new(steps: Vec<StepUsage>, due: BTreeMap<Part, usize>) -> Self {
         Self { until: Instant::now() + PATIENCE, steps, due }
     }
 
     /// Takes the answer of a part, once.
     fn take(&mut self, part: Part, tasks: Vec<TaskUsage>) {
-        let (step, node) = part;
-        if !self.due.remove(&part) {
-            return;
-        }
-        let step = self.steps.iter_mut().find(|s| s.id == StepId::Number(step));
+        let Some(node) = self.due.remove(&part) else { return };
+        let step = self.steps.iter_mut().find(|s| s.id == StepId::Number(part.0));
         if let Some(node) = step.and_then(|s| s.nodes.get_mut(node)) {
             node.tasks = tasks;
         }
@@ -59,25 +56,27 @@ fn numbers(wanted: Steps, running: impl Iterator<Item = u32>) -> Vec<u32> {
 }
 
 impl Agent {
-    /// Somebody wants to know what steps use.
-    pub(in crate::agent) fn on_usage(&mut self, asker: u64, wanted: Steps) {
+    /// Somebody wants to know what steps use of a component's nodes.
+    pub(in crate::agent) fn on_usage(&mut self, asker: u64, component: u32, wanted: Steps) {
         let mut steps: Vec<StepUsage> = Vec::new();
-        if matches!(wanted, Steps::All | Steps::One(StepId::Batch))
+        if component == 0
+            && matches!(wanted, Steps::All | Steps::One(StepId::Batch))
             && let Some(pid) = self.running_script()
         {
             let node = NodeUsage { node: self.node_name().to_owned(), tasks: vec![Measure::now().task(0, pid)] };
             steps.push(StepUsage { id: StepId::Batch, nodes: vec![node] });
         }
-        let (mut due, mut asked) = (BTreeSet::new(), Vec::new());
-        for number in numbers(wanted, self.manager.steps.keys().copied()) {
+        let (mut due, mut asked) = (BTreeMap::new(), Vec::new());
+        for number in numbers(wanted, self.manager.steps_of(component).into_iter()) {
             let Some(running) = self.manager.steps.get(&number) else { continue };
-            steps.push(StepUsage { id: StepId::Number(number), nodes: self.manager.unmeasured(running) });
-            for (node, part) in running.parts.iter().enumerate() {
-                if let Some(connection) = part.connection {
-                    due.insert((number, node));
+            let parts: Vec<usize> = running.parts_of(component).collect();
+            for (node, part) in parts.iter().enumerate() {
+                if let Some(connection) = running.parts.get(*part).and_then(|part| part.connection) {
+                    due.insert((number, *part), node);
                     asked.push(connection);
                 }
             }
+            steps.push(StepUsage { id: StepId::Number(number), nodes: self.manager.unmeasured(running, &parts) });
         }
         self.manager.gathering.insert(asker, Gathering::new(steps, due));
         for connection in asked {
@@ -110,8 +109,9 @@ impl Agent {
 }
 
 impl super::Manager {
-    fn unmeasured(&self, running: &Running) -> Vec<NodeUsage> {
-        let names = running.plan.nodes.iter().map(|share| self.name(share.index).to_owned());
+    fn unmeasured(&self, running: &Running, parts: &[usize]) -> Vec<NodeUsage> {
+        let shares = parts.iter().filter_map(|part| running.plan.nodes.get(*part));
+        let names = shares.map(|share| self.name(share.index).to_owned());
         names.map(|node| NodeUsage { node, tasks: Vec::new() }).collect()
     }
 
@@ -134,13 +134,13 @@ mod tests {
     fn an_answer_is_whole_when_all_have_answered_or_a_second_is_over() {
         let node = |name: &str| NodeUsage { node: name.into(), tasks: Vec::new() };
         let step = StepUsage { id: StepId::Number(3), nodes: vec![node("a"), node("b")] };
-        let mut gathering = Gathering::new(vec![step], BTreeSet::from([(3, 0), (3, 1)]));
+        let mut gathering = Gathering::new(vec![step], BTreeMap::from([((3, 4), 0), ((3, 5), 1)]));
         let now = Instant::now();
-        gathering.take((3, 1), vec![task(1)]);
+        gathering.take((3, 5), vec![task(1)]);
         gathering.take((3, 7), vec![task(7)]);
-        gathering.take((3, 1), vec![]);
+        gathering.take((3, 5), vec![]);
         assert!(!gathering.is_over(now) && gathering.is_over(now + PATIENCE));
-        gathering.take((3, 0), vec![task(0)]);
+        gathering.take((3, 4), vec![task(0)]);
         assert!(gathering.is_over(now));
         let tasks: Vec<_> = gathering.steps[0].nodes.iter().map(|n| n.tasks.clone()).collect();
         assert_eq!(tasks, [[task(0)], [task(1)]]);

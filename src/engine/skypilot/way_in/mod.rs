@@ -345,7 +345,8 @@ fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Whether the agent answers at a socket.
 async fn answers(socket: &Path) -> bool {
     let socket = socket.to_owned();
-    let asked = tokio::task::spawn_blocking(move || ipc::connect(&socket).and_then(|s| usage(s, Steps::All)).is_ok());
+    let asked =
+        tokio::task::spawn_blocking(move || ipc::connect(&socket).and_then(|s| usage(s, 0, Steps::All)).is_ok());
     asked.await.unwrap_or(false)
 }
 

@@ -37,6 +37,23 @@ fn a_job_whose_agent_is_killed_waits_again_or_has_failed() {
     assert_eq!(lab.sh(&format!("sacct -X -D -n -P -j {again} -o state")).ok(), "NODE_FAIL\nCOMPLETED\n");
 }
 
+/// Its socket may come into the job's directory while that is being removed, which then stays: nobody may wait there for good.
+#[test]
+fn an_agent_that_comes_when_its_job_is_over_ends() {
+    let lab = Lab::new(FOUR);
+    let id = lab.submit("-N2 -o /dev/null --wrap 'sleep 3600'");
+    lab.until_state(id, "RUNNING");
+    let spool = lab.state().join(format!("spool/job{id:05}"));
+    let line = format!(
+        "mkdir late && cp {}/launch late && (timeout 60 skyslurm agent $PWD/late 1 & p=$!; \
+         until [ -S late/node1.sock ]; do sleep 0.02; done; rm late/launch; wait $p)",
+        spool.display()
+    );
+    lab.sh(&line).ok();
+    assert!(lab.work().join("late").exists());
+    lab.sh(&format!("scancel {id}")).ok();
+}
+
 /// The job kills its own agent whenever it runs: Slurm gives up after five times (`max_batch_requeue`), and holds it.
 #[test]
 fn a_job_that_loses_its_node_again_and_again_is_held() {

@@ -108,7 +108,7 @@ fn each_component_has_its_part_of_a_step() {
     lab.file(
         "het.sh",
         "#!/bin/bash\nsrun --het-group=0,1 bash -c 'touch up.$SLURM_PROCID; read line < fifo' &\n\
-         srun --het-group=1 -n1 --overlap bash -c 'touch up.more; read line < fifo' &\nwait\n",
+         until [ -e up.0 ]; do sleep 0.02; done\nsrun --het-group=1 -n1 --overlap bash -c 'touch up.more; read line < fifo' &\nwait\n",
     );
     let id = lab.submit("-n1 -o out : -N2 -n2 het.sh");
     for name in ["0", "1", "2", "more"] {

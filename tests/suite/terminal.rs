@@ -3,14 +3,21 @@
 use crate::harness::{FOUR, LIMIT, Lab, ONE, skip};
 use nix::{
     libc,
+    poll::{PollFd, PollFlags, poll},
     pty::{Winsize, openpty},
 };
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    os::{fd::AsRawFd, unix::process::CommandExt},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::process::CommandExt,
+    },
     process::Child,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -26,6 +33,8 @@ pub struct Terminal {
     /// So much of it was looked at.
     seen: usize,
     shell: Child,
+    /// The user has left.
+    left: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -55,13 +64,21 @@ impl Terminal {
         drop(command);
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, to) = (master.try_clone().unwrap(), shown.clone());
+        let left = Arc::new(AtomicBool::new(false));
+        let has_left = left.clone();
+        // It is open as long as anybody has it: who waits for more must not keep it.
         thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(n @ 1..) = reader.read(&mut bytes) {
-                to.lock().unwrap().extend_from_slice(&bytes[..n]);
+            while !has_left.load(Ordering::Relaxed) {
+                let more = poll(&mut [PollFd::new(reader.as_fd(), PollFlags::POLLIN)], 20_u16).is_ok_and(|n| n > 0);
+                match more.then(|| reader.read(&mut bytes)) {
+                    None => {}
+                    Some(Ok(n @ 1..)) => to.lock().unwrap().extend_from_slice(&bytes[..n]),
+                    Some(_) => return,
+                }
             }
         });
-        let mut terminal = Self { master, shown, seen: 0, shell };
+        let mut terminal = Self { master, shown, seen: 0, shell, left };
         terminal.until("here> ");
         terminal
     }
@@ -136,6 +153,7 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
+        self.left.store(true, Ordering::Relaxed);
     }
 }
 

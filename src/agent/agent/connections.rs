@@ -124,7 +124,8 @@ impl Agent {
                 let index = self.index;
                 self.send(id, &Request::Node { index });
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound && self.layout.dir.exists() => {
+            // Its directory may outlive the job: our own socket may have come into it while it was being removed.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.layout.launch().exists() => {
                 self.retry_first = Some((delay * 2).min(Duration::from_millis(200)));
             }
             Err(_) => self.closing = true, // it was there and is gone: the job is over

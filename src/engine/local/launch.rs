@@ -169,7 +169,12 @@ impl Launcher {
     pub fn remove(&mut self, id: JobId) {
         self.watches.remove(&id);
         let dir = Layout::new(&self.spool, id).dir;
-        if let Err(error) = fs::remove_dir_all(&dir)
+        let mut removed = fs::remove_dir_all(&dir);
+        // An agent that is late may put its socket in meanwhile, once.
+        if removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::DirectoryNotEmpty) {
+            removed = fs::remove_dir_all(&dir);
+        }
+        if let Err(error) = removed
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(job = id, %error, "spool directory not removed");

@@ -267,13 +267,13 @@ impl Core {
                 return respond(answer, &Reply::Jobs(Box::new(list)));
             }
             Call::Planned => Reply::Planned(self.planned(now)),
-            Call::Accounting(filter) => match self.accounting(&filter) {
-                Ok(jobs) => {
-                    let list = JobList::to_depth(filter.depth, jobs.iter().map(|job| &**job));
-                    return respond(answer, &Reply::Jobs(Box::new(list)));
+            Call::Accounting(filter) => {
+                let tell = |jobs: Vec<&Job>| encoded(&Reply::Jobs(Box::new(JobList::to_depth(filter.depth, jobs))));
+                match self.accounting(&filter, tell) {
+                    Ok(told) => return drop(told.map(|frame| answer.send(frame))),
+                    Err(error) => refused_by_store(&error),
                 }
-                Err(error) => refused_by_store(&error),
-            },
+            }
             Call::Reserve(asked) => self.reserve(*asked, now),
             Call::ChangeReservation(asked) => self.change_reservation(*asked, now),
             Call::DeleteReservation(name) => self.delete_reservation(&name, now),
@@ -495,11 +495,16 @@ impl Core {
     }
 }
 
+/// An answer as it is sent.
+fn encoded<L: serde::Serialize>(reply: &Reply<L>) -> Option<Vec<u8>> {
+    let frame = ipc::frame(&(PROTOCOL, Some(reply)));
+    frame.inspect_err(|error| tracing::error!(%error, "answer not sent")).ok()
+}
+
 /// Sends an answer; one that nobody waits for any more is dropped.
 pub(super) fn respond<L: serde::Serialize>(answer: oneshot::Sender<Vec<u8>>, reply: &Reply<L>) {
-    match ipc::frame(&(PROTOCOL, Some(reply))) {
-        Ok(frame) => drop(answer.send(frame)),
-        Err(error) => tracing::error!(%error, "answer not sent"),
+    if let Some(frame) = encoded(reply) {
+        drop(answer.send(frame));
     }
 }
 

@@ -12,7 +12,6 @@ use crate::{
     job::{Job, JobId, Kept, Node},
     slurm::{array::TaskSel, errno::Errno},
 };
-use std::borrow::Cow;
 
 /// A time as scontrol shows it.
 fn local_time(time: i64) -> String {
@@ -83,8 +82,12 @@ impl Core {
         self.engine.plan(&mut queue, now)
     }
 
-    /// Jobs on record, as sacct lists them.
-    pub(super) fn accounting(&mut self, filter: &Filter) -> Result<Vec<Cow<'_, Job>>, StoreError> {
+    /// What `tell` makes of the jobs on record, in sacct's order.
+    pub(super) fn accounting<T>(
+        &mut self,
+        filter: &Filter,
+        tell: impl FnOnce(Vec<&Job>) -> T,
+    ) -> Result<T, StoreError> {
         let in_window = |job: &Job| {
             let began = job.eligible_time.unwrap_or(job.submit_time).min(job.start_time.unwrap_or(i64::MAX));
             filter.since.is_none_or(|since| job.end_time.is_none_or(|end| end >= since))
@@ -109,11 +112,10 @@ impl Core {
         }
         let has_all = ids.is_empty() && self.recent.has_all_since(since);
         let kept = has_all.then(|| self.recent.jobs()).into_iter().flatten();
-        let mut jobs: Vec<Cow<Job>> =
-            self.table.jobs().chain(kept).filter(|job| wanted(job)).map(Cow::Borrowed).collect();
-        jobs.extend(read.into_iter().filter(|job| wanted(job)).map(Cow::Owned));
+        let all = self.table.jobs().chain(kept).chain(&read);
+        let mut jobs: Vec<&Job> = all.filter(|job| wanted(job)).collect();
         jobs.sort_by_key(|job| (job.array_job_id(), job.id, job.restarts));
-        Ok(jobs)
+        Ok(tell(jobs))
     }
 
     /// The nodes, with what reservations have of them.

@@ -74,3 +74,8 @@ pub(crate) fn job_ids(command: Command, text: &str) -> Result<Vec<JobIdSpec>, Re
         )
     })
 }
+
+/// Two options that both say what the columns are.
+pub(crate) fn format_and_long(command: Command) -> Refusal {
+    Refusal::fatal(command, "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.")
+}

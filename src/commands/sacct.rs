@@ -86,8 +86,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 fn columns(options: &Options) -> Result<Vec<Column<Accounting>>, Refusal> {
     let mut given: Vec<&str> = options.all("format").collect();
     if !given.is_empty() && options.is_set("long") {
-        let words = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
-        return Err(Refusal::fatal(Sacct, words));
+        return Err(super::common::format_and_long(Sacct));
     }
     given.extend(
         [("brief", SHORT), ("long", LONG)].iter().filter(|(name, _)| options.is_set(name)).map(|(_, all)| *all),

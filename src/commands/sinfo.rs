@@ -321,8 +321,7 @@ fn format(options: &Options) -> Result<Format, Refusal> {
     if let Some(setting) = last {
         let text = setting.value.clone().unwrap_or_default();
         if options.is_set("long") {
-            let words = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
-            return Err(Refusal::fatal(Command::Sinfo, words));
+            return Err(super::common::format_and_long(Command::Sinfo));
         }
         return Ok(if setting.row.name == "Format" { Format::Long(text) } else { Format::Short(text) });
     }

@@ -435,8 +435,7 @@ fn table(options: &Options, steps: bool, start: bool, complaints: &mut Vec<Strin
             return Err(error("-O (--Format) is incompatible with -o (--format)"));
         }
         (Some(_), None) if long => {
-            let words = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.";
-            return Err(Refusal::fatal(Command::Squeue, words));
+            return Err(super::common::format_and_long(Command::Squeue));
         }
         (None, None) => match by_variable("format") {
             Some(format) => (Some(format), None),

@@ -105,9 +105,9 @@ pub(in crate::commands) fn connect_to_component(command: Command, id: JobId) -> 
     }
 }
 
-/// The job of an id, as far as a controller that runs has it.
+/// The job of an id, the first one of several, without its steps; as far as a controller that runs has it.
 pub(in crate::commands) fn look_up(id: JobIdSpec) -> Option<Job> {
-    let filter = Filter { ids: vec![id], depth: Depth::Brief, ..Filter::default() };
+    let filter = Filter { ids: vec![id], depth: Depth::WithoutSteps, ..Filter::default() };
     match Client::running(&directory::state())?.ask(&Call::Jobs(filter)).ok()? {
         Reply::Jobs(jobs) => jobs.into_jobs().into_iter().next(),
         _ => None,
@@ -132,12 +132,7 @@ fn let_in(command: Command, id: JobId) -> Result<(), NotThere> {
 
 /// As far as a controller tells; `None`: it runs here, and its agent does not answer yet, or is just ending.
 fn why_not(id: JobId) -> Option<NotThere> {
-    let filter = Filter { ids: vec![JobIdSpec::job(id)], ..Filter::default() };
-    let asked = Client::running(&directory::state()).and_then(|mut client| client.ask(&Call::Jobs(filter)).ok());
-    let job = match asked {
-        Some(Reply::Jobs(jobs)) => jobs.into_jobs().into_iter().find(|job| job.id == id),
-        _ => None,
-    };
+    let job = look_up(JobIdSpec::job(id)).filter(|job| job.id == id);
     Some(match job {
         Some(job) if job.state == JobState::Pending => NotThere::Pending,
         Some(job) if !job.leads() => NotThere::NotLeader,

@@ -57,6 +57,10 @@ pub fn run(args: Vec<OsString>) -> u8 {
     if parsed.options.get("jobid").is_none() {
         return outside::run(plans, &components, &args);
     }
+    if parsed.options.is_set("core-spec") {
+        let when = "Set specialized cores at job allocation time.";
+        eprint(&format!("srun: error: Ignoring --core-spec value for a job step within an existing job. {when}"));
+    }
     if parsed.options.is_set("test-only") {
         let words = "--test-only: this is a job already; sbatch --test-only tells when another would start";
         return refuse(&Refusal::error(Command::Srun, 1, words));

@@ -29,6 +29,10 @@ pub(super) fn check(command: Command, options: &Options, request: &Request) -> R
         let words = "With Arbitrary distribution you need to specify a nodelist or hostfile with the -w option";
         return Err(Refusal::error(command, 1, words));
     }
+    if options.is_set("core-spec") && options.is_set("thread-spec") {
+        // Slurm's spelling.
+        return Err(Refusal::fatal(command, "-S/--core-spec and --thred-spec options are mutually exclusive"));
+    }
     if options.get("partition") == Some("") {
         let mut refusal = Refusal::error(command, 1, "invalid partition specified: (null)");
         refusal.lines.extend(by_controller(command, options, Errno::InvalidPartition).lines);
@@ -72,6 +76,10 @@ mod tests {
         let gres = "\nsbatch: error: Invalid generic resource (gres) specification";
         let task = "sbatch: error: Failed to validate job spec. --gpus-per-task used without either --gpus or -n/--ntasks is not allowed.";
         let memory = "sbatch: error: Requested mem_per_tres=gres:gpu:2048 but did not request any GPU.";
+        assert_eq!(
+            said("-S1 --thread-spec=2"),
+            "sbatch: fatal: -S/--core-spec and --thred-spec options are mutually exclusive"
+        );
         assert_eq!(said("--gpus-per-task=1"), task.to_owned() + gres);
         assert_eq!(said("--gpus-per-task=1 --gres=gpu:1"), task.to_owned() + gres);
         assert_eq!(said("--mem-per-gpu=2G"), memory.to_owned() + gres);

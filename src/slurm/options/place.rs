@@ -122,6 +122,11 @@ mod tests {
 
     #[test]
     fn warnings_are_of_the_place() {
+        let spec = options(&["-S1"]).warnings(Place::SkyPilot);
+        assert_eq!(
+            spec,
+            ["sbatch: error: Ignoring -S since it's not allowed by configuration (AllowSpecResourcesUsage = No)"]
+        );
         let options = options(&["--tmp=1G", "--mail-type=END", "--qos=high", "--nodes=2", "--nice=5"]);
         let tmp = "sbatch: warning: --tmp: temporary disk is not counted: none is set aside for the job";
         assert_eq!(options.warnings(Place::Here), [tmp]);

@@ -115,6 +115,7 @@ impl Options {
     pub fn warnings(&self, place: Place) -> Vec<String> {
         let mut lines = self.notes.clone();
         lines.extend(self.fewer_nodes());
+        lines.extend(self.specialized());
         for setting in self.iter() {
             // srun's input variables are what the job's own environment carries: nobody asked.
             if setting.source == Source::Environment && self.command == Command::Srun {
@@ -143,6 +144,18 @@ impl Options {
             }
         }
         lines
+    }
+
+    /// What is said of cores for the system where the configuration lets nobody choose them, as here (random.txt). Both are
+    /// refused together.
+    fn specialized(&self) -> impl Iterator<Item = String> {
+        let given = [("core-spec", "-S"), ("thread-spec", "--thread-spec")].into_iter();
+        let both = given.clone().all(|(name, _)| self.is_set(name));
+        let given = given.filter(move |(name, _)| !both && self.is_set(name));
+        given.map(|(_, shown)| {
+            let why = "since it's not allowed by configuration (AllowSpecResourcesUsage = No)";
+            format!("{}: error: Ignoring {shown} {why}", self.command.name())
+        })
     }
 
     /// What sbatch and salloc say when there are more nodes than tasks (nodes.txt).

@@ -342,6 +342,7 @@ fn a_message_comes_into_the_output() {
     let at = lab.place("w");
     let job = at.submit("-o out -e err", "echo up; until [ -e end ]; do sleep 0.05; done");
     at.until_file("out", "up\n");
+    lab.until_state(job, "RUNNING"); // the file may be there first
     assert_eq!(at.sh(&format!("scontrol notify {job} 'two  blanks' are kept")).ok(), "");
     at.until_file("err", "two  blanks are kept\n");
     // From inside the job as well.

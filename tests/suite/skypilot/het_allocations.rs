@@ -6,7 +6,7 @@ use super::{
     server::Fault,
 };
 use crate::terminal::{CTRL_D, Terminal};
-use std::{fs, time::Duration};
+use std::{fs, process::Child, time::Duration};
 
 const AGES: Duration = Duration::from_secs(3600);
 
@@ -123,21 +123,27 @@ fn all_of_it_waits_until_all_are_there() {
     assert_eq!(lab.sh("sacct -X -n -P -j 1 -o timelimit").ok(), "UNLIMITED\n00:07:00\n");
 }
 
+/// An allocation with a command that has come so far, and stays there.
+fn at_stage(stage: &str, salloc: &str, command: &str) -> Option<(SkyLab, Child)> {
+    let lab = SkyLab::with_nodes()?;
+    match stage {
+        "QUEUED" => lab.server().set(|s| s.pending = AGES),
+        "INIT" => second_takes(&lab, AGES),
+        _ => {}
+    }
+    let salloc = begin(&lab, &format!("exec {salloc} bash -c 'echo up > up; {command}'"));
+    match stage {
+        "QUEUED" => until_clusters(&lab, &["QUEUED", "QUEUED"]),
+        "INIT" => until_clusters(&lab, &["UP", "INIT"]),
+        _ => drop(lab.until_file("up", "up\n")),
+    }
+    Some((lab, salloc))
+}
+
 #[test]
 fn scancel_ends_all_at_every_stage() {
     for stage in ["QUEUED", "INIT", "UP"] {
-        let Some(lab) = SkyLab::with_nodes() else { return };
-        match stage {
-            "QUEUED" => lab.server().set(|s| s.pending = AGES),
-            "INIT" => second_takes(&lab, AGES),
-            _ => {}
-        }
-        let mut salloc = begin(&lab, &format!("exec salloc -K {TWO} bash -c 'echo up > up; exec sleep 3600'"));
-        match stage {
-            "QUEUED" => until_clusters(&lab, &["QUEUED", "QUEUED"]),
-            "INIT" => until_clusters(&lab, &["UP", "INIT"]),
-            _ => drop(lab.until_file("up", "up\n")),
-        }
+        let Some((lab, mut salloc)) = at_stage(stage, &format!("salloc -K {TWO}"), "exec sleep 3600") else { return };
         lab.sh("scancel 1").ok();
         until_ended(&lab, &both_cancelled());
         salloc.wait().unwrap();
@@ -149,19 +155,8 @@ fn scancel_ends_all_at_every_stage() {
 #[test]
 fn a_client_that_is_killed_leaves_nothing() {
     for stage in ["QUEUED", "INIT", "UP"] {
-        let Some(lab) = SkyLab::with_nodes() else { return };
-        match stage {
-            "QUEUED" => lab.server().set(|s| s.pending = AGES),
-            "INIT" => second_takes(&lab, AGES),
-            _ => {}
-        }
-        let command = "bash -c 'echo up > up; until [ -e end ]; do sleep 0.05; done'";
-        let mut salloc = begin(&lab, &format!("exec salloc {TWO} {command}"));
-        match stage {
-            "QUEUED" => until_clusters(&lab, &["QUEUED", "QUEUED"]),
-            "INIT" => until_clusters(&lab, &["UP", "INIT"]),
-            _ => drop(lab.until_file("up", "up\n")),
-        }
+        let waits = "until [ -e end ]; do sleep 0.05; done";
+        let Some((lab, mut salloc)) = at_stage(stage, &format!("salloc {TWO}"), waits) else { return };
         salloc.kill().unwrap();
         salloc.wait().unwrap();
         until_ended(&lab, &both_cancelled());
